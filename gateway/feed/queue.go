@@ -1,0 +1,269 @@
+// Package feed carries views to clients: a Topic keeps the newest view of each of its
+// entities in the order of their changes, and a Queue holds what one client has not
+// read yet. Its promise: a client that applies what it gets, or resumes from the last
+// sequence it got, ends with exactly the topic's views. The gateway calls it.
+package feed
+
+import "sync"
+
+// Frame is one message to a client: JSON without a newline in it.
+type Frame struct {
+	Head  string // stands before Body where one client needs another beginning of a shared body
+	Body  []byte // shared by all who get it; never changed
+	Topic string // "" for a reply or a notice: never dropped, never conflated
+	Key   string // the entity in Topic; "" is never conflated
+	Snap  bool   // replaces the whole topic, and so re-opens one that overflowed
+}
+
+func (f *Frame) size() int { return len(f.Head) + len(f.Body) }
+
+// Result says what became of a pushed frame.
+type Result int
+
+const (
+	Queued      Result = iota
+	QueuedStart        // queued, and the caller must start the goroutine that drains
+	Overflow           // a bound was hit: the topic waits for a snapshot; for a reply, the client must go
+	Closed             // nobody will read it
+)
+
+// Limits bound what waits for one client. Views and replies are counted apart, so
+// that a large reply never pushes a board out.
+type Limits struct {
+	Bytes, Frames           int // of views
+	ReplyBytes, ReplyFrames int
+}
+
+// Queue keeps frames in order. A frame with a key replaces the waiting frame of the
+// same topic and key by leaving a hole there and going to the tail. It must not take
+// the old one's place: sequences would stop ascending, and the last one delivered
+// would no longer be a position to resume from.
+type Queue struct {
+	limits Limits
+
+	mu      sync.Mutex
+	q       []*Frame // nil = hole
+	head    int
+	index   map[place]int // only of a client that lags
+	views   load
+	replies load
+	busy    bool // somebody drains
+	closed  bool
+	stale   map[string]bool // topics that overflowed; true: its snapshot is being made
+}
+
+type place struct{ topic, key string }
+
+type load struct{ frames, bytes int }
+
+// Init sets the bounds; before the first use.
+func (o *Queue) Init(l Limits) { o.limits = l }
+
+// Push queues f, or says why not.
+func (o *Queue) Push(f *Frame) Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+		return Closed
+	case f.Topic == "":
+		if o.replies.bytes+f.size() > o.limits.ReplyBytes && o.replies.frames > 0 || o.replies.frames >= o.limits.ReplyFrames {
+			return Overflow
+		}
+	case f.Snap:
+		o.drop(f.Topic)
+		delete(o.stale, f.Topic)
+	default:
+		if _, is := o.stale[f.Topic]; is {
+			return Overflow // worthless before the snapshot
+		}
+		o.replace(f)
+		if o.views.bytes+f.size() > o.limits.Bytes || o.views.frames >= o.limits.Frames {
+			o.overflow(f.Topic)
+			return Overflow
+		}
+	}
+	o.append(f)
+	return o.start()
+}
+
+func (o *Queue) start() Result {
+	if o.busy {
+		return Queued
+	}
+	o.busy = true
+	return QueuedStart
+}
+
+// Kick makes the drain run once more even if nothing waits.
+func (o *Queue) Kick() Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return Closed
+	}
+	return o.start()
+}
+
+func (o *Queue) append(f *Frame) {
+	if o.q == nil {
+		o.q = make([]*Frame, 0, 8)
+	}
+	o.q = append(o.q, f)
+	if f.Key != "" {
+		if o.index != nil {
+			o.index[place{f.Topic, f.Key}] = len(o.q) - 1
+		} else if len(o.q)-o.head > 16 {
+			o.reindex()
+		}
+	}
+	o.count(f, 1)
+	if len(o.q)-o.head > 2*(o.views.frames+o.replies.frames)+32 {
+		o.compact()
+	}
+}
+
+func (o *Queue) count(f *Frame, n int) {
+	l := &o.views
+	if f.Topic == "" {
+		l = &o.replies
+	}
+	l.frames += n
+	l.bytes += n * f.size()
+}
+
+// replace makes a hole where an older view of f's entity waits.
+func (o *Queue) replace(f *Frame) {
+	if f.Key == "" {
+		return
+	}
+	if i, ok := o.find(place{f.Topic, f.Key}); ok {
+		o.hole(i)
+	}
+}
+
+func (o *Queue) hole(i int) {
+	f := o.q[i]
+	o.q[i] = nil
+	o.count(f, -1)
+	delete(o.index, place{f.Topic, f.Key})
+}
+
+func (o *Queue) find(p place) (int, bool) {
+	if o.index != nil {
+		i, ok := o.index[p]
+		return i, ok
+	}
+	for i := len(o.q) - 1; i >= o.head; i-- {
+		if f := o.q[i]; f != nil && f.Key == p.key && f.Topic == p.topic {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (o *Queue) reindex() {
+	o.index = make(map[place]int, len(o.q)-o.head)
+	for i := o.head; i < len(o.q); i++ {
+		if f := o.q[i]; f != nil && f.Key != "" {
+			o.index[place{f.Topic, f.Key}] = i
+		}
+	}
+}
+
+func (o *Queue) compact() {
+	n := o.q[:0]
+	for _, f := range o.q[o.head:] {
+		if f != nil {
+			n = append(n, f)
+		}
+	}
+	clear(o.q[len(n):])
+	o.q, o.head = n, 0
+	if o.index != nil {
+		o.reindex()
+	}
+}
+
+func (o *Queue) overflow(topic string) {
+	o.drop(topic)
+	if o.stale == nil {
+		o.stale = map[string]bool{}
+	}
+	o.stale[topic] = false
+}
+
+func (o *Queue) drop(topic string) {
+	for i := o.head; i < len(o.q); i++ {
+		if f := o.q[i]; f != nil && f.Topic == topic {
+			o.hole(i)
+		}
+	}
+}
+
+// Forget drops what waits of a topic, for a client that gave it up or is about to get
+// all of it in a reply.
+func (o *Queue) Forget(topic string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drop(topic)
+	delete(o.stale, topic)
+}
+
+// Next appends waiting frames to b, joined by newlines: at least one, and no more than
+// fit into most bytes. When nothing waits it says false, and whoever drains must stop.
+func (o *Queue) Next(b []byte, most int) (_ []byte, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for ; o.head < len(o.q); o.head++ {
+		f := o.q[o.head]
+		if f == nil {
+			continue
+		}
+		if n > 0 {
+			if len(b)+1+f.size() > most {
+				break
+			}
+			b = append(b, '\n')
+		}
+		b = append(append(b, f.Head...), f.Body...)
+		o.hole(o.head)
+		n++
+	}
+	if n == 0 {
+		o.q, o.head, o.index = nil, 0, nil // an idle client holds no queue
+		o.busy = false
+	}
+	return b, n > 0
+}
+
+// Stale returns the topics that overflowed and need a snapshot, each once. Until the
+// snapshot is pushed, views of the topic are refused: one of them delivered first
+// would move the client's position past changes that it never got.
+func (o *Queue) Stale() (topics []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for t, asked := range o.stale {
+		if !asked {
+			o.stale[t] = true
+			topics = append(topics, t)
+		}
+	}
+	return topics
+}
+
+// Close makes every later Push answer Closed.
+func (o *Queue) Close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed, o.q, o.head, o.index, o.stale = true, nil, 0, nil, nil
+	o.views, o.replies = load{}, load{}
+}
+
+// Len returns how many frames and bytes wait.
+func (o *Queue) Len() (frames, bytes int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.views.frames + o.replies.frames, o.views.bytes + o.replies.bytes
+}

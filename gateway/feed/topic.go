@@ -1,0 +1,276 @@
+package feed
+
+import (
+	"bytes"
+	"container/list"
+	"strconv"
+)
+
+// Audience says who reads a view: guests do not get every field.
+type Audience uint8
+
+const (
+	Staff Audience = iota
+	Guest
+)
+
+// Encode appends the JSON of a view for an audience.
+type Encode func(b []byte, view any, a Audience) []byte
+
+// Subscriber gets a topic's frames. Push must not block.
+type Subscriber struct {
+	Push     func(*Frame)
+	Audience Audience
+	Prefix   string // put before the topic's name: "s1/" for a token with several stores
+
+	at int // place in the topic's list
+}
+
+// Topic keeps one entry per entity, in the order of their changes, and pushes each
+// change to its subscribers. Sequences come from the store, so a topic that is made
+// again goes on above its former ones. Belongs to its store's lock.
+type Topic struct {
+	Name string
+
+	source *Source
+	name   []byte // {"t":"<name>",
+	seq    uint64
+	floor  uint64 // positions below it need a snapshot
+	byKey  map[string]*list.Element
+	order  *list.List // of *entry, ascending seq
+	dead   int
+	subs   []*Subscriber
+}
+
+// Source is what all topics of a store share: an epoch, which belongs to one start of
+// one node, one row of sequences and one encoder. Belongs to the store's lock.
+type Source struct {
+	Epoch  string
+	Encode Encode
+
+	seq   uint64
+	spare []byte
+}
+
+func (s *Source) next() uint64 {
+	s.seq++
+	return s.seq
+}
+
+// deadMax bounds the tombstones of a topic.
+const deadMax = 256
+
+type entry struct {
+	key   string
+	seq   uint64
+	v     int64
+	view  any // nil: it left
+	frame [2]*Frame
+	from  [2]int // where the view starts in the frame's body
+}
+
+// NewTopic makes an empty topic. What was in an earlier one of this name is a matter
+// of snapshots.
+func NewTopic(name string, s *Source) *Topic {
+	t := &Topic{Name: name, source: s, byKey: map[string]*list.Element{}, order: list.New()}
+	t.name = append(strconv.AppendQuote([]byte(`{"t":`), name), ',')
+	t.seq = s.next()
+	t.floor = t.seq
+	return t
+}
+
+// Put makes view the newest of its entity and pushes it.
+func (t *Topic) Put(key string, v int64, view any) {
+	t.push(t.set(key, v, view))
+}
+
+// PutChanged is Put unless the staff's JSON of the view is what it was: for views that
+// are derived from others.
+func (t *Topic) PutChanged(key string, v int64, view any) {
+	s := t.source
+	s.spare = s.Encode(s.spare[:0], view, Staff)
+	if el, ok := t.byKey[key]; ok {
+		e := el.Value.(*entry)
+		if f := e.frame[Staff]; f != nil && e.view != nil && bytes.Equal(f.Body[e.from[Staff]:len(f.Body)-1], s.spare) {
+			return
+		}
+	}
+	e := t.set(key, v, view)
+	t.build(e, Staff, s.spare)
+	t.push(e)
+}
+
+// Delete tells subscribers that the entity left the topic.
+func (t *Topic) Delete(key string) {
+	el, ok := t.byKey[key]
+	if !ok || el.Value.(*entry).view == nil {
+		return
+	}
+	t.push(t.set(key, 0, nil))
+	if t.dead > deadMax {
+		t.purge()
+	}
+}
+
+// Has says that the entity is in the topic.
+func (t *Topic) Has(key string) bool {
+	el, ok := t.byKey[key]
+	return ok && el.Value.(*entry).view != nil
+}
+
+// Keys returns the entities in the topic, the longest unchanged first.
+func (t *Topic) Keys() []string {
+	keys := make([]string, 0, len(t.byKey))
+	for el := t.order.Front(); el != nil; el = el.Next() {
+		if e := el.Value.(*entry); e.view != nil {
+			keys = append(keys, e.key)
+		}
+	}
+	return keys
+}
+
+func (t *Topic) set(key string, v int64, view any) *entry {
+	t.seq = t.source.next()
+	el, ok := t.byKey[key]
+	if !ok {
+		el = t.order.PushBack(&entry{key: key})
+		t.byKey[key] = el
+	} else {
+		if el.Value.(*entry).view == nil {
+			t.dead--
+		}
+		t.order.MoveToBack(el)
+	}
+	e := el.Value.(*entry)
+	*e = entry{key: key, seq: t.seq, v: v, view: view}
+	if view == nil {
+		t.dead++
+	}
+	return e
+}
+
+// purge forgets the older half of the tombstones; who is behind them gets a snapshot.
+func (t *Topic) purge() {
+	for el := t.order.Front(); t.dead > deadMax/2 && el != nil; {
+		next := el.Next()
+		if e := el.Value.(*entry); e.view == nil {
+			t.floor = max(t.floor, e.seq)
+			t.order.Remove(el)
+			delete(t.byKey, e.key)
+			t.dead--
+		}
+		el = next
+	}
+}
+
+func (t *Topic) push(e *entry) {
+	for _, s := range t.subs {
+		f := t.frame(e, s.Audience)
+		if s.Prefix != "" {
+			f = t.prefixed(f, s.Prefix)
+		}
+		s.Push(f)
+	}
+}
+
+func (t *Topic) prefixed(f *Frame, prefix string) *Frame {
+	const start = `{"t":"`
+	return &Frame{Head: start + prefix, Body: f.Body[len(start):], Topic: prefix + t.Name, Key: f.Key}
+}
+
+// frame is the entry's push, encoded once per audience. What left is the same for all.
+func (t *Topic) frame(e *entry, a Audience) *Frame {
+	if e.view == nil {
+		a = Staff
+	}
+	if e.frame[a] == nil {
+		if e.view != nil {
+			t.source.spare = t.source.Encode(t.source.spare[:0], e.view, a)
+		}
+		t.build(e, a, t.source.spare)
+	}
+	return e.frame[a]
+}
+
+func (t *Topic) build(e *entry, a Audience, d []byte) {
+	b := make([]byte, 0, len(t.name)+len(e.key)+len(d)+64)
+	b = append(b, t.name...)
+	b = append(b, `"s":`...)
+	b = strconv.AppendUint(b, e.seq, 10)
+	b = append(b, `,"k":`...)
+	b = strconv.AppendQuote(b, e.key)
+	if e.view == nil {
+		b = append(b, `,"del":true}`...)
+	} else {
+		b = append(b, `,"v":`...)
+		b = strconv.AppendInt(b, e.v, 10)
+		b = append(b, `,"d":`...)
+		e.from[a] = len(b)
+		b = append(append(b, d...), '}')
+	}
+	e.frame[a] = &Frame{Body: b, Topic: t.Name, Key: e.key}
+}
+
+// Subscribe adds s; from now on it gets every change. Under the same lock the caller
+// queues what AppendState returns, so nothing falls between.
+func (t *Topic) Subscribe(s *Subscriber) {
+	s.at = len(t.subs)
+	t.subs = append(t.subs, s)
+}
+
+// Unsubscribe takes s out again.
+func (t *Topic) Unsubscribe(s *Subscriber) {
+	last := len(t.subs) - 1
+	t.subs[s.at] = t.subs[last]
+	t.subs[s.at].at = s.at
+	t.subs[last] = nil
+	t.subs = t.subs[:last]
+}
+
+// Subscribers returns who is subscribed. The slice is the topic's own.
+func (t *Topic) Subscribers() []*Subscriber { return t.subs }
+
+// AppendState appends "e", "s", "mode" and "d" of a subscription's answer: what changed
+// since (epoch, since), or everything when that position is not known here.
+func (t *Topic) AppendState(b []byte, a Audience, epoch string, since uint64) []byte {
+	delta := epoch == t.source.Epoch && since >= t.floor && since <= t.seq
+	b = t.appendPosition(b)
+	if !delta {
+		return append(t.appendEntries(append(b, `,"mode":"snap","d":[`...), a, t.order.Front(), false), ']')
+	}
+	var from *list.Element
+	for el := t.order.Back(); el != nil && el.Value.(*entry).seq > since; el = el.Prev() {
+		from = el
+	}
+	return append(t.appendEntries(append(b, `,"mode":"delta","d":[`...), a, from, true), ']')
+}
+
+// Snapshot is the push that replaces everything a client holds of the topic.
+func (t *Topic) Snapshot(a Audience, prefix string) *Frame {
+	b := strconv.AppendQuote([]byte(`{"t":`), prefix+t.Name)
+	b = t.appendPosition(append(b, ','))
+	b = append(b, `,"snap":[`...)
+	b = append(t.appendEntries(b, a, t.order.Front(), false), ']', '}')
+	return &Frame{Body: b, Topic: prefix + t.Name, Snap: true}
+}
+
+func (t *Topic) appendPosition(b []byte) []byte {
+	b = append(strconv.AppendQuote(append(b, `"e":`...), t.source.Epoch), `,"s":`...)
+	return strconv.AppendUint(b, t.seq, 10)
+}
+
+func (t *Topic) appendEntries(b []byte, a Audience, el *list.Element, tombs bool) []byte {
+	n := 0
+	for ; el != nil; el = el.Next() {
+		e := el.Value.(*entry)
+		if e.view == nil && !tombs {
+			continue
+		}
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, '{'), t.frame(e, a).Body[len(t.name):]...)
+		n++
+	}
+	return b
+}
