@@ -1,0 +1,84 @@
+package idmap_test
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/brigata/brigata/actors/idmap"
+)
+
+func contents(m idmap.Map[int]) map[string]int { return maps.Collect(m.All()) }
+
+func TestAgainstMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m idmap.Map[int]
+		want := map[string]int{}
+		var olds []idmap.Map[int]
+		var copies []map[string]int
+		for i := range rapid.IntRange(1, 200).Draw(t, "steps") {
+			id := fmt.Sprint("id-", rapid.IntRange(0, 60).Draw(t, "id"))
+			if rapid.Bool().Draw(t, "put") {
+				m, want[id] = m.With(id, i), i
+			} else {
+				m = m.Without(id)
+				delete(want, id)
+			}
+			if i%20 == 0 {
+				olds, copies = append(olds, m), append(copies, maps.Clone(want))
+			}
+			got, ok := m.Get(id)
+			if v, has := want[id]; has != ok || v != got {
+				t.Fatalf("Get(%s) = %d %v, want %d %v", id, got, ok, v, has)
+			}
+		}
+		if m.Len() != len(want) || !maps.Equal(contents(m), want) {
+			t.Fatalf("%v, want %v", contents(m), want)
+		}
+		for i, old := range olds { // what was kept is as it was
+			if !maps.Equal(contents(old), copies[i]) {
+				t.Fatalf("an old map changed: %v, want %v", contents(old), copies[i])
+			}
+		}
+	})
+}
+
+func TestOrderDependsOnContentAlone(t *testing.T) {
+	var a, b idmap.Map[int]
+	for i := range 500 {
+		a = a.With(fmt.Sprint(i), i)
+	}
+	for i := 999; i >= 0; i-- {
+		b = b.With(fmt.Sprint(i), i)
+	}
+	for i := 999; i >= 500; i-- {
+		b = b.Without(fmt.Sprint(i))
+	}
+	var x, y []string
+	for id := range a.All() {
+		x = append(x, id)
+	}
+	for id := range b.All() {
+		y = append(y, id)
+	}
+	if fmt.Sprint(x) != fmt.Sprint(y) {
+		t.Error("two equal maps differ in order")
+	}
+}
+
+func BenchmarkWith(b *testing.B) {
+	var m idmap.Map[int]
+	ids := make([]string, 100_000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("0192f3a1-7b2c-7d3e-8f40-%012d", i)
+		m = m.With(ids[i], i)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		m = m.With(ids[i%len(ids)], i)
+		i++
+	}
+}

@@ -1,0 +1,170 @@
+package menu
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/refusal"
+)
+
+// State is a store's menu: what is published, and the draft.
+type State struct {
+	Menu   *Menu // nil: nothing published yet
+	Draft  *Menu
+	DraftV int64  // 0: no draft was ever made
+	Text   string // of the document last loaded from a store file; the same one is not published twice
+}
+
+type (
+	Command = command.Command
+	Reply   = any
+	Duty    = command.Duty
+)
+
+type (
+	// Draft replaces the draft; Base is the version that was edited.
+	Draft struct {
+		command.Header `json:"-"`
+		Base           int64 `json:"base"`
+		Menu           *Menu `json:"menu"`
+	}
+	// Publish makes the draft the next version.
+	Publish struct {
+		command.Header `json:"-"`
+		DraftV         int64 `json:"draft_v"`
+	}
+	// Load publishes a menu from a store file, unless it is the one that was loaded last.
+	Load struct {
+		command.Header `json:"-"`
+		Menu           *Menu  `json:"menu"`
+		Text           string `json:"-"` // canonical form of the document, or a hash of it
+	}
+)
+
+// Event is what happened to a menu.
+type Event interface{ event() }
+
+type (
+	Drafted struct {
+		At   time.Time   `json:"at"`
+		By   command.Who `json:"by"`
+		V    int64       `json:"draft_v"`
+		Menu *Menu       `json:"menu"`
+	}
+	Published struct {
+		At   time.Time   `json:"at"`
+		By   command.Who `json:"by"`
+		Menu *Menu       `json:"menu"`
+		Text string      `json:"-"`
+	}
+)
+
+func (*Drafted) event()   {}
+func (*Published) event() {}
+
+type (
+	DraftReply struct {
+		DraftV   int64     `json:"draft_v"`
+		Problems []Problem `json:"problems"`
+	}
+	PublishReply struct {
+		Version int64  `json:"version"`
+		ETag    string `json:"etag"`
+	}
+)
+
+// View is what topics tell of a menu: which version there is.
+type View struct {
+	Version     int64     `json:"version"`
+	ETag        string    `json:"etag"`
+	PublishedAt time.Time `json:"published_at"`
+	Menu        *Menu     `json:"-"`
+}
+
+var (
+	ErrVersion  = refusal.New(refusal.Conflict, "version", "The menu was changed by somebody else; read it again")
+	ErrProblems = refusal.New(refusal.Conflict, "state", "The draft has problems; mend them first")
+	ErrMissing  = refusal.New(refusal.Invalid, "required", "A menu is needed")
+)
+
+// ETag names a version to caches.
+func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// Decide answers a command with the events that follow from it, or a refusal.
+func Decide(s State, c Command) ([]Event, Reply, error) {
+	switch c := c.(type) {
+	case *Draft:
+		switch {
+		case c.Menu == nil:
+			return nil, nil, ErrMissing.With(refusal.Fields{At: "/menu"})
+		case c.Base != s.version():
+			return nil, nil, ErrVersion.With(refusal.Fields{V: s.version()})
+		}
+		return []Event{&Drafted{c.At, c.By, s.DraftV + 1, c.Menu}}, &DraftReply{s.DraftV + 1, Check(c.Menu)}, nil
+	case *Publish:
+		switch {
+		case s.Draft == nil || c.DraftV != s.DraftV:
+			return nil, nil, ErrVersion.With(refusal.Fields{DraftV: s.DraftV})
+		case len(Check(s.Draft)) > 0:
+			return nil, nil, ErrProblems.With(refusal.Fields{Kind: "menu", State: "draft"})
+		}
+		return s.publish(&c.Header, s.Draft, "")
+	case *Load:
+		if c.Menu == nil {
+			return nil, nil, ErrMissing.With(refusal.Fields{At: "/menu"})
+		}
+		if p := Check(c.Menu); len(p) > 0 {
+			return nil, nil, refusal.New(refusal.Invalid, "menu", p[0].Message).With(refusal.Fields{At: "/menu" + p[0].At})
+		}
+		if s.Menu != nil && s.Text == c.Text {
+			return nil, &PublishReply{s.version(), ETag(s.version())}, nil
+		}
+		return s.publish(&c.Header, c.Menu, c.Text)
+	case *command.Tick:
+		return nil, nil, nil
+	}
+	panic("menu: unknown command")
+}
+
+func (s State) publish(h *command.Header, draft *Menu, text string) ([]Event, Reply, error) {
+	m := *draft
+	m.Version, m.PublishedAt = s.version()+1, h.At
+	m.Index()
+	return []Event{&Published{h.At, h.By, &m, text}}, &PublishReply{m.Version, ETag(m.Version)}, nil
+}
+
+func (s State) version() int64 {
+	if s.Menu == nil {
+		return 0
+	}
+	return s.Menu.Version
+}
+
+// Apply folds one fact into the state.
+func Apply(s State, e Event) State {
+	switch e := e.(type) {
+	case *Drafted:
+		s.Draft, s.DraftV = e.Menu, e.V
+	case *Published:
+		if e.Menu.index == nil {
+			e.Menu.Index()
+		}
+		s.Menu, s.Draft, s.Text = e.Menu, nil, e.Text
+	}
+	return s
+}
+
+// Owes is empty: a menu owes nobody anything.
+func Owes(State) []Duty { return nil }
+
+// Due is never: a menu waits for nothing.
+func Due(State) time.Time { return time.Time{} }
+
+// ViewOf is what others may see.
+func ViewOf(s State) *View {
+	if s.Menu == nil {
+		return &View{ETag: ETag(0)}
+	}
+	return &View{s.Menu.Version, ETag(s.Menu.Version), s.Menu.PublishedAt, s.Menu}
+}

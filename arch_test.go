@@ -1,0 +1,155 @@
+// Package arch_test holds the code to the import table of ARCHITECTURE.md and the
+// rules' packages to their purity. A failure says which rule and why.
+package arch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/brigata/brigata/"
+
+// pure lists the packages that decide and must not do, in the order in which they
+// may import one another: each only those before it.
+var pure = []string{
+	"actors/refusal", "actors/command", "actors/money", "actors/idmap", "actors/menu", "actors/store",
+	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table",
+}
+
+// pureStdlib is all that a pure package may take from outside.
+var pureStdlib = []string{
+	"errors", "fmt", "time", "slices", "maps", "cmp", "strings", "strconv", "math", "math/bits", "unicode/utf8", "iter",
+}
+
+// areas says which of the project's own packages an area may import besides itself.
+// The longest matching prefix of a package's folder is its area.
+var areas = map[string][]string{
+	"actors/wire": pure,
+	"actors":      append([]string{"actors/wire"}, pure...),
+	"persistence": {"actors"},
+	"cluster":     {"actors"},
+	"gateway":     append([]string{"actors", "actors/wire"}, pure...),
+	"edge":        {"actors/wire"},
+	"cmd":         {"*"},
+	"web":         {},
+}
+
+// owners says who may import a heavy dependency, and why nobody else.
+var owners = []struct{ dependency, area, why string }{
+	{"github.com/asynkron/protoactor-go", "actors/protoactor.go cluster", "the host knows no engine: one file adapts it, the cluster places it"},
+	{"github.com/jackc/pgx", "persistence cmd", "storage is behind the journal's interface"},
+	{"modernc.org/sqlite", "persistence cmd", "storage is behind the journal's interface"},
+	{"github.com/pressly/goose", "persistence", "migrations stand beside the schema they change"},
+	{"github.com/coder/websocket", "gateway cmd", "sockets end in the gateway; the terminal client and the load generator speak to it"},
+	{"github.com/golang-jwt/jwt", "gateway/auth", "one package signs and verifies"},
+	{"google.golang.org/protobuf", "actors/wire", "protobuf stops at the boundary"},
+	{"github.com/hashicorp/memberlist", "cluster", "membership has one home"},
+	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
+	{"github.com/alecthomas/kong", "cmd", "flags and environment are read in one place"},
+}
+
+var impureTime = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "LoadLocation"}
+
+func TestArchitecture(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && name != ".") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		files++
+		check(t, filepath.ToSlash(name))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files == 0 {
+		t.Fatal("no files checked")
+	}
+}
+
+func check(t *testing.T, name string) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, name, nil, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	dir := name[:max(0, strings.LastIndex(name, "/"))]
+	rank := slices.Index(pure, dir)
+	for _, spec := range f.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		at := fset.Position(spec.Pos())
+		own, isOwn := strings.CutPrefix(path, module)
+		switch {
+		case rank >= 0 && isOwn && (slices.Index(pure, own) < 0 || slices.Index(pure, own) >= rank):
+			t.Errorf("%s: pure package may not import %s: only pure packages that come before it (%v)", at, own, pure[:rank])
+		case rank >= 0 && !isOwn && !slices.Contains(pureStdlib, path):
+			t.Errorf("%s: pure package may not import %s: rules have no clock, no randomness and no I/O", at, path)
+		case rank < 0 && isOwn && !mayImport(dir, own):
+			t.Errorf("%s: %s may not import %s: see the import table in ARCHITECTURE.md", at, dir, own)
+		case !isOwn:
+			checkOwner(t, at, name, path)
+		}
+	}
+	if rank >= 0 {
+		checkPurity(t, fset, f)
+	}
+}
+
+func area(dir string) string {
+	best := ""
+	for a := range areas {
+		if (dir == a || strings.HasPrefix(dir, a+"/")) && len(a) > len(best) {
+			best = a
+		}
+	}
+	return best
+}
+
+func mayImport(dir, own string) bool {
+	a := area(dir)
+	if a != "" && (own == a || strings.HasPrefix(own, a+"/")) && a != "actors" {
+		return true
+	}
+	return slices.Contains(areas[a], "*") || slices.Contains(areas[a], own)
+}
+
+func checkOwner(t *testing.T, at token.Position, name, path string) {
+	for _, o := range owners {
+		if path != o.dependency && !strings.HasPrefix(path, o.dependency+"/") {
+			continue
+		}
+		ok := slices.ContainsFunc(strings.Fields(o.area), func(a string) bool { return name == a || strings.HasPrefix(name, a+"/") })
+		if !ok {
+			t.Errorf("%s: only %s may import %s: %s", at, o.area, o.dependency, o.why)
+		}
+	}
+}
+
+func checkPurity(t *testing.T, fset *token.FileSet, f *ast.File) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt, *ast.ChanType, *ast.SelectStmt:
+			t.Errorf("%s: pure package may not use concurrency: its state belongs to a mailbox", fset.Position(n.Pos()))
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(impureTime, n.Sel.Name) {
+				t.Errorf("%s: pure package may not call time.%s: time arrives in the command", fset.Position(n.Pos()), n.Sel.Name)
+			}
+		}
+		return true
+	})
+}
