@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+const (
+	deadlineDefault = 5 * time.Second
+	deadlineMax     = 30 * time.Second
+)
+
+var (
+	errUnknownCommand = refusal.New(refusal.BadRequest, "unknown_command", "There is no such command")
+	errNoCID          = refusal.New(refusal.BadRequest, "missing", "A command that changes something needs a cid").With(refusal.Fields{At: "/cid"})
+	errCID            = refusal.New(refusal.BadRequest, "type", "A cid is a lower-case UUIDv7").With(refusal.Fields{At: "/cid"})
+	errNoDry          = refusal.New(refusal.BadRequest, "type", "This command cannot be tried").With(refusal.Fields{At: "/dry"})
+	errNoStore        = refusal.New(refusal.BadRequest, "missing", "The token names several stores: say which").With(refusal.Fields{At: "/store"})
+	errDeadlineRange  = refusal.New(refusal.BadRequest, "type", "deadline_ms is 1 to 30000").With(refusal.Fields{At: "/deadline_ms"})
+	errInflight       = &refusal.Refusal{Code: refusal.RateLimited, Message: "Too many unanswered commands",
+		Fields: refusal.Fields{Scope: "connection"}, AfterMS: 200}
+	errBusy = &refusal.Refusal{Code: refusal.Overloaded, Message: "The node is busy",
+		Fields: refusal.Fields{What: "node"}, AfterMS: 500}
+	errDeadline = &refusal.Refusal{Code: refusal.Unavailable, Message: "No answer in time; the outcome is unknown",
+		Fields: refusal.Fields{What: "deadline"}, AfterMS: 500}
+	errDraining = &refusal.Refusal{Code: refusal.Moved, Message: "The node is shutting down",
+		Fields: refusal.Fields{What: "node"}, AfterMS: 500}
+)
+
+// dryCommands can be checked and priced without being done.
+var dryCommands = map[string]bool{"order.place": true, "order.add": true, "bill.split": true}
+
+// request makes the engine's request of a command, or says what is wrong with its form.
+func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *refusal.Refusal) {
+	if !auth.Known(m.Cmd) || len(m.Cmd) > 5 && (m.Cmd[:5] == "topic" || m.Cmd[:5] == "rest:") {
+		return nil, errUnknownCommand
+	}
+	if !who.May(m.Cmd) {
+		return nil, forbidden(m.Cmd)
+	}
+	store, r := chooseStore(who, m.Store)
+	if r != nil {
+		return nil, r
+	}
+	within := deadlineDefault
+	if m.DeadlineMS != 0 {
+		within = time.Duration(m.DeadlineMS) * time.Millisecond
+		if m.DeadlineMS < 0 || within > deadlineMax {
+			return nil, errDeadlineRange
+		}
+	}
+	switch {
+	case m.Dry && !dryCommands[m.Cmd]:
+		return nil, errNoDry
+	case m.Dry:
+		m.CID = ""
+	case m.CID == "":
+		return nil, errNoCID
+	case !isUUIDv7(m.CID):
+		return nil, errCID
+	}
+	if m.D == nil {
+		m.D = []byte("{}")
+	}
+	target, cmd, err := wire.DecodeCommand(m.Cmd, command.ID(m.CID), m.D)
+	if err != nil {
+		return nil, asRefusal(err)
+	}
+	var body [16]byte
+	if !m.Dry {
+		if body, err = wire.BodyHash(m.Cmd, m.D); err != nil {
+			return nil, asRefusal(err)
+		}
+	}
+	return &actors.Request{Store: store, Target: target, Command: cmd, ID: command.ID(m.CID), By: who.Who(),
+		Channel: who.Channel, Session: who.Session, Guest: who.Guest(), Body: body, Principal: who.ID(),
+		Dry: m.Dry, Deadline: s.now().Add(within)}, nil
+}
+
+func forbidden(need string) *refusal.Refusal {
+	return refusal.New(refusal.Forbidden, "", "Not permitted").With(refusal.Fields{Need: need})
+}
+
+func chooseStore(who *auth.Principal, store string) (string, *refusal.Refusal) {
+	switch {
+	case store == "" && len(who.Stores) == 1:
+		return who.Stores[0], nil
+	case store == "":
+		return "", errNoStore
+	case !who.In(store):
+		return "", forbidden("store:" + store)
+	}
+	return store, nil
+}
+
+func asRefusal(err error) *refusal.Refusal {
+	if r := refusal.Of(err); r != nil {
+		return r
+	}
+	return refusal.New(refusal.Internal, "", "Internal error")
+}
+
+// isUUIDv7 says that s is a UUID of version 7 in lower case.
+func isUUIDv7(s string) bool {
+	if len(s) != 36 || s[14] != '7' || s[19] != '8' && s[19] != '9' && s[19] != 'a' && s[19] != 'b' {
+		return false
+	}
+	for i := range len(s) {
+		switch dash := i == 8 || i == 13 || i == 18 || i == 23; {
+		case dash != (s[i] == '-'):
+			return false
+		case !dash && (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f'):
+			return false
+		}
+	}
+	return true
+}
+
+// waiting is a command whose answer has not come.
+type waiting struct {
+	tag      int64
+	id       int64 // the client's
+	deadline time.Time
+}
+
+func (c *session) command(who *auth.Principal, m *message) {
+	if c.server.draining.Load() {
+		c.refuse(m.ID, errDraining)
+		return
+	}
+	r, bad := c.server.request(who, m)
+	if bad != nil {
+		c.refuse(m.ID, bad)
+		return
+	}
+	r.To = c
+	if r.Tag, bad = c.wait(m.ID, r.Deadline); bad != nil {
+		c.refuse(m.ID, bad)
+		return
+	}
+	c.server.stats.Commands.Add(1)
+	c.server.config.Engine.Do(r)
+}
+
+// wait notes an unanswered command and returns its tag: clients may use an id twice,
+// the tag is ours.
+func (c *session) wait(id int64, deadline time.Time) (int64, *refusal.Refusal) {
+	if c.server.inflight.Add(1) > int64(c.server.limits.InflightNode) {
+		c.server.inflight.Add(-1)
+		return 0, errBusy
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) >= c.server.limits.Inflight {
+		c.server.inflight.Add(-1)
+		return 0, errInflight
+	}
+	c.lastTag++
+	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline})
+	return c.lastTag, nil
+}
+
+// answered takes the command off the list; false if its deadline was faster.
+func (c *session) answered(tag int64) (id int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.waiting {
+		if w.tag == tag {
+			last := len(c.waiting) - 1
+			c.waiting[i] = c.waiting[last]
+			c.waiting = c.waiting[:last]
+			if last == 0 && cap(c.waiting) > 8 {
+				c.waiting = nil
+			}
+			c.server.inflight.Add(-1)
+			return w.id, true
+		}
+	}
+	return 0, false
+}
+
+// Reply takes the engine's answer: it may come on any goroutine.
+func (c *session) Reply(tag int64, a actors.Answer) {
+	id, ok := c.answered(tag)
+	if !ok {
+		return
+	}
+	if a.Refusal != nil {
+		c.refuse(id, a.Refusal)
+		return
+	}
+	b := make([]byte, 0, 64+len(a.D))
+	b = append(strconv.AppendInt(append(b, `{"id":`...), id, 10), `,"ok":`...)
+	c.reply(append(appendOK(b, a), '}'))
+}
+
+// appendOK appends what stands under ok.
+func appendOK(b []byte, a actors.Answer) []byte {
+	b = strconv.AppendInt(append(b, `{"v":`...), a.V, 10)
+	b = strconv.AppendBool(append(b, `,"dup":`...), a.Dup)
+	b = append(b, `,"d":`...)
+	if len(a.D) == 0 {
+		b = append(b, '{', '}')
+	}
+	return append(append(b, a.D...), '}')
+}
+
+// expire answers what is past its deadline: whether it was done is not known.
+func (c *session) expire(now time.Time) {
+	c.mu.Lock()
+	var late []int64
+	for _, w := range c.waiting {
+		if now.After(w.deadline) {
+			late = append(late, w.tag)
+		}
+	}
+	c.mu.Unlock()
+	for _, tag := range late {
+		if id, ok := c.answered(tag); ok {
+			c.refuse(id, errDeadline)
+		}
+	}
+}

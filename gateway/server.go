@@ -1,0 +1,300 @@
+// Package gateway is where clients come in: sockets, REST, boards, auth and limits. It
+// holds no business state. Its promises: a reply comes only from the engine's answer, a
+// board is right or is replaced, guests never see what is not theirs, and no client,
+// slow or hostile, costs more than its bounds. cmd makes one Server per node.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/gateway/boards"
+)
+
+// Engine is what executes commands and answers reads: the host of the actors.
+type Engine interface {
+	// Do never blocks; it answers exactly once through r.To.
+	Do(r *actors.Request)
+	// Today returns a store's current values, or nil if this node does not have the store.
+	Today(store string) *store.Today
+}
+
+// Config makes a Server. Engine and Keys are needed.
+type Config struct {
+	Engine  Engine
+	Keys    *auth.Keys
+	Archive Archive          // lists and histories; nil: they are unavailable
+	Origins []string         // host patterns that browsers may come from besides our own host
+	Limits  Limits           // zero fields are defaults
+	Ready   func() error     // says why the node is not ready; nil: always ready
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: slog.Default
+}
+
+// Server is the gateway of one node. It is an http.Handler.
+type Server struct {
+	config  Config
+	limits  Limits
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+	boards  *boards.Boards
+	menus   menuCache
+	stats   Stats
+	tasks   tasks
+	counts  counts
+	dials   visitors // by address
+	callers visitors // of REST, by principal
+
+	draining atomic.Bool
+	open     atomic.Int64 // connections
+	inflight atomic.Int64 // unanswered commands
+	stop     chan struct{}
+	stopOnce sync.Once
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	byClient map[clientKey]*session
+}
+
+type clientKey struct{ user, client string }
+
+// Stats are counters since the start.
+type Stats struct {
+	Messages, Commands, Frames, BadTokens, Replaced atomic.Int64
+	Closes                                          sync.Map // websocket.StatusCode → *atomic.Int64
+}
+
+// New starts a gateway. Drain ends it.
+func New(c Config) (*Server, error) {
+	if c.Engine == nil || c.Keys == nil {
+		return nil, errors.New("a gateway needs an engine and keys")
+	}
+	c.Limits.ensureDefaults()
+	if c.Limits.Ping%time.Second != 0 {
+		return nil, errors.New("the ping interval must be whole seconds")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	s := &Server{config: c, limits: c.Limits, now: c.Now, log: c.Log, stop: make(chan struct{}),
+		sessions: map[*session]struct{}{}, byClient: map[clientKey]*session{}}
+	s.dials = visitors{rate: rate.Limit(s.limits.DialRate), burst: 4 * s.limits.DialRate}
+	s.callers = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
+	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now})
+	s.mux = s.routes()
+	s.tasks.run(s.sweepEachSecond)
+	return s, nil
+}
+
+// Publish gives the boards the newest views, in commit order of each entity. It never
+// blocks: boards are derived and pushed by goroutines of their own.
+func (s *Server) Publish(views []actors.View) { s.boards.Publish(views) }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+type connKey struct{}
+
+// ConnContext is for http.Server.ConnContext: it lets a socket shrink its send buffer,
+// so that a client that does not read is noticed before megabytes wait in the kernel.
+func (s *Server) ConnContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+const sendBuffer = 16 << 10
+
+func smallSendBuffer(ctx context.Context) {
+	c := ctx.Value(connKey{})
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = t.NetConn()
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetWriteBuffer(sendBuffer) // an error leaves the kernel's size
+	}
+}
+
+func (s *Server) sweepEachSecond() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.sweep(s.now())
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+func (s *Server) sweep(now time.Time) {
+	for _, c := range s.all() {
+		c.sweep(now)
+	}
+	s.boards.Sweep(now)
+	s.dials.sweep(now)
+	s.callers.sweep(now)
+}
+
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*session, 0, len(s.sessions))
+	for c := range s.sessions {
+		all = append(all, c)
+	}
+	return all
+}
+
+func (s *Server) join(c *session) {
+	s.open.Add(1)
+	s.mu.Lock()
+	s.sessions[c] = struct{}{}
+	s.mu.Unlock()
+	if s.draining.Load() { // Drain may have looked before we joined
+		c.end(closeDraining)
+	}
+}
+
+// storesOf refuses a token whose stores are not here.
+func (s *Server) storesOf(who *auth.Principal) error {
+	for _, st := range who.Stores {
+		if s.config.Engine.Today(st) != nil {
+			return nil
+		}
+	}
+	return refusal.New(refusal.Unauthenticated, "store", "There is no such store")
+}
+
+// enter counts the session for its user and closes an older one of the same client.
+func (s *Server) enter(c *session, who *auth.Principal, client string) bool {
+	if !s.counts.take("user "+who.ID(), s.limits.PerUser) {
+		return false
+	}
+	c.client = client
+	if client == "" {
+		return true
+	}
+	key := clientKey{who.ID(), client}
+	s.mu.Lock()
+	old := s.byClient[key]
+	s.byClient[key] = c
+	s.mu.Unlock()
+	if old != nil {
+		s.stats.Replaced.Add(1)
+		old.end(closeReplaced)
+	}
+	return true
+}
+
+func (s *Server) part(c *session) {
+	c.mu.Lock()
+	who, waiting := c.who, len(c.waiting)
+	c.waiting = nil
+	c.mu.Unlock()
+	s.inflight.Add(int64(-waiting))
+	s.open.Add(-1)
+	s.counts.give("address " + c.address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, c)
+	if who == nil {
+		return
+	}
+	s.counts.give("user " + who.ID())
+	if key := (clientKey{who.ID(), c.client}); s.byClient[key] == c {
+		delete(s.byClient, key)
+	}
+}
+
+func (s *Server) closed(code websocket.StatusCode) {
+	n, _ := s.stats.Closes.LoadOrStore(code, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+}
+
+// Revoke closes the sessions of principals that match: their rights are gone.
+func (s *Server) Revoke(match func(*auth.Principal) bool) {
+	for _, c := range s.all() {
+		if who := c.principal(); who != nil && match(who) {
+			c.end(closeRevoked)
+		}
+	}
+}
+
+// Connections returns how many sockets are open.
+func (s *Server) Connections() int { return int(s.open.Load()) }
+
+// Stats returns the counters.
+func (s *Server) Stats() *Stats { return &s.stats }
+
+// byeWithin spreads the clients' return over this time, in milliseconds.
+const byeWithin = 3000
+
+// Drain ends the gateway: it is no longer ready, new sockets and commands are turned
+// away, clients are told when to come back, commands under way get their answers, and
+// then every socket is closed 4001. It returns when nothing of it runs any more; when
+// ctx ends first, what is left is cut.
+func (s *Server) Drain(ctx context.Context) error {
+	if s.draining.Swap(true) {
+		return s.tasks.wait(ctx)
+	}
+	for _, c := range s.all() {
+		c.reply(appendBye(closeDraining, 200+mathrand.Int64N(byeWithin)))
+	}
+	s.answerAll(ctx)
+	for _, c := range s.all() {
+		c.end(closeDraining)
+	}
+	s.stopOnce.Do(func() { close(s.stop) })
+	err := s.tasks.wait(ctx)
+	if err != nil {
+		for _, c := range s.all() {
+			c.cut(closeDraining)
+		}
+	}
+	s.boards.Close()
+	return err
+}
+
+// answerAll waits until no command is under way, or for ctx.
+func (s *Server) answerAll(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.inflight.Load() > 0 {
+		select {
+		case <-tick.C:
+			for _, c := range s.all() {
+				c.expire(s.now())
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func appendBye(code websocket.StatusCode, afterMS int64) []byte {
+	b := strconv.AppendInt([]byte(`{"bye":{"code":`), int64(code), 10)
+	b = strconv.AppendInt(append(b, `,"after_ms":`...), afterMS, 10)
+	return append(b, "}}"...)
+}
+
+// newID returns an unguessable name for a session.
+func newID() string { return rand.Text() }
