@@ -1,0 +1,95 @@
+// Package journal is what the host asks of a database, and the writer that makes what
+// cells append durable: all cells of a node in one transaction at a time.
+//
+// Its promise: a cell's rows become durable in the order in which they were appended,
+// as a prefix, and the cell hears of it exactly once. Journals store bytes and know
+// no orders.
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Key names an entity in the journal: a UUIDv8 whose first 48 bits are the time of
+// the entity's id where that is a UUIDv7 (0 where it is not; for locality only, never
+// truth) and whose rest is a hash of store, kind and id.
+type Key [16]byte
+
+// Row is one block of an entity's events. Blocks of an entity follow one another
+// without a gap: the slot (Key, Seq) is the compare-and-set.
+type Row struct {
+	Key     Key
+	Cell    string // the store
+	Kind    uint8  // of the entity, as the host numbers kinds
+	Seq     int64  // of the first event in the block, from 1
+	N       int    // events in the block, at least 1
+	Payload []byte
+}
+
+// Head is where an entity stands: that it exists, whether it is loaded when its cell
+// opens, and its latest snapshot.
+type Head struct {
+	Key   Key
+	Cell  string
+	Kind  uint8
+	Seq   int64     // last event that State holds; 0: there is no snapshot
+	Live  bool      // false only in a snapshot whose Seq is the end of the entity's log
+	Due   time.Time // zero: none
+	State []byte
+}
+
+// Batch is what one transaction writes: its rows in order, and its heads unless the
+// database holds newer ones. The first block of an entity makes its head (live), and
+// so does a block on a head that is not live.
+type Batch struct {
+	Token int64 // unique among the writer's batches: tells whose a slot is
+	Pos   int64 // stream position of the first row; each row is one further
+	Rows  []Row
+	Heads []Head
+}
+
+// Slot is what a journal holds at a row's (Key, Seq).
+type Slot struct {
+	Found bool
+	Token int64
+	N     int
+	Mine  bool // written by this process
+}
+
+// Stored is an entity as a cell loads it: its snapshot and what follows it.
+type Stored struct {
+	Head Head
+	Tail []Row // in order; blocks that end after Head.Seq
+}
+
+var (
+	// ErrFenced says that this process may not write any more. Nothing was written.
+	ErrFenced = errors.New("journal: fenced")
+	// ErrConflict says that a row's slot is taken. Nothing was written.
+	ErrConflict = errors.New("journal: conflict")
+)
+
+// Journal is a database of blocks and heads.
+type Journal interface {
+	// Commit writes the batch in one transaction. ErrFenced and ErrConflict mean that
+	// nothing was written; any other error means that the outcome is unknown, and
+	// only Probe can tell.
+	Commit(b *Batch) error
+	// Probe makes sure that no earlier Commit can still take effect (new connection,
+	// the old backend ended) and reads the slot of each row of b.
+	Probe(b *Batch) ([]Slot, error)
+	// Cells lists the cells that have any entity.
+	Cells(ctx context.Context) ([]string, error)
+	// Open yields every live entity of a cell with its tail.
+	Open(ctx context.Context, cell string, yield func(Stored) error) error
+	// Known yields the keys of all the cell's entities whose time bits are at or after
+	// since, live or not.
+	Known(ctx context.Context, cell string, since time.Time, yield func(Key) error) error
+	// Load reads entities by key; missing ones are absent from the answer.
+	Load(ctx context.Context, keys []Key) ([]Stored, error)
+	// Log reads at most limit blocks of an entity that end at or after from.
+	Log(ctx context.Context, key Key, from int64, limit int) ([]Row, error)
+	Close() error
+}
