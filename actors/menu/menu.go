@@ -82,6 +82,8 @@ type Dish struct {
 	Each        bool             `json:"each"` // every station makes its own item, instead of one fulfilling all
 	PrepMS      int64            `json:"prep_ms"`
 	Parts       []Part           `json:"parts,omitzero"`
+
+	stock string // "dish/" + ID
 }
 
 // Part is one choice within a combo.
@@ -140,7 +142,9 @@ type optionAt struct {
 func (m *Menu) Index() *Menu {
 	x := &index{map[string]*Dish{}, map[string]*Group{}, map[string]optionAt{}, map[string]*Daypart{}, map[string]*Allergen{}, map[string][]string{}}
 	for i := range m.Dishes {
-		x.dishes[m.Dishes[i].ID] = &m.Dishes[i]
+		d := &m.Dishes[i]
+		d.stock = "dish/" + d.ID
+		x.dishes[d.ID] = d
 	}
 	for i := range m.Groups {
 		g := &m.Groups[i]

@@ -68,6 +68,13 @@ type Priced struct {
 	Options   []PricedOption `json:"options"`
 	Parts     []PricedPart   `json:"parts"`
 	Items     []Prep         `json:"items"`
+	Takes     []Take         `json:"takes"`
+}
+
+// Take is how much of a stock one portion of a line needs.
+type Take struct {
+	Stock string `json:"stock"` // "dish/…" or "option/…"
+	N     int64  `json:"n"`
 }
 
 // PricedOption is a chosen option; Price is for one.
@@ -139,6 +146,7 @@ type pricer struct {
 	at     string // JSON pointer of the line
 	lineID string
 	picks  int
+	takes  []Take
 	out    []Priced
 	needs  []Need
 	faults []refusal.Fault
@@ -187,16 +195,16 @@ func (p *pricer) line(i int, l *Line) {
 	if l.Course != nil {
 		r.Course = *l.Course
 	}
-	r.Options = p.options("/options", d.Groups, l.Options, int64(l.Qty), nil)
+	p.takes = nil
+	p.take(d.stock, 1)
+	r.Options = p.options("/options", d.Groups, l.Options, 1, nil)
 	r.UnitPrice += sum(r.Options)
 	if len(d.Parts) == 0 {
 		if len(l.Parts) > 0 {
 			p.bad("/parts", "too_many", 0, 0)
 		}
-		p.need("dish/"+d.ID, int64(l.Qty))
 		r.Items = p.prep(r.Items, d, nil, r.Qty, 0)
 	} else {
-		p.need("dish/"+d.ID, int64(l.Qty))
 		p.combo(&r, d, l)
 	}
 	if len(r.Items) > 1 || len(d.Parts) > 0 {
@@ -205,6 +213,10 @@ func (p *pricer) line(i int, l *Line) {
 		}
 	}
 	r.Amount = r.UnitPrice * int64(r.Qty)
+	r.Takes = p.takes
+	for _, t := range r.Takes {
+		p.need(t.Stock, t.N*int64(r.Qty))
+	}
 	p.out = append(p.out, r)
 }
 
@@ -290,7 +302,7 @@ func (p *pricer) group(where string, g *Group, picks []Pick, times int64, out []
 
 func (p *pricer) option(where string, o optionAt, qty int, below []Pick, times int64, out []PricedOption) []PricedOption {
 	out = append(out, PricedOption{o.option.ID, o.group.ID, o.option.Kind, o.option.Name, qty, o.option.Price})
-	p.need("option/"+o.option.ID, int64(qty)*times)
+	p.take("option/"+o.option.ID, int64(qty)*times)
 	if len(o.option.Groups) == 0 {
 		if len(below) > 0 {
 			p.bad(where, "not_on_menu", 0, 0)
@@ -335,10 +347,10 @@ func (p *pricer) part(where string, r *Priced, combo *Dish, part *Part, pick *Pa
 		p.bad(where+"/dish", "not_on_menu", 0, 0)
 		return
 	}
-	options := p.options(where+"/options", d.Groups, pick.Options, int64(r.Qty), nil)
+	options := p.options(where+"/options", d.Groups, pick.Options, 1, nil)
 	r.UnitPrice += part.Choices[i].Price + sum(options)
 	r.Parts = append(r.Parts, PricedPart{part.ID, d.ID, options})
-	p.need("dish/"+d.ID, int64(r.Qty))
+	p.take(d.stock, 1)
 	r.Items = p.prep(r.Items, d, &combo.Name, r.Qty, len(r.Parts))
 }
 
@@ -362,6 +374,16 @@ func (p *pricer) prep(items []Prep, d *Dish, combo *Text, qty, part int) []Prep 
 		items = append(items, item)
 	}
 	return items
+}
+
+func (p *pricer) take(stock string, n int64) {
+	for i := range p.takes {
+		if p.takes[i].Stock == stock {
+			p.takes[i].N += n
+			return
+		}
+	}
+	p.takes = append(p.takes, Take{stock, n})
 }
 
 func (p *pricer) need(stock string, qty int64) {
