@@ -17,6 +17,16 @@ import (
 // truth) and whose rest is a hash of store, kind and id.
 type Key [16]byte
 
+// Since is the least key whose time bits are at or after t, to the millisecond.
+func Since(t time.Time) Key {
+	var k Key
+	ms := max(t.UnixMilli(), 0)
+	for i := range 6 {
+		k[i] = byte(ms >> (40 - 8*i))
+	}
+	return k
+}
+
 // Row is one block of an entity's events. Blocks of an entity follow one another
 // without a gap: the slot (Key, Seq) is the compare-and-set.
 type Row struct {
@@ -36,13 +46,14 @@ type Head struct {
 	Kind  uint8
 	Seq   int64     // last event that State holds; 0: there is no snapshot
 	Live  bool      // false only in a snapshot whose Seq is the end of the entity's log
-	Due   time.Time // zero: none
+	Due   time.Time // to the microsecond; zero: none
 	State []byte
 }
 
-// Batch is what one transaction writes: its rows in order, and its heads unless the
-// database holds newer ones. The first block of an entity makes its head (live), and
-// so does a block on a head that is not live.
+// Batch is what one transaction writes: its rows in order, then its heads unless the
+// database holds newer ones (a greater Seq). The first block of an entity makes its
+// head, live; a block on a head that is not live makes it live; and a head that is not
+// live stays live all the same when a block follows it.
 type Batch struct {
 	Token int64 // unique among the writer's batches: tells whose a slot is
 	Pos   int64 // stream position of the first row; each row is one further

@@ -1,0 +1,353 @@
+// Package contract is what every journal must do, as tests. Each implementation runs
+// the whole of it.
+package contract
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors/journal"
+)
+
+// Open opens a journal on the test's database, as a new process. At most one is open at
+// a time.
+type Open func() journal.Journal
+
+// Run tests an implementation; fresh makes an empty database for one subtest.
+func Run(t *testing.T, fresh func(t *testing.T) Open) {
+	tests := []struct {
+		name string
+		run  func(*testing.T, Open)
+	}{
+		{"order", order},
+		{"conflict writes nothing", conflict},
+		{"slots", slots},
+		{"heads are made and revived", revived},
+		{"snapshots only if newer", newer},
+		{"a closing head does not hide a later block", hidden},
+		{"open", opened},
+		{"known", known},
+		{"load", load},
+		{"log", log},
+		{"reopen", reopen},
+		{"writer", writer},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) { c.run(t, fresh(t)) })
+	}
+}
+
+var noon = time.Date(2024, 5, 17, 12, 0, 0, 0, time.UTC)
+
+// Key returns the i-th key, its time bits i seconds after noon of a day.
+func Key(i int) journal.Key {
+	k := journal.Since(noon.Add(time.Duration(i) * time.Second))
+	k[6], k[8] = 0x80, 0x80
+	binary.BigEndian.PutUint32(k[12:], uint32(i))
+	return k
+}
+
+// Block returns a row whose payload tells it apart.
+func Block(key, seq, n int) journal.Row {
+	return journal.Row{Key: Key(key), Cell: "roma", Kind: 3, Seq: int64(seq), N: n, Payload: Payload(key, seq)}
+}
+
+// Payload is what Block holds.
+func Payload(key, seq int) []byte { return fmt.Appendf(nil, "%d/%d\x00\xff", key, seq) }
+
+func use(t *testing.T, open Open) journal.Journal {
+	t.Helper()
+	j := open()
+	t.Cleanup(func() { ok(t, j.Close()) })
+	return j
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func commit(t *testing.T, j journal.Journal, token, pos int64, rows []journal.Row, heads ...journal.Head) {
+	t.Helper()
+	ok(t, j.Commit(&journal.Batch{Token: token, Pos: pos, Rows: rows, Heads: heads}))
+}
+
+func one(t *testing.T, j journal.Journal, key int) journal.Stored {
+	t.Helper()
+	s, err := j.Load(context.Background(), []journal.Key{Key(key)})
+	ok(t, err)
+	if len(s) != 1 {
+		t.Fatalf("entity %d: loaded %d", key, len(s))
+	}
+	return s[0]
+}
+
+func same(t *testing.T, got, want []journal.Row) {
+	t.Helper()
+	if !slices.EqualFunc(got, want, func(a, b journal.Row) bool {
+		return a.Key == b.Key && a.Cell == b.Cell && a.Kind == b.Kind && a.Seq == b.Seq && a.N == b.N && bytes.Equal(a.Payload, b.Payload)
+	}) {
+		t.Fatalf("got  %v\nwant %v", got, want)
+	}
+}
+
+func rowsOf(t *testing.T, j journal.Journal, key int) []journal.Row {
+	t.Helper()
+	rows, err := j.Log(context.Background(), Key(key), 0, 1<<20)
+	ok(t, err)
+	return rows
+}
+
+func order(t *testing.T, open Open) {
+	j := use(t, open)
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 2), Block(2, 1, 1), Block(1, 3, 1)})
+	commit(t, j, 2, 4, []journal.Row{Block(2, 2, 5), Block(1, 4, 1)})
+	same(t, rowsOf(t, j, 1), []journal.Row{Block(1, 1, 2), Block(1, 3, 1), Block(1, 4, 1)})
+	same(t, rowsOf(t, j, 2), []journal.Row{Block(2, 1, 1), Block(2, 2, 5)})
+}
+
+func conflict(t *testing.T, open Open) {
+	j := use(t, open)
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 2)})
+	other := Block(1, 1, 2)
+	other.Payload = []byte("another")
+	// Anywhere in the batch, whatever stands around it.
+	for _, rows := range [][]journal.Row{
+		{other},
+		{Block(2, 1, 1), other, Block(3, 1, 1)},
+		{Block(2, 1, 1), Block(2, 1, 1)},
+	} {
+		head := journal.Head{Key: Key(9), Cell: "roma", Seq: 4, Live: true}
+		err := j.Commit(&journal.Batch{Token: 2, Pos: 2, Rows: rows, Heads: []journal.Head{head}})
+		if !errors.Is(err, journal.ErrConflict) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	same(t, rowsOf(t, j, 1), []journal.Row{Block(1, 1, 2)})
+	got, err := j.Load(context.Background(), []journal.Key{Key(2), Key(3), Key(9)})
+	ok(t, err)
+	if len(got) != 0 {
+		t.Fatalf("a refused batch left %v", got)
+	}
+	commit(t, j, 3, 2, []journal.Row{Block(1, 3, 1)})
+}
+
+func slots(t *testing.T, open Open) {
+	j := open()
+	commit(t, j, 7, 1, []journal.Row{Block(1, 1, 2), Block(2, 1, 1)})
+	probe := &journal.Batch{Token: 8, Rows: []journal.Row{Block(2, 1, 1), Block(3, 1, 1), Block(1, 1, 4), Block(1, 2, 1)}}
+	for range 2 {
+		got, err := j.Probe(probe)
+		ok(t, err)
+		want := []journal.Slot{{Found: true, Token: 7, N: 1, Mine: true}, {}, {Found: true, Token: 7, N: 2, Mine: true}, {}}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+	commit(t, j, 8, 3, []journal.Row{Block(3, 1, 1)}) // works on after a probe
+	ok(t, j.Close())
+	j = use(t, open)
+	got, err := j.Probe(probe)
+	ok(t, err)
+	if !got[0].Found || got[0].Mine || got[0].Token != 7 {
+		t.Fatalf("another process's slot: %v", got[0])
+	}
+}
+
+func revived(t *testing.T, open Open) {
+	j := use(t, open)
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 2)})
+	h := one(t, j, 1).Head
+	if h.Cell != "roma" || h.Kind != 3 || h.Seq != 0 || !h.Live || len(h.State) != 0 || !h.Due.IsZero() {
+		t.Fatalf("first head: %+v", h)
+	}
+	commit(t, j, 2, 2, nil, journal.Head{Key: Key(1), Cell: "roma", Kind: 3, Seq: 2, State: []byte("closed")})
+	if one(t, j, 1).Head.Live {
+		t.Fatal("still live")
+	}
+	commit(t, j, 3, 2, []journal.Row{Block(1, 3, 1), Block(2, 1, 1)})
+	s := one(t, j, 1)
+	if !s.Head.Live || s.Head.Seq != 2 || string(s.Head.State) != "closed" {
+		t.Fatalf("revived head: %+v", s.Head)
+	}
+	same(t, s.Tail, []journal.Row{Block(1, 3, 1)})
+	// The block and the head that closes it again, in one transaction.
+	commit(t, j, 4, 4, []journal.Row{Block(1, 4, 2)}, journal.Head{Key: Key(1), Cell: "roma", Kind: 3, Seq: 5})
+	if s := one(t, j, 1); s.Head.Live || len(s.Tail) != 0 {
+		t.Fatalf("closed again: %+v", s)
+	}
+}
+
+func newer(t *testing.T, open Open) {
+	j := use(t, open)
+	head := func(seq int64, state string, due time.Time) journal.Head {
+		return journal.Head{Key: Key(1), Cell: "roma", Kind: 3, Seq: seq, Live: true, Due: due, State: []byte(state)}
+	}
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 1), Block(1, 2, 1), Block(1, 3, 1)}, head(2, "two", noon))
+	s := one(t, j, 1)
+	if s.Head.Seq != 2 || string(s.Head.State) != "two" || !s.Head.Due.Equal(noon) || !s.Head.Live {
+		t.Fatalf("got %+v", s.Head)
+	}
+	same(t, s.Tail, []journal.Row{Block(1, 3, 1)})
+	due := noon.Add(1234567 * time.Microsecond)
+	commit(t, j, 2, 4, nil, head(1, "one", time.Time{}))
+	commit(t, j, 3, 4, nil, head(2, "two again", due))
+	if s = one(t, j, 1); string(s.Head.State) != "two again" || !s.Head.Due.Equal(due) {
+		t.Fatalf("got %+v", s.Head)
+	}
+	commit(t, j, 4, 4, nil, head(3, "th'ree\\\x00", time.Time{}), journal.Head{Key: Key(2), Cell: "o'rto\\", Live: true})
+	if s = one(t, j, 1); s.Head.Seq != 3 || len(s.Tail) != 0 || string(s.Head.State) != "th'ree\\\x00" || !s.Head.Due.IsZero() {
+		t.Fatalf("got %+v", s)
+	}
+	if s = one(t, j, 2); s.Head.Cell != "o'rto\\" || !s.Head.Live {
+		t.Fatalf("got %+v", s)
+	}
+}
+
+func hidden(t *testing.T, open Open) {
+	j := use(t, open)
+	closing := journal.Head{Key: Key(1), Cell: "roma", Kind: 3, Seq: 1, State: []byte("one")}
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 1)})
+	commit(t, j, 2, 2, []journal.Row{Block(1, 2, 1)}, closing)
+	if s := one(t, j, 1); !s.Head.Live || s.Head.Seq != 1 || len(s.Tail) != 1 {
+		t.Fatalf("got %+v", s)
+	}
+}
+
+func opened(t *testing.T, open Open) {
+	j := use(t, open)
+	const n = 600 // more than two pages
+	var rows []journal.Row
+	var heads []journal.Head
+	for i := range n {
+		rows = append(rows, Block(i, 1, 2), Block(i, 3, 2))
+		switch i % 3 {
+		case 1: // inside the second block: it belongs to the tail
+			heads = append(heads, journal.Head{Key: Key(i), Cell: "roma", Kind: 3, Seq: 3, Live: true})
+		case 2:
+			heads = append(heads, journal.Head{Key: Key(i), Cell: "roma", Kind: 3, Seq: 4})
+		}
+	}
+	elsewhere := Block(n, 1, 1)
+	elsewhere.Cell = "ostia"
+	commit(t, j, 1, 1, append(rows, elsewhere), heads...)
+	seen := map[journal.Key]bool{}
+	ok(t, j.Open(context.Background(), "roma", func(s journal.Stored) error {
+		i := int(binary.BigEndian.Uint32(s.Head.Key[12:]))
+		want := []journal.Row{Block(i, 1, 2), Block(i, 3, 2)}
+		if i%3 == 1 {
+			want = want[1:]
+		}
+		same(t, s.Tail, want)
+		if i%3 == 2 || i == n || seen[s.Head.Key] {
+			t.Errorf("yielded %d", i)
+		}
+		seen[s.Head.Key] = true
+		return nil
+	}))
+	if len(seen) != n/3*2 {
+		t.Fatalf("opened %d", len(seen))
+	}
+	stop := errors.New("stop")
+	if err := j.Open(context.Background(), "roma", func(journal.Stored) error { return stop }); !errors.Is(err, stop) {
+		t.Fatalf("got %v", err)
+	}
+	cells, err := j.Cells(context.Background())
+	ok(t, err)
+	if slices.Sort(cells); !slices.Equal(cells, []string{"ostia", "roma"}) {
+		t.Fatalf("cells %v", cells)
+	}
+}
+
+func known(t *testing.T, open Open) {
+	j := use(t, open)
+	var rows []journal.Row
+	for i := range 1000 {
+		rows = append(rows, Block(i, 1, 1))
+	}
+	commit(t, j, 1, 1, rows, journal.Head{Key: Key(999), Cell: "roma", Kind: 3, Seq: 1})
+	count := func(cell string, since time.Time) int {
+		n := 0
+		ok(t, j.Known(context.Background(), cell, since, func(journal.Key) error { n++; return nil }))
+		return n
+	}
+	for _, c := range []struct {
+		cell  string
+		since time.Time
+		want  int
+	}{{"roma", time.Time{}, 1000}, {"roma", noon.Add(990 * time.Second), 10}, {"roma", noon.Add(time.Hour), 0}, {"ostia", time.Time{}, 0}} {
+		if got := count(c.cell, c.since); got != c.want {
+			t.Errorf("%s since %v: %d, want %d", c.cell, c.since, got, c.want)
+		}
+	}
+}
+
+func load(t *testing.T, open Open) {
+	j := use(t, open)
+	var rows []journal.Row
+	var keys []journal.Key
+	for i := range 1000 {
+		keys = append(keys, Key(i))
+		if i%4 != 0 {
+			rows = append(rows, Block(i, 1, 1), Block(i, 2, 3))
+		}
+	}
+	commit(t, j, 1, 1, rows)
+	got, err := j.Load(context.Background(), keys)
+	ok(t, err)
+	if len(got) != 750 {
+		t.Fatalf("loaded %d", len(got))
+	}
+	for _, s := range got {
+		i := int(binary.BigEndian.Uint32(s.Head.Key[12:]))
+		same(t, s.Tail, []journal.Row{Block(i, 1, 1), Block(i, 2, 3)})
+	}
+}
+
+func log(t *testing.T, open Open) {
+	j := use(t, open)
+	var rows []journal.Row
+	for seq := 1; seq <= 100; seq += 5 {
+		rows = append(rows, Block(1, seq, 5))
+	}
+	commit(t, j, 1, 1, rows)
+	var got []journal.Row
+	for from := int64(0); ; {
+		page, err := j.Log(context.Background(), Key(1), from, 7)
+		ok(t, err)
+		if len(page) == 0 {
+			break
+		}
+		got = append(got, page...)
+		last := page[len(page)-1]
+		from = last.Seq + int64(last.N)
+	}
+	same(t, got, rows)
+	inside, err := j.Log(context.Background(), Key(1), 10, 1)
+	ok(t, err)
+	same(t, inside, []journal.Row{Block(1, 6, 5)})
+}
+
+func reopen(t *testing.T, open Open) {
+	j := open()
+	commit(t, j, 1, 1, []journal.Row{Block(1, 1, 1), Block(2, 1, 1)},
+		journal.Head{Key: Key(2), Cell: "roma", Kind: 3, Seq: 1, Due: noon, State: []byte("state")})
+	ok(t, j.Close())
+	j = use(t, open)
+	same(t, one(t, j, 1).Tail, []journal.Row{Block(1, 1, 1)})
+	if h := one(t, j, 2).Head; h.Live || h.Seq != 1 || string(h.State) != "state" || !h.Due.Equal(noon) {
+		t.Fatalf("got %+v", h)
+	}
+	if err := j.Commit(&journal.Batch{Token: 1, Pos: 1, Rows: []journal.Row{Block(1, 1, 1)}}); !errors.Is(err, journal.ErrConflict) {
+		t.Fatalf("got %v", err)
+	}
+	commit(t, j, 2, 1, []journal.Row{Block(1, 2, 1)})
+}

@@ -1,0 +1,325 @@
+// Package memory is a journal in memory, for tests and simulations. It promises what
+// the other journals promise, except that nothing outlives the process, and it fails
+// where a test asks it to.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/brigata/brigata/actors/journal"
+)
+
+// ErrLost is the answer to a commit whose outcome a test hides.
+var ErrLost = errors.New("memory: connection lost")
+
+// ErrClosed is the answer of a closed journal.
+var ErrClosed = errors.New("memory: closed")
+
+// Fault is what a test does to a commit.
+type Fault int
+
+const (
+	None     Fault = iota
+	Before         // ErrLost, nothing written
+	After          // ErrLost, but written
+	Conflict       // ErrConflict, nothing written
+	Fenced         // ErrFenced, nothing written
+)
+
+// Options of a journal; the zero value injects nothing. The functions are called with
+// the database unlocked and may block.
+type Options struct {
+	Commit func(b *journal.Batch) Fault
+	Probe  func(b *journal.Batch) error // an error fails the probe
+}
+
+type block struct {
+	row    journal.Row
+	token  int64
+	stream int64
+	pos    int64
+}
+
+type entity struct {
+	head   journal.Head
+	blocks []block // in order of Seq
+}
+
+// Database is what journals share; each Open is one process.
+type Database struct {
+	mu       sync.Mutex
+	entities map[journal.Key]*entity
+	streams  int64
+	commits  int64
+}
+
+// NewDatabase returns an empty database.
+func NewDatabase() *Database {
+	return &Database{entities: map[journal.Key]*entity{}}
+}
+
+// Commits counts the transactions so far.
+func (d *Database) Commits() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.commits
+}
+
+// Open returns a journal on the database, as a process of its own.
+func (d *Database) Open(o Options) *Journal {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.streams++
+	return &Journal{db: d, stream: d.streams, options: o}
+}
+
+// New returns a journal on a database of its own.
+func New() *Journal { return NewDatabase().Open(Options{}) }
+
+// Journal is one process's journal on a Database.
+type Journal struct {
+	db      *Database
+	stream  int64
+	options Options
+
+	// Guarded by db.mu.
+	fenced bool
+	closed bool
+}
+
+var _ journal.Journal = (*Journal)(nil)
+
+// Fence ends this process's right to write, as an eviction would.
+func (j *Journal) Fence() {
+	j.db.mu.Lock()
+	j.fenced = true
+	j.db.mu.Unlock()
+}
+
+// Commit implements journal.Journal.
+func (j *Journal) Commit(b *journal.Batch) error {
+	fault := None
+	if j.options.Commit != nil {
+		fault = j.options.Commit(b)
+	}
+	switch fault {
+	case Before:
+		return ErrLost
+	case Conflict:
+		return journal.ErrConflict
+	case Fenced:
+		return journal.ErrFenced
+	}
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	if err := j.apply(b); err != nil {
+		return err
+	}
+	if fault == After {
+		return ErrLost
+	}
+	return nil
+}
+
+func (j *Journal) apply(b *journal.Batch) error {
+	switch {
+	case j.closed:
+		return ErrClosed
+	case j.fenced:
+		return journal.ErrFenced
+	case j.taken(b.Rows):
+		return journal.ErrConflict
+	}
+	for i, r := range b.Rows {
+		e := j.db.entities[r.Key]
+		if e == nil {
+			e = &entity{head: journal.Head{Key: r.Key, Cell: r.Cell, Kind: r.Kind}}
+			j.db.entities[r.Key] = e
+		}
+		e.head.Live = true
+		r.Payload = bytes.Clone(r.Payload)
+		at, _ := e.find(r.Seq)
+		e.blocks = slices.Insert(e.blocks, at, block{r, b.Token, j.stream, b.Pos + int64(i)})
+	}
+	for _, h := range b.Heads {
+		e := j.db.entities[h.Key]
+		if e == nil {
+			e = &entity{}
+			j.db.entities[h.Key] = e
+		}
+		if h.Seq < e.head.Seq {
+			continue
+		}
+		if n := len(e.blocks); n > 0 && e.blocks[n-1].row.Seq > h.Seq {
+			h.Live = true
+		}
+		h.State = bytes.Clone(h.State)
+		e.head = h
+	}
+	j.db.commits++
+	return nil
+}
+
+// taken reports whether a row's slot is taken, in the database or in the rows.
+func (j *Journal) taken(rows []journal.Row) bool {
+	type slot struct {
+		key journal.Key
+		seq int64
+	}
+	seen := make(map[slot]bool, len(rows))
+	for _, r := range rows {
+		if seen[slot{r.Key, r.Seq}] {
+			return true
+		}
+		seen[slot{r.Key, r.Seq}] = true
+		if e := j.db.entities[r.Key]; e != nil {
+			if _, ok := e.find(r.Seq); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// find returns where the block at seq is or would be.
+func (e *entity) find(seq int64) (int, bool) {
+	return slices.BinarySearchFunc(e.blocks, seq, func(b block, seq int64) int {
+		return int(b.row.Seq - seq)
+	})
+}
+
+// Probe implements journal.Journal.
+func (j *Journal) Probe(b *journal.Batch) ([]journal.Slot, error) {
+	if j.options.Probe != nil {
+		if err := j.options.Probe(b); err != nil {
+			return nil, err
+		}
+	}
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	if j.closed {
+		return nil, ErrClosed
+	}
+	slots := make([]journal.Slot, len(b.Rows))
+	for i, r := range b.Rows {
+		e := j.db.entities[r.Key]
+		if e == nil {
+			continue
+		}
+		if at, ok := e.find(r.Seq); ok {
+			k := e.blocks[at]
+			slots[i] = journal.Slot{Found: true, Token: k.token, N: k.row.N, Mine: k.stream == j.stream}
+		}
+	}
+	return slots, nil
+}
+
+// Close implements journal.Journal.
+func (j *Journal) Close() error {
+	j.db.mu.Lock()
+	j.closed = true
+	j.db.mu.Unlock()
+	return nil
+}
+
+// sorted returns copies of the entities that match, by key: readers see no order of
+// Go's maps, so that simulations repeat.
+func (j *Journal) sorted(match func(*entity) bool) []journal.Stored {
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	var out []journal.Stored
+	for _, e := range j.db.entities {
+		if match(e) {
+			out = append(out, e.stored())
+		}
+	}
+	slices.SortFunc(out, func(a, b journal.Stored) int { return bytes.Compare(a.Head.Key[:], b.Head.Key[:]) })
+	return out
+}
+
+func (e *entity) stored() journal.Stored {
+	s := journal.Stored{Head: e.head}
+	s.Head.State = bytes.Clone(e.head.State)
+	for _, b := range e.blocks {
+		if b.row.Seq+int64(b.row.N)-1 > e.head.Seq {
+			s.Tail = append(s.Tail, b.copy())
+		}
+	}
+	return s
+}
+
+func (b block) copy() journal.Row {
+	r := b.row
+	r.Payload = bytes.Clone(r.Payload)
+	return r
+}
+
+// Cells implements journal.Journal.
+func (j *Journal) Cells(context.Context) ([]string, error) {
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	var cells []string
+	for _, e := range j.db.entities {
+		cells = append(cells, e.head.Cell)
+	}
+	slices.Sort(cells)
+	return slices.Compact(cells), nil
+}
+
+// Open implements journal.Journal.
+func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
+	for _, s := range j.sorted(func(e *entity) bool { return e.head.Cell == cell && e.head.Live }) {
+		if err := errors.Join(ctx.Err(), yield(s)); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Known implements journal.Journal.
+func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
+	from := journal.Since(since)
+	for _, s := range j.sorted(func(e *entity) bool {
+		return e.head.Cell == cell && bytes.Compare(e.head.Key[:], from[:]) >= 0
+	}) {
+		if err := errors.Join(ctx.Err(), yield(s.Head.Key)); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Load implements journal.Journal.
+func (j *Journal) Load(ctx context.Context, keys []journal.Key) ([]journal.Stored, error) {
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	var out []journal.Stored
+	for _, k := range keys {
+		if e := j.db.entities[k]; e != nil {
+			out = append(out, e.stored())
+		}
+	}
+	return out, ctx.Err()
+}
+
+// Log implements journal.Journal.
+func (j *Journal) Log(ctx context.Context, key journal.Key, from int64, limit int) ([]journal.Row, error) {
+	j.db.mu.Lock()
+	defer j.db.mu.Unlock()
+	e := j.db.entities[key]
+	if e == nil {
+		return nil, ctx.Err()
+	}
+	var rows []journal.Row
+	for _, b := range e.blocks {
+		if len(rows) < limit && b.row.Seq+int64(b.row.N)-1 >= from {
+			rows = append(rows, b.copy())
+		}
+	}
+	return rows, ctx.Err()
+}
