@@ -207,6 +207,10 @@ func newer(t *testing.T, open Open) {
 	if s = one(t, j, 1); s.Head.Seq != 3 || len(s.Tail) != 0 || string(s.Head.State) != "th'ree\\\x00" || !s.Head.Due.IsZero() {
 		t.Fatalf("got %+v", s)
 	}
+	commit(t, j, 5, 4, nil, head(5, "five", noon), head(7, "seven", noon), head(6, "six", noon))
+	if s = one(t, j, 1); s.Head.Seq != 7 || string(s.Head.State) != "seven" {
+		t.Fatalf("of several heads: %+v", s)
+	}
 	if s = one(t, j, 2); s.Head.Cell != "o'rto\\" || !s.Head.Live {
 		t.Fatalf("got %+v", s)
 	}

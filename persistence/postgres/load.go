@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/brigata/brigata/actors/journal"
+)
+
+// page is how many entities one query reads.
+const page = 256
+
+const headColumns = "SELECT entity, seq, cell, kind, live, due, state FROM heads "
+
+// Load implements journal.Journal.
+func (j *Journal) Load(ctx context.Context, keys []journal.Key) ([]journal.Stored, error) {
+	out := make([]journal.Stored, 0, len(keys))
+	ids := make([]pgtype.UUID, 0, min(page, len(keys)))
+	for len(keys) > 0 {
+		n := min(page, len(keys))
+		ids = ids[:0]
+		for _, k := range keys[:n] {
+			ids = append(ids, pgtype.UUID{Bytes: k, Valid: true})
+		}
+		some, err := j.stored(ctx, headColumns+"WHERE entity = ANY ($1)", ids)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+		keys = keys[n:]
+	}
+	return out, nil
+}
+
+// stored reads the heads of a query, then their tails: blocks that a commit adds in
+// between do no harm.
+func (j *Journal) stored(ctx context.Context, query string, args ...any) ([]journal.Stored, error) {
+	rows, err := j.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []journal.Stored
+	for rows.Next() {
+		var h journal.Head
+		var due *time.Time
+		if err := rows.Scan((*[16]byte)(&h.Key), &h.Seq, &h.Cell, &h.Kind, &h.Live, &due, &h.State); err != nil {
+			return nil, err
+		}
+		if due != nil {
+			h.Due = *due
+		}
+		all = append(all, journal.Stored{Head: h})
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		return all, err
+	}
+	return all, j.tails(ctx, all)
+}
+
+func (j *Journal) tails(ctx context.Context, of []journal.Stored) error {
+	keys := make([]pgtype.UUID, len(of))
+	seqs := make([]int64, len(of))
+	for i := range of {
+		keys[i], seqs[i] = pgtype.UUID{Bytes: of[i].Head.Key, Valid: true}, of[i].Head.Seq
+	}
+	// The block before may reach into what follows the snapshot.
+	rows, err := j.pool.Query(ctx, `SELECT u.at, j.cell, j.kind, j.seq, j.n, j.payload
+		FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS u (entity, seq, at)
+		CROSS JOIN LATERAL (SELECT coalesce(max(k.seq), 0) AS seq FROM journal k WHERE k.entity = u.entity AND k.seq <= u.seq) AS f
+		JOIN journal j ON j.entity = u.entity AND j.seq >= f.seq AND j.seq + j.n > u.seq + 1
+		ORDER BY u.at, j.seq`, keys, seqs)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var at int
+		var r journal.Row
+		if err := rows.Scan(&at, &r.Cell, &r.Kind, &r.Seq, &r.N, &r.Payload); err != nil {
+			return err
+		}
+		s := &of[at-1]
+		r.Key = s.Head.Key
+		s.Tail = append(s.Tail, r)
+	}
+	return rows.Err()
+}
+
+// Log implements journal.Journal.
+func (j *Journal) Log(ctx context.Context, key journal.Key, from int64, limit int) ([]journal.Row, error) {
+	rows, err := j.pool.Query(ctx, `SELECT cell, kind, seq, n, payload FROM journal WHERE entity = $1
+		AND seq >= coalesce((SELECT max(k.seq) FROM journal k WHERE k.entity = $1 AND k.seq <= $2), 0)
+		AND seq + n - 1 >= $2 ORDER BY seq LIMIT $3`, pgtype.UUID{Bytes: key, Valid: true}, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (journal.Row, error) {
+		r := journal.Row{Key: key}
+		err := row.Scan(&r.Cell, &r.Kind, &r.Seq, &r.N, &r.Payload)
+		return r, err
+	})
+}
+
+// Cells implements journal.Journal. It steps from cell to cell in the index; DISTINCT
+// would read all of it.
+func (j *Journal) Cells(ctx context.Context) ([]string, error) {
+	rows, err := j.pool.Query(ctx, `WITH RECURSIVE c AS (
+			(SELECT min(cell) AS cell FROM heads)
+			UNION ALL SELECT (SELECT min(h.cell) FROM heads h WHERE h.cell > c.cell) FROM c WHERE c.cell IS NOT NULL)
+		SELECT cell FROM c WHERE cell IS NOT NULL`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Open implements journal.Journal.
+func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
+	var after journal.Key
+	for {
+		all, err := j.stored(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
+			cell, pgtype.UUID{Bytes: after, Valid: true}, page)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, s := range all {
+			if err := yield(s); err != nil {
+				return err
+			}
+		}
+		after = all[len(all)-1].Head.Key
+	}
+}
+
+// Known implements journal.Journal.
+func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
+	// No key is the bound itself: its version bits are zero.
+	after := journal.Since(since)
+	for {
+		rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity > $2 ORDER BY entity LIMIT $3",
+			cell, pgtype.UUID{Bytes: after, Valid: true}, 16*page)
+		if err != nil {
+			return err
+		}
+		keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k journal.Key, err error) {
+			err = row.Scan((*[16]byte)(&k))
+			return k, err
+		})
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		for _, k := range keys {
+			if err := yield(k); err != nil {
+				return err
+			}
+		}
+		after = keys[len(keys)-1]
+	}
+}
