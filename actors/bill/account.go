@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/money"
 	"github.com/brigata/brigata/actors/refusal"
 )
 
@@ -261,4 +262,22 @@ func (a Account) Parts(lines []Line, total int64) []Part {
 		parts[i].Due = parts[i].Amount - parts[i].Paid
 	}
 	return parts
+}
+
+// Pending says that somebody is paying right now.
+func (a Account) Pending() bool {
+	return slices.ContainsFunc(a.Payments, func(p Payment) bool { return p.State == "pending" })
+}
+
+// Off is what a discount comes to, in minor units: a rate of the subtotal, or an amount.
+func Off(rateBP, amount, subtotal int64) (int64, error) {
+	switch {
+	case rateBP < 0 || rateBP > 10_000 || rateBP > 0 && amount != 0:
+		return 0, invalid("/rate_bp", "range")
+	case amount < 0 || amount > subtotal:
+		return 0, invalid("/amount", "range")
+	case rateBP > 0:
+		return money.BP(subtotal, rateBP, money.HalfUp), nil
+	}
+	return amount, nil
 }

@@ -106,6 +106,11 @@ type (
 		Reason         string `json:"reason,omitzero"`
 		Note           string `json:"note,omitzero"`
 	}
+	// Rehome says that the table's session sits elsewhere now.
+	Rehome struct {
+		command.Header
+		Table string
+	}
 	GiveBack struct {
 		command.Header `json:"-"`
 		Payment        string `json:"payment"`
@@ -165,6 +170,9 @@ type (
 	StoreTold struct {
 		N int `json:"n"`
 	}
+	WasRehomed struct {
+		Table string `json:"table"`
+	}
 )
 
 func (*Began) event()         {}
@@ -178,6 +186,7 @@ func (*WasCredited) event()   {}
 func (*GaveBack) event()      {}
 func (*RefundBooked) event()  {}
 func (*StoreTold) event()     {}
+func (*WasRehomed) event()    {}
 
 // Action is what the payer has to do next. Kind: none wait_staff; providers add qr,
 // redirect, client_secret, jsapi.
@@ -245,6 +254,11 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		return s.cancel(c)
 	case *GiveBack:
 		return s.giveBack(c)
+	case *Rehome:
+		if s.Table == c.Table {
+			return nil, nil, nil
+		}
+		return []Event{&WasRehomed{c.Table}}, nil, nil
 	}
 	panic("payment: unknown command")
 }
@@ -395,6 +409,8 @@ func Apply(s State, e Event) State {
 		s.Returned = e.N
 	case *StoreTold:
 		s.Told = e.N
+	case *WasRehomed:
+		s.Table = e.Table
 	}
 	return s
 }

@@ -1,0 +1,302 @@
+package order
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/brigata/brigata/actors/bill"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
+)
+
+// Owes is what the order still has to ask of its table, of its stock and of the store,
+// and what it has to tell the table.
+func Owes(s State) (duties []Duty) {
+	if s.ID == "" {
+		return nil
+	}
+	if s.Table != "" && !s.Joined && s.State == Submitted {
+		join := &Join{Order: s.ID, Table: s.Table, Guest: s.Guest, Session: s.Session, GuestID: s.GuestID, Guests: s.Guests, By: s.By}
+		if s.FromCart {
+			join.Cart = &s.CartV
+		}
+		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, Do: join})
+	}
+	for i := range s.Takes {
+		if t := &s.Takes[i]; !t.Done {
+			duties = append(duties, Duty{To: command.Target{Kind: "stock", ID: t.Stock}, N: t.Rev, Do: s.wants(t)})
+		}
+	}
+	if s.State == Submitted && s.ready() {
+		duties = append(duties, Duty{To: command.Target{Kind: "store"}, Do: &store.TakeNumber{Order: s.ID, PrepMS: s.prep().Milliseconds()}})
+	}
+	if s.Table != "" && s.Joined && s.TableNo == nil && s.State != Submitted && s.ToldRev < s.Rev {
+		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, N: s.Rev, Do: s.tell()})
+	}
+	return duties
+}
+
+// wants is what is asked of one stock now.
+func (s *State) wants(t *Take) command.Command {
+	switch {
+	case s.State == Refused || s.State == Cancelled || s.State == Expired:
+		return &stock.Release{Order: s.ID}
+	case t.Back:
+		return &stock.Return{Order: s.ID, Left: t.Want}
+	}
+	return &stock.Reserve{Order: s.ID, Qty: t.Want, Lines: s.linesOf(t.Stock)}
+}
+
+func (s *State) linesOf(id string) (lines []string) {
+	of := s.Lines
+	if s.Adding != nil {
+		of = s.Adding.Lines
+	}
+	for i := range of {
+		if of[i].takes(id) > 0 {
+			lines = append(lines, of[i].ID)
+		}
+	}
+	return lines
+}
+
+// ready says that everybody who was asked has agreed.
+func (s *State) ready() bool {
+	if s.Table != "" && (!s.Joined || s.TableNo != nil) {
+		return false
+	}
+	for i := range s.Takes {
+		if !s.Takes[i].Done || s.Takes[i].Denied != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// answered says that everybody who was asked has answered.
+func (s *State) answered() bool {
+	if s.Table != "" && !s.Joined {
+		return false
+	}
+	for i := range s.Takes {
+		if !s.Takes[i].Done {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *State) tell() *Tell {
+	t := &Tell{Order: s.ID, Rev: s.Rev, Status: s.State, No: s.No, Round: s.Round, At: s.PlacedAt, Done: s.State.Final()}
+	var oldest time.Time
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			item := &s.Lines[l].Items[i]
+			n := item.Qty - item.VoidQty
+			switch item.State {
+			case Held:
+				t.Items.Held += n
+			case Queued:
+				t.Items.Queued += n
+			case Cooking:
+				t.Items.Cooking += n
+			case Ready:
+				t.Items.Ready += n
+			case Served:
+				t.Items.Served += n
+			}
+			if (item.State == Queued || item.State == Cooking) && (oldest.IsZero() || item.FiredAt.Before(oldest)) {
+				oldest = item.FiredAt
+			}
+		}
+	}
+	if !oldest.IsZero() && s.LateMS > 0 {
+		t.LateAt = oldest.Add(time.Duration(s.LateMS) * time.Millisecond)
+	}
+	if s.ToldRev < s.BillRev {
+		t.HasBill = true
+		t.Bill = s.totals()
+		t.Lines = s.billLines()
+	}
+	return t
+}
+
+func (s *State) totals() bill.Totals {
+	return bill.Totals{Subtotal: s.Subtotal, Discount: s.Discount, Service: s.Service, Tax: s.Tax, Total: s.Total, Taxes: s.Taxes}
+}
+
+func (s *State) billLines() []bill.Line { return billLines(s.ID, s.Lines) }
+
+func billLines(order string, of []Line) []bill.Line {
+	lines := make([]bill.Line, len(of))
+	for i := range of {
+		l := &of[i]
+		lines[i] = bill.Line{Order: order, ID: l.ID, Amount: l.Amount, TaxClass: l.TaxClass, Seat: l.Seat, Guest: l.Guest}
+	}
+	return lines
+}
+
+// Due is when the order does something by itself: asks for stock on its day, expires,
+// is accepted, or fires a course.
+func Due(s State) (due time.Time) {
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	switch s.State {
+	case Placed:
+		earlier(s.LaterAt)
+		switch {
+		case s.unpaid():
+			if !s.Account.Pending() {
+				earlier(s.PayBy)
+			}
+		case s.Auto:
+			earlier(s.startAt())
+		}
+	case Accepted:
+		earlier(s.LaterAt)
+		if items, at := s.planned(); len(items) > 0 {
+			earlier(at)
+		}
+	}
+	return due
+}
+
+// unpaid says that the order waits for its money before it is made.
+func (s *State) unpaid() bool { return !s.PayBy.IsZero() && s.Paid-s.Refunded < s.Total }
+
+// prep is how long the longest item takes.
+func (s *State) prep() time.Duration {
+	var most int64
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			most = max(most, s.Lines[l].Items[i].PrepMS)
+		}
+	}
+	return time.Duration(most) * time.Millisecond
+}
+
+// startAt is when a scheduled order starts to be made: what is due less its longest
+// preparation; when it was placed, for one that is not scheduled.
+func (s *State) startAt() time.Time {
+	if s.DueAt.IsZero() {
+		return s.PlacedAt
+	}
+	return s.DueAt.Add(-s.prep())
+}
+
+// planned are the items that fire next by themselves, and when: the lowest course at
+// the start, the next one when all that was fired is ready.
+func (s *State) planned() (items []string, at time.Time) {
+	course, last, fired := -1, time.Time{}, false
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			item := &s.Lines[l].Items[i]
+			fired = fired || item.FireSeq > 0
+			switch {
+			case item.State == Queued || item.State == Cooking:
+				return nil, at
+			case item.State == Held && !item.Hold && (course < 0 || item.Course < course):
+				course = item.Course
+			case item.ReadyAt.After(last):
+				last = item.ReadyAt
+			case item.State == Void && item.VoidAt.After(last):
+				last = item.VoidAt
+			}
+		}
+	}
+	if course < 0 {
+		return nil, at
+	}
+	items = s.every(func(i *Item) bool { return i.State == Held && !i.Hold && i.Course == course })
+	switch {
+	case !fired:
+		at = s.AcceptedAt
+		if start := s.startAt(); start.After(at) {
+			at = start
+		}
+	case s.AutoFireMS < 0:
+		return nil, at
+	default:
+		at = last.Add(time.Duration(s.AutoFireMS) * time.Millisecond)
+	}
+	return items, at
+}
+
+// ViewOf is the order as it stands, with what is derived of it.
+func ViewOf(s State) *View {
+	v := s.View
+	v.Progress, v.Payment = s.progress(), s.payment()
+	if s.State == Accepted && s.AutoFireMS > 0 {
+		if items, at := s.planned(); len(items) > 0 {
+			planned := State{View: v}
+			planned.items(items, func(i *Item) { i.FireAt = at })
+			v = planned.View
+		}
+	}
+	return &v
+}
+
+func (s *State) progress() string {
+	if s.AcceptedAt.IsZero() {
+		return "sent"
+	}
+	started, ready, served, live := false, true, true, false
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			switch s.Lines[l].Items[i].State {
+			case Void:
+				continue
+			case Held, Queued:
+				ready, served = false, false
+			case Cooking:
+				started, ready, served = true, false, false
+			case Ready:
+				started, served = true, false
+			case Served:
+				started = true
+			}
+			live = true
+		}
+	}
+	switch {
+	case !live:
+		return "accepted"
+	case served:
+		return "served"
+	case ready:
+		return "ready"
+	case started:
+		return "cooking"
+	}
+	return "accepted"
+}
+
+func (s *State) payment() string {
+	switch net := s.Paid - s.Refunded; {
+	case s.Refunded > 0 && net <= 0:
+		return "refunded"
+	case s.Refunded > 0:
+		return "partly_refunded"
+	case s.Paid >= s.Total && (s.Paid > 0 || s.State == Closed):
+		return "paid"
+	case s.Paid > 0:
+		return "partly_paid"
+	}
+	return "unpaid"
+}
+
+// code is what a guest without a table is called by.
+func code(orderType string, no int) string {
+	if orderType == store.DineIn {
+		return ""
+	}
+	c := strconv.Itoa(no)
+	for len(c) < 3 {
+		c = "0" + c
+	}
+	return c
+}
