@@ -218,9 +218,10 @@ func TestSlowGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.NewDatabase()
 		w := journal.NewWriter(db.Open(memory.Options{}), journal.Options{})
-		s := slow{contract.NewCell(nil, 1, 1), make(chan struct{})}
+		stopped := journal.NewWriter(memory.New(), journal.Options{}) // hears of the cell, never of slow
+		check(t, stopped.Stop(t.Context()))
+		s := slow{contract.NewCell(stopped, 1, 1), make(chan struct{})}
 		other := contract.NewCell(w, 2, 1)
-		s.Cell.Writer = journal.NewWriter(memory.New(), journal.Options{}) // not the one that cuts it
 		s.Append()
 		w.Append(s)
 		synctest.Wait()
@@ -234,7 +235,6 @@ func TestSlowGate(t *testing.T) {
 		close(s.gate)
 		check(t, other.Wait(40))
 		check(t, w.Stop(t.Context()))
-		s.Cell.Writer.Stop(t.Context())
 	})
 }
 
