@@ -15,6 +15,8 @@ import (
 type Cell struct {
 	Writer *journal.Writer
 	Entity int
+	Mark   string // of this cell's blocks, where several cells write one entity
+	first  int
 
 	mu      sync.Mutex
 	waiting []journal.Row
@@ -34,7 +36,7 @@ type cut struct {
 
 // NewCell returns a cell that appends from seq on.
 func NewCell(w *journal.Writer, entity, seq int) *Cell {
-	return &Cell{Writer: w, Entity: entity, seq: seq, durable: seq, changed: make(chan struct{}, 1)}
+	return &Cell{Writer: w, Entity: entity, first: seq, seq: seq, durable: seq, changed: make(chan struct{}, 1)}
 }
 
 // Append appends a block of one event and returns its seq.
@@ -42,7 +44,9 @@ func (c *Cell) Append(heads ...journal.Head) int {
 	c.mu.Lock()
 	seq := c.seq
 	c.seq++
-	c.waiting = append(c.waiting, Block(c.Entity, seq, 1))
+	row := Block(c.Entity, seq, 1)
+	row.Payload = append(row.Payload, c.Mark...)
+	c.waiting = append(c.waiting, row)
 	c.heads = append(c.heads, heads...)
 	c.mu.Unlock()
 	c.Writer.Append(c)
@@ -131,26 +135,35 @@ func (c *Cell) Lost(err error) {
 	c.lost = err
 }
 
-// Check compares what the journal holds of the cell with what it was told: each durable
-// block is there, once and in order, and what follows them is a prefix of what it
-// appended.
+// Check compares what the journal holds of the entity with what the cell was told: each
+// durable block is there, once and in order, and unless the cell was lost a prefix of
+// what else it appended follows them.
 func (c *Cell) Check(j journal.Journal) error {
+	rows, err := j.Log(context.Background(), Key(c.Entity), 0, 1<<30)
+	if err != nil {
+		return err
+	}
+	return c.CheckRows(rows)
+}
+
+// CheckRows is Check with the entity's whole log. Behind what is durable of a cell with
+// a mark, another one may have gone on.
+func (c *Cell) CheckRows(rows []journal.Row) error {
 	c.mu.Lock()
 	durable, next, wrong := c.durable, c.seq, c.wrong
+	alone := c.lost == nil && c.Mark == ""
 	c.mu.Unlock()
 	if wrong != nil {
 		return wrong
 	}
-	rows, err := j.Log(context.Background(), Key(c.Entity), 0, next+1)
-	if err != nil {
-		return err
-	}
-	if len(rows) < durable-1 || len(rows) > next-1 {
+	if len(rows) < durable-1 || alone && len(rows) > next-1 {
 		return fmt.Errorf("cell %d: %d blocks, %d durable, %d appended", c.Entity, len(rows), durable-1, next-1)
 	}
 	for i, r := range rows {
-		if r.Seq != int64(i+1) || r.N != 1 || string(r.Payload) != string(Payload(c.Entity, i+1)) {
-			return fmt.Errorf("cell %d: block %d is %+v", c.Entity, i+1, r)
+		seq := i + 1
+		ours := seq >= c.first && (seq < durable || alone)
+		if r.Seq != int64(seq) || r.N != 1 || ours && string(r.Payload) != string(Payload(c.Entity, seq))+c.Mark {
+			return fmt.Errorf("cell %d %s from %d to %d: block %d is %d, n %d, %q", c.Entity, c.Mark, c.first, durable, seq, r.Seq, r.N, r.Payload)
 		}
 	}
 	return nil

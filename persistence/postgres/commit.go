@@ -87,7 +87,14 @@ func (j *Journal) send(ctx context.Context, b *journal.Batch) error {
 	if len(b.Heads) > 0 {
 		query = j.text.heads([]byte(copyRows+";"), b.Heads)
 	}
+	if j.copying == nil {
+		j.copying = &encoder{}
+	}
 	_, err := pc.CopyFrom(ctx, j.copying.encode(j.node, b), query)
+	if err != nil {
+		// CopyFrom may return before its goroutine has done reading.
+		j.copying = nil
+	}
 	return err
 }
 

@@ -66,7 +66,7 @@ type Journal struct {
 	doubted []backend // backends that may still commit
 	closed  bool
 	text    sqlText
-	copying encoder
+	copying *encoder
 }
 
 var _ journal.Journal = (*Journal)(nil)
