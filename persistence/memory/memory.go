@@ -159,6 +159,7 @@ func (j *Journal) apply(b *journal.Batch) error {
 			h.Live = true
 		}
 		h.State = bytes.Clone(h.State)
+		h.Due = h.Due.Truncate(time.Microsecond)
 		e.head = h
 	}
 	j.db.commits++

@@ -51,7 +51,7 @@ func (j *Journal) stored(ctx context.Context, query string, args ...any) ([]jour
 			return nil, err
 		}
 		if due != nil {
-			h.Due = *due
+			h.Due = due.UTC()
 		}
 		all = append(all, journal.Stored{Head: h})
 	}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/brigata/brigata/actors/journal"
@@ -126,6 +129,71 @@ func TestFence(t *testing.T) {
 	check(t, other.Commit(rows(2)))
 	check(t, old.Renounce(ctx))
 	check(t, old.Commit(rows(3)))
+}
+
+// A commit that does not answer is ended by its timeout; the probe ends its backend, so
+// that it cannot take effect any more, and the batch can be sent again.
+func TestHungCommit(t *testing.T) {
+	url := database(t)
+	ctx := context.Background()
+	j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: "test", CommitTimeout: 100 * time.Millisecond})
+	check(t, err)
+	defer j.Close()
+	evictor, err := j.Pool().Begin(ctx)
+	check(t, err)
+	_, err = evictor.Exec(ctx, "SELECT FROM nodes WHERE id = $1 FOR UPDATE", j.Node())
+	check(t, err)
+	b := &journal.Batch{Token: 1, Pos: 1, Rows: []journal.Row{contract.Block(1, 1, 1)}}
+	for range 3 {
+		if err := j.Commit(b); err == nil || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrConflict) {
+			t.Fatalf("got %v", err)
+		}
+		if err := j.Commit(b); err == nil {
+			t.Fatal("committed with an earlier commit in doubt")
+		}
+		slots, err := j.Probe(b)
+		check(t, err)
+		if slots[0].Found {
+			t.Fatal("written behind the fence")
+		}
+	}
+	check(t, evictor.Rollback(ctx))
+	check(t, j.Commit(b))
+	slots, err := j.Probe(b)
+	check(t, err)
+	if !slots[0].Mine {
+		t.Fatalf("got %+v", slots[0])
+	}
+}
+
+// The fence waits for a commit in flight, and a client that pauses in the middle of a
+// COPY does not hold it up.
+func TestFenceWaits(t *testing.T) {
+	url := database(t)
+	j := open(t, url)
+	defer j.Close()
+	ctx := context.Background()
+	cc, err := pgx.ParseConfig(url)
+	check(t, err)
+	cc.RuntimeParams["brigata.node"], cc.RuntimeParams["brigata.epoch"] = fmt.Sprint(j.Node()), "1"
+	conn, err := pgx.ConnectConfig(ctx, cc)
+	check(t, err)
+	defer conn.Close(ctx)
+	r, w := io.Pipe()
+	copied := make(chan error, 1)
+	go func() {
+		_, err := conn.PgConn().CopyFrom(ctx, r, "COPY journal (entity, seq, token, stream, pos, n, kind, cell, payload) FROM STDIN")
+		copied <- err
+	}()
+	fmt.Fprintln(w, "00000000-0000-8000-8000-000000000001\t1\t1\t1\t1\t1\t1\troma\t\\\\x00") // and pauses
+	done, err := j.Fence(ctx, j.Node(), 1)
+	if check(t, err); !done {
+		t.Fatal("not fenced")
+	}
+	w.Close()
+	if err := <-copied; err == nil || !strings.Contains(err.Error(), "BF001") {
+		t.Fatalf("got %v", err)
+	}
 }
 
 // Sessions that name no node are fenced: a hand at psql too.

@@ -60,7 +60,7 @@ func scanHead(row *sql.Row) (journal.Head, error) {
 	}
 	copy(h.Key[:], key)
 	if due.Valid {
-		h.Due = time.UnixMicro(due.Int64)
+		h.Due = time.UnixMicro(due.Int64).UTC()
 	}
 	return h, nil
 }
