@@ -1,0 +1,275 @@
+package wire
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/table"
+)
+
+var (
+	errUnknown = refusal.New(refusal.BadRequest, "unknown_command", "There is no such command")
+	errType    = refusal.New(refusal.BadRequest, "type", "A value has the wrong type")
+	errJSON    = refusal.New(refusal.BadRequest, "json", "The data is not JSON")
+)
+
+// target says which entity a command is for; it refuses what names none.
+type target func(cid command.ID, c command.Command) (command.Target, error)
+
+type maker struct {
+	make   func() command.Command
+	target target
+}
+
+// commands lists every command by its name on the wire.
+var commands = map[string]maker{
+	"table.open":       {func() command.Command { return new(table.Open) }, ofTable},
+	"table.clear":      {func() command.Command { return new(table.Clear) }, ofTable},
+	"table.move":       {func() command.Command { return new(table.Go) }, ofTable},
+	"table.merge":      {func() command.Command { return &table.Go{Merge: true} }, ofTable},
+	"table.call":       {func() command.Command { return new(table.Ring) }, ofTable},
+	"table.ack":        {func() command.Command { return new(table.Ack) }, ofTable},
+	"cart.set":         {func() command.Command { return new(table.SetCart) }, ofTable},
+	"order.place":      {func() command.Command { return new(order.Place) }, created("order")},
+	"order.add":        {func() command.Command { return new(order.Add) }, ofOrder},
+	"order.accept":     {func() command.Command { return new(order.Accept) }, ofOrder},
+	"order.reject":     {func() command.Command { return &order.End{How: order.Refused} }, ofOrder},
+	"order.cancel":     {func() command.Command { return &order.End{How: order.Cancelled} }, ofOrder},
+	"order.void":       {func() command.Command { return &order.End{How: order.Voided} }, ofOrder},
+	"order.rush":       {func() command.Command { return new(order.Rush) }, ofOrder},
+	"order.hand_off":   {func() command.Command { return new(order.HandOff) }, ofOrder},
+	"order.assign":     {func() command.Command { return new(order.Assign) }, ofOrder},
+	"order.deliver":    {func() command.Command { return new(order.Deliver) }, ofOrder},
+	"item.hold":        {func() command.Command { return &order.Change{To: order.Held} }, ofOrder},
+	"item.fire":        {func() command.Command { return &order.Change{To: order.Queued} }, ofOrder},
+	"item.start":       {func() command.Command { return &order.Change{To: order.Cooking} }, ofOrder},
+	"item.bump":        {func() command.Command { return &order.Change{To: order.Ready} }, ofOrder},
+	"item.recall":      {func() command.Command { return &order.Change{To: order.Cooking, Recall: true} }, ofOrder},
+	"item.serve":       {func() command.Command { return &order.Change{To: order.Served} }, ofOrder},
+	"item.void":        {func() command.Command { return new(order.VoidItems) }, ofOrder},
+	"stock.count":      {func() command.Command { return new(stock.SetCount) }, ofStock},
+	"stock.restock":    {func() command.Command { return new(stock.Restock) }, ofStock},
+	"stock.out":        {func() command.Command { return new(stock.TakeOut) }, ofStock},
+	"stock.in":         {func() command.Command { return new(stock.PutIn) }, ofStock},
+	"stock.hold":       {func() command.Command { return new(stock.HoldBack) }, ofStock},
+	"stock.release":    {func() command.Command { return new(stock.LetGo) }, ofStock},
+	"payment.create":   {func() command.Command { return new(payment.Create) }, created("payment")},
+	"payment.confirm":  {func() command.Command { return new(payment.Confirm) }, ofPayment},
+	"payment.cancel":   {func() command.Command { return new(payment.Cancel) }, ofPayment},
+	"payment.refund":   {func() command.Command { return new(payment.GiveBack) }, ofPayment},
+	"menu.draft":       {func() command.Command { return new(menu.Draft) }, of("menu")},
+	"menu.publish":     {func() command.Command { return new(menu.Publish) }, of("menu")},
+	"channel.pause":    {func() command.Command { return new(store.PauseChannel) }, of("store")},
+	"day.close":        {func() command.Command { return new(store.CloseDay) }, of("store")},
+	"bill.split@table": {func() command.Command { return new(table.SplitBill) }, ofTable},
+	"bill.split@order": {func() command.Command { return new(order.SplitBill) }, ofOrder},
+
+	"bill.discount@table": {func() command.Command { return new(table.DiscountBill) }, ofTable},
+	"bill.discount@order": {func() command.Command { return new(order.DiscountBill) }, ofOrder},
+}
+
+// KnownCommand says that the name is a command.
+func KnownCommand(name string) bool {
+	_, ok := commands[name]
+	return ok && !strings.Contains(name, "@") || name == "bill.split" || name == "bill.discount"
+}
+
+// DecodeCommand reads a command's data strictly (duplicate keys and invalid UTF-8 are
+// refused) and says which entity it is for. Errors are refusals.
+func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, command.Command, error) {
+	if !KnownCommand(name) {
+		return command.Target{}, nil, errUnknown
+	}
+	if name == "bill.split" || name == "bill.discount" {
+		var of struct {
+			Table string `json:"table"`
+			Order string `json:"order"`
+		}
+		if err := json.Unmarshal(d, &of); err != nil {
+			return command.Target{}, nil, asBadRequest(err)
+		}
+		if name += "@table"; of.Table == "" {
+			name = strings.TrimSuffix(name, "table") + "order"
+		}
+	}
+	m := commands[name]
+	c := m.make()
+	if err := json.Unmarshal(d, c); err != nil {
+		return command.Target{}, nil, asBadRequest(err)
+	}
+	t, err := m.target(cid, c)
+	return t, c, err
+}
+
+func asBadRequest(err error) error {
+	if bad, ok := errors.AsType[*json.SemanticError](err); ok {
+		return errType.With(refusal.Fields{At: string(bad.JSONPointer)})
+	}
+	return errJSON
+}
+
+func invalid(at, reason string) error {
+	return refusal.Faults(refusal.Fault{At: at, Reason: reason})
+}
+
+func created(kind string) target {
+	return func(cid command.ID, _ command.Command) (command.Target, error) {
+		return command.Target{Kind: kind, ID: string(cid)}, nil
+	}
+}
+
+func of(kind string) target {
+	return func(command.ID, command.Command) (command.Target, error) { return command.Target{Kind: kind}, nil }
+}
+
+func ofTable(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *table.Open:
+		id = c.Table
+	case *table.Clear:
+		id = c.Table
+	case *table.Go:
+		id = c.Table
+	case *table.Ring:
+		id = c.Table
+	case *table.Ack:
+		id = c.Table
+	case *table.SetCart:
+		id = c.Table
+	case *table.SplitBill:
+		id = c.Table
+	case *table.DiscountBill:
+		id = c.Table
+	}
+	if !menu.IsName(id) {
+		return command.Target{}, invalid("/table", "id")
+	}
+	return command.Target{Kind: "table", ID: id}, nil
+}
+
+func ofOrder(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *order.Add:
+		id = c.Order
+	case *order.Accept:
+		id = c.Order
+	case *order.End:
+		id = c.Order
+	case *order.Change:
+		id = c.Order
+	case *order.VoidItems:
+		id = c.Order
+	case *order.Rush:
+		id = c.Order
+	case *order.HandOff:
+		id = c.Order
+	case *order.Assign:
+		id = c.Order
+	case *order.Deliver:
+		id = c.Order
+	case *order.SplitBill:
+		id = c.Order
+	case *order.DiscountBill:
+		id = c.Order
+	}
+	return byUUID("order", id)
+}
+
+func ofPayment(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *payment.Confirm:
+		id = c.Payment
+	case *payment.Cancel:
+		id = c.Payment
+	case *payment.GiveBack:
+		id = c.Payment
+	}
+	return byUUID("payment", id)
+}
+
+func byUUID(kind, id string) (command.Target, error) {
+	if !IsUUID(id) {
+		return command.Target{}, invalid("/"+kind, "id")
+	}
+	return command.Target{Kind: kind, ID: id}, nil
+}
+
+func ofStock(_ command.ID, c command.Command) (command.Target, error) {
+	var r stock.Ref
+	switch c := c.(type) {
+	case *stock.SetCount:
+		r = c.Ref
+	case *stock.Restock:
+		r = c.Ref
+	case *stock.TakeOut:
+		r = c.Ref
+	case *stock.PutIn:
+		r = c.Ref
+	case *stock.HoldBack:
+		r = c.Ref
+	case *stock.LetGo:
+		r = c.Ref
+	}
+	if (r.Dish == "") == (r.Option == "") || !menu.IsName(r.Dish+r.Option) {
+		return command.Target{}, invalid("/dish", "id")
+	}
+	return command.Target{Kind: "stock", ID: r.ID()}, nil
+}
+
+// IsUUID says that s is a UUIDv7 in lower case.
+func IsUUID(s string) bool {
+	if len(s) != 36 || s[14] != '7' || s[19] != '8' && s[19] != '9' && s[19] != 'a' && s[19] != 'b' {
+		return false
+	}
+	for i := range len(s) {
+		switch dash := i == 8 || i == 13 || i == 18 || i == 23; {
+		case dash != (s[i] == '-'):
+			return false
+		case !dash && (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f'):
+			return false
+		}
+	}
+	return true
+}
+
+// DecodeStoreFile reads a store document and the menu in it (nil when it has none);
+// text is the menu as it was written, to tell whether it differs.
+func DecodeStoreFile(b []byte) (c *store.Config, m *menu.Menu, text string, err error) {
+	var in struct {
+		store.Config
+		Menu *menu.Menu `json:"menu"`
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return nil, nil, "", asBadRequest(err)
+	}
+	if no := store.Check(&in.Config); no != nil {
+		return nil, nil, "", no
+	}
+	if in.Menu != nil && len(in.Menu.Dishes) == 0 && in.Menu.Currency == "" {
+		in.Menu = nil
+	}
+	if in.Menu != nil {
+		text = string(appendAny(nil, in.Menu))
+	}
+	return &in.Config, in.Menu, text, nil
+}
+
+// AppendStoreFile writes a store document with its menu.
+func AppendStoreFile(b []byte, c *store.Config, m *menu.Menu) []byte {
+	return appendAny(b, &struct {
+		*store.Config
+		Menu *menu.Menu `json:"menu,omitzero"`
+	}{c, m})
+}

@@ -1,0 +1,11 @@
+// Package wire is everything that leaves the rules as bytes: the journal's payloads
+// (protobuf), the JSON of commands, replies, views and refusals, and trace context.
+//
+// Its one promise: what was ever written can be read. Fields and events have numbers
+// that are never used again; unknown fields are skipped; an unknown event is an error
+// that names it.
+package wire
+
+//go:generate go run ./gen
+//go:generate go tool -modfile=../../.ci/tools.mod buf lint
+//go:generate go tool -modfile=../../.ci/tools.mod buf generate
