@@ -245,21 +245,6 @@ func (w *Writer) keep(spans []span) {
 	w.batch, w.resent, w.spans = b, old, kept
 }
 
-// committed hands the batch to the gates.
-func (w *Writer) committed(took time.Duration) {
-	w.pos += int64(len(w.batch.Rows))
-	if hook := w.options.Hooks.Committed; hook != nil {
-		hook(len(w.batch.Rows), w.bytes, took)
-	}
-	w.release(w.spans)
-}
-
-func (w *Writer) release(spans []span) {
-	r := <-w.free
-	r.spans = append(r.spans[:0], spans...)
-	w.gates <- r
-}
-
 // fenced loses the batch's sources and all that wait: none of them will be written.
 func (w *Writer) fenced(err error) {
 	w.lose(w.spans, err)

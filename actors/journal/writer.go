@@ -17,7 +17,7 @@ type Source interface {
 	Cut(b *Batch)
 	// Durable says that everything this source cut at b.Token == token is durable.
 	// Calls come in the order of the cuts, on the writer's second goroutine, so that a
-	// slow gate does not hold up the next commit.
+	// slow gate does not hold up the next commit. They must not wait for the writer.
 	Durable(token int64)
 	// Lost says that what was cut and not yet durable, and everything this value
 	// appends later, will never be written: ErrFenced, ErrConflict or ErrInvalid.
@@ -87,14 +87,6 @@ type span struct {
 	token        int64 // of its cut
 	rows, heads  int   // first
 	rowsEnd, end int
-}
-
-// release is what the second goroutine tells sources about one batch.
-type release struct {
-	spans []span
-	lost  []span
-	err   error
-	marks []chan struct{}
 }
 
 // NewWriter starts a writer on a journal. Stop ends it.
@@ -304,24 +296,4 @@ func (w *Writer) cut(from []Source) []Source {
 		w.spans = append(w.spans, at)
 	}
 	return nil
-}
-
-// open is the second goroutine: it opens the gates, batch by batch.
-func (w *Writer) open() {
-	defer close(w.done)
-	for r := range w.gates {
-		for _, s := range r.spans {
-			s.source.Durable(s.token)
-		}
-		for _, s := range r.lost {
-			s.source.Lost(r.err)
-		}
-		for _, m := range r.marks {
-			close(m)
-		}
-		clear(r.spans)
-		clear(r.lost)
-		r.spans, r.lost, r.marks, r.err = r.spans[:0], r.lost[:0], r.marks[:0], nil
-		w.free <- r
-	}
 }

@@ -133,3 +133,26 @@ func BenchmarkSQLite(b *testing.B) {
 		b.ReportMetric(throughWriter(b, j), "rows/s")
 	})
 }
+
+// BenchmarkOpen loads a cell of 10,000 live entities, each with a tail of ten blocks.
+func BenchmarkOpen(b *testing.B) {
+	j := open(b, database(b))
+	defer j.Close()
+	const entities, tail = 10_000, 10
+	batch := journal.Batch{Token: 1, Pos: 1}
+	for i := range entities {
+		r := newEntity(i).row
+		for r.Seq = 1; r.Seq <= tail; r.Seq++ {
+			batch.Rows = append(batch.Rows, r)
+		}
+	}
+	check(b, j.Commit(&batch))
+	for b.Loop() {
+		n := 0
+		check(b, j.Open(context.Background(), "roma", func(s journal.Stored) error { n += len(s.Tail); return nil }))
+		if n != entities*tail {
+			b.Fatalf("%d blocks", n)
+		}
+	}
+	b.ReportMetric(float64(b.N*entities)/b.Elapsed().Seconds(), "entities/s")
+}
