@@ -300,3 +300,12 @@ func code(orderType string, no int) string {
 	}
 	return c
 }
+
+// Over says that nothing will happen any more unless somebody asks. A voided order is
+// not over until the kitchen has seen it.
+func (s *State) Over() bool {
+	if !s.State.Final() || len(Owes(*s)) > 0 {
+		return false
+	}
+	return s.State != Voided || len(s.every(func(i *Item) bool { return i.State == Void && i.FireSeq > 0 && !i.Bumped })) == 0
+}

@@ -297,6 +297,18 @@ func (t *turn) soldOut() *refusal.Refusal {
 	return r
 }
 
+// SoldOut is the refusal of one stock that has not enough left.
+func SoldOut(m *menu.Menu, stockID string, left int64) *refusal.Refusal {
+	item := refusal.Item{Left: &left}
+	if kind, id, _ := cut(stockID); kind == "option" {
+		item.Option = id
+	} else {
+		item.Dish = id
+	}
+	return refusal.New(refusal.SoldOut, "", soldOutText(m, item)).With(refusal.Fields{Dish: item.Dish, Option: item.Option,
+		Left: &left, Items: []refusal.Item{item}})
+}
+
 // Preview prices an order without making it: its reply, and what it would take.
 func Preview(today *store.Today, c *Place) (*PlaceReply, []Take, error) {
 	t := &turn{h: &c.Header, today: today}

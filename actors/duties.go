@@ -1,0 +1,39 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/table"
+)
+
+// delivered turns what an entity owes into a command of its receiver's kind. It is the
+// only place that knows who talks to whom where the sender's package cannot name the
+// receiver's.
+func delivered(do any) command.Command {
+	switch d := do.(type) {
+	case *order.Join:
+		return &table.OrderJoins{Join: *d}
+	case *order.Tell:
+		return &table.OrderTold{Tell: *d}
+	case *store.SeedStock:
+		return &stock.Seed{Seed: d.Seed}
+	case command.Command:
+		return d
+	}
+	panic(fmt.Sprintf("actors: nobody takes a %T", do))
+}
+
+// duty is a message from one entity to another of its cell.
+type duty struct {
+	from *entity
+	is   command.Duty
+}
+
+// outcome is what became of a duty.
+type outcome struct {
+	answered *command.Answered
+}

@@ -1,0 +1,319 @@
+package actors
+
+import (
+	"reflect"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
+)
+
+// entity is one entity in memory. But for what is marked, it belongs to its mailbox.
+type entity struct {
+	cell   *cell
+	kind   *kind
+	target command.Target
+	key    journal.Key
+	ref    ref
+
+	machine machine
+	seq     int64 // its version: slots of the journal it has used
+	at      time.Time
+	answers answers
+	waiting map[command.ID][]out // who waits for a deferred answer
+	flying  []flight
+	dueAt   time.Time
+	loading bool
+	stash   []any
+	gone    bool // out of memory: messages go to its successor
+
+	since     int // slots since the last snapshot
+	bytes     int // of payload since then
+	snapBytes int // of the last snapshot
+
+	used  atomic.Int64 // ms of the last message from outside
+	shown atomic.Value // the newest view, which may not be durable yet: for previews
+
+	// These are guarded by the gate.
+	block      *block
+	viewAt     int   // 1 + index of its view that waits
+	cutAt      int64 // token of its last cut
+	durableSeq int64 // last slot that was cut
+}
+
+// flight is a duty on its way.
+type flight struct {
+	to command.Target
+	n  int64
+	do reflect.Type
+}
+
+// Messages to an entity beside *Request, *duty and *outcome.
+type (
+	tick     struct{}
+	snapshot struct{}                      // write one if anything happened since the last
+	idle     struct{ after time.Duration } // leave memory if nothing is under way
+	closed   struct{}                      // the cell is
+	loaded   struct {
+		stored *journal.Stored // nil: the journal does not have it
+		err    error
+	}
+)
+
+const (
+	snapshotEvery = 100 // slots
+	stashMax      = 4096
+)
+
+func newEntity(c *cell, k *kind, t command.Target, key journal.Key) *entity {
+	e := &entity{cell: c, kind: k, target: t, key: key, machine: k.make()}
+	e.used.Store(c.node.now().UnixMilli())
+	return e
+}
+
+// tell puts a message into the entity's mailbox; a request that finds it full is
+// refused. What entities of a cell owe one another is bounded by what they are.
+func (e *entity) tell(m any) {
+	r, isRequest := m.(*Request)
+	if isRequest {
+		e.used.Store(e.cell.node.now().UnixMilli())
+		if e.ref.full() {
+			r.To.Reply(r.Tag, Answer{Refusal: errFull})
+			return
+		}
+	}
+	e.ref.send(m)
+}
+
+// receive takes one message. A panic of the rules ends this state, not the node: the
+// entity is loaded again from the journal.
+func (e *entity) receive(m any) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.panicked(m, v)
+		}
+	}()
+	switch {
+	case e.gone:
+		e.forward(m)
+		return
+	case e.loading:
+		e.receiveLoading(m)
+		return
+	}
+	switch m := m.(type) {
+	case *Request:
+		e.request(m)
+	case *duty:
+		e.duty(m)
+	case *outcome:
+		e.outcome(m)
+	case tick:
+		e.dueAt = time.Time{}
+		t := &command.Tick{}
+		e.fill(&t.Header)
+		e.step(t, wire.Turn{}, nil)
+	case snapshot:
+		if e.since > 0 {
+			e.cell.gate.append(e, nil, 0, e.head(), nil, true)
+		}
+	case idle:
+		e.idle(m.after)
+	case resumed:
+		e.follow()
+	case closed:
+		e.end()
+	case loaded:
+	}
+}
+
+// forward gives what came too late to the entity's next life.
+func (e *entity) forward(m any) {
+	switch m := m.(type) {
+	case *Request:
+		e.cell.node.Do(m)
+	case *duty:
+		e.cell.entity(e.target, true).tell(m)
+	case *outcome:
+		if next := e.cell.entity(e.target, false); next != nil && next != e {
+			next.tell(m)
+		}
+	}
+}
+
+func (e *entity) end() {
+	e.gone = true
+	for _, outs := range e.waiting {
+		for _, o := range outs {
+			o.to.Reply(o.tag, Answer{Refusal: errMoved})
+		}
+	}
+	e.waiting, e.machine, e.answers, e.flying = nil, e.kind.make(), answers{}, nil
+}
+
+// idle takes the entity out of memory, unless something is under way.
+func (e *entity) idle(after time.Duration) {
+	quiet := e.cell.node.now().Sub(time.UnixMilli(e.used.Load()))
+	if e.machine.live() && quiet < after || quiet < min(after, overAfter) {
+		return
+	}
+	if len(e.waiting)+len(e.flying) > 0 || !e.cell.gate.settled(e) {
+		return
+	}
+	e.gone = true
+	e.cell.drop(e, e.seq > 0)
+}
+
+// fill sets a command's header for a message from within the cell.
+func (e *entity) fill(h *command.Header) {
+	h.At = e.now()
+	h.Today = e.cell.today.Load()
+}
+
+// now is the time, never before the entity's last event.
+func (e *entity) now() time.Time {
+	now := e.cell.node.now()
+	if now.Before(e.at) {
+		return e.at
+	}
+	return now
+}
+
+func fill(h *command.Header, r *Request, c *cell, at time.Time) {
+	h.ID, h.At, h.By, h.Channel, h.Guest = r.ID, at, r.By, r.Channel, r.Guest
+	h.Session = c.session(r.Session)
+	h.Today = c.today.Load()
+}
+
+// request takes a client's command or read.
+func (e *entity) request(r *Request) {
+	o := out{to: r.To, tag: r.Tag}
+	if !r.Deadline.IsZero() && e.cell.node.now().After(r.Deadline) {
+		o.to.Reply(o.tag, Answer{Refusal: errLate})
+		return
+	}
+	switch {
+	case r.Command == nil:
+		e.read(o)
+		return
+	case r.Dry:
+		fill(r.Command.Head(), r, e.cell, e.now())
+		o.answer = replyTo(e.machine.preview(e.cell.today.Load(), r.Command))
+		e.cell.gate.pass(o)
+		return
+	}
+	if had := e.answers.find(r.ID); had != nil {
+		e.repeat(r, had, o)
+		return
+	}
+	fill(r.Command.Head(), r, e.cell, e.now())
+	if c, ok := r.Command.(*store.Configure); ok {
+		if no := e.cell.zoned(c); no != nil {
+			o.answer.Refusal = no
+			e.cell.gate.pass(o)
+			return
+		}
+	}
+	e.step(r.Command, wire.Turn{ID: r.ID, Body: r.Body, Principal: r.Principal, By: r.By, Trace: r.Trace}, &o)
+}
+
+func (e *entity) read(o out) {
+	v := e.machine.view(e.cell.today.Load(), e.target.ID)
+	if v == nil {
+		o.answer.Refusal = notFound(e.target)
+	} else {
+		o.answer.V, o.answer.View = e.seq, v
+	}
+	e.cell.gate.pass(o)
+}
+
+// repeat gives a command's first answer again.
+func (e *entity) repeat(r *Request, had *wire.Answered, o out) {
+	switch {
+	case had.Body != r.Body || had.Principal != r.Principal:
+		o.answer.Refusal = errReused
+	case had.Later:
+		e.wait(r.ID, o)
+		return
+	default:
+		o.answer = Answer{V: had.V, Dup: true, D: had.Reply, Refusal: had.Refusal}
+	}
+	e.cell.gate.pass(o)
+}
+
+func (e *entity) wait(id command.ID, o out) {
+	if e.waiting == nil {
+		e.waiting = map[command.ID][]out{}
+	}
+	e.waiting[id] = append(e.waiting[id], o)
+}
+
+func replyTo(reply any, err error) Answer {
+	if err != nil {
+		return Answer{Refusal: asRefusal(err)}
+	}
+	return Answer{D: wire.AppendReply(nil, reply)}
+}
+
+func asRefusal(err error) *refusal.Refusal {
+	if r := refusal.Of(err); r != nil {
+		return r
+	}
+	return refusal.New(refusal.Internal, "", "Internal error")
+}
+
+// duty takes what another entity owes this one, and tells it what became of it.
+func (e *entity) duty(d *duty) {
+	c := delivered(d.is.Do)
+	e.fill(c.Head())
+	reply, no := e.step(c, wire.Turn{}, nil)
+	a := &command.Answered{Duty: d.is, Reply: reply, Refusal: no}
+	d.from.tell(&outcome{a})
+}
+
+// outcome takes what became of a duty of this entity.
+func (e *entity) outcome(o *outcome) {
+	f := flightOf(o.answered.Duty)
+	for i := range e.flying {
+		if e.flying[i] == f {
+			e.flying = append(e.flying[:i], e.flying[i+1:]...)
+			break
+		}
+	}
+	e.fill(&o.answered.Header)
+	e.step(o.answered, wire.Turn{}, nil)
+}
+
+func flightOf(d command.Duty) flight { return flight{d.To, d.N, reflect.TypeOf(d.Do)} }
+
+// panicked answers internal and has the entity loaded again once all it appended is
+// durable. Messages wait for that.
+func (e *entity) panicked(m, value any) {
+	stack := debug.Stack()
+	n := e.cell.node
+	n.log.Error("rules panicked", "store", e.cell.store, "kind", e.target.Kind, "id", e.target.ID, "value", value, "stack", string(stack))
+	if n.config.Hooks.Panicked != nil {
+		n.config.Hooks.Panicked(e.cell.store, e.target.Kind, e.target.ID, value, stack)
+	}
+	no := refusal.New(refusal.Internal, "", "Internal error")
+	switch m := m.(type) {
+	case *Request:
+		no = no.With(refusal.Fields{Trace: m.Trace.String()})
+		m.To.Reply(m.Tag, Answer{Refusal: no})
+	case *duty:
+		m.from.tell(&outcome{&command.Answered{Duty: m.is, Refusal: no}})
+	}
+	for _, outs := range e.waiting {
+		for _, o := range outs {
+			o.to.Reply(o.tag, Answer{Refusal: no})
+		}
+	}
+	e.waiting, e.flying = nil, nil
+	e.loading = true
+	e.reload(true)
+}

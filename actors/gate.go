@@ -1,0 +1,243 @@
+package actors
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+)
+
+// gate holds a cell's log until the writer takes it, and everything that leaves the
+// cell until what it depends on is durable: a cell's log is durable only as a prefix,
+// so what waits goes with the last row appended before it.
+type gate struct {
+	cell *cell
+
+	mu      sync.Mutex
+	blocks  []*block
+	heads   []journal.Head
+	outs    []out
+	views   []shown
+	cuts    []cut // handed to the writer, oldest first
+	durable int64 // token of the last cut that is
+	lost    bool
+
+	freeBlocks []*block
+	freeCuts   []cut
+	publish    []View // scratch of Durable
+}
+
+// block is what an entity has appended since the last cut: one row of the journal.
+type block struct {
+	entity  *entity
+	seq     int64
+	n       int
+	payload []byte
+}
+
+// out is an answer that waits.
+type out struct {
+	to     Replier
+	tag    int64
+	answer Answer
+}
+
+// shown is an entity's newest view since the last cut; older ones are not published.
+type shown struct {
+	entity *entity
+	view   View
+}
+
+// cut is what one transaction makes durable of this cell.
+type cut struct {
+	token  int64
+	blocks []*block
+	outs   []out
+	views  []shown
+}
+
+const (
+	payloadKept = 64 << 10 // a larger buffer is not used again
+	blocksKept  = 4096
+	cutsKept    = 8
+)
+
+// append adds a turn of an entity to the log, and what waits for it. It reports false
+// when the cell is lost: nothing of the turn will ever be.
+func (g *gate) append(e *entity, payload []byte, n int, head *journal.Head, view any, live bool, outs ...out) bool {
+	g.mu.Lock()
+	if g.lost {
+		g.mu.Unlock()
+		return false
+	}
+	if n > 0 {
+		b := e.block
+		if b == nil {
+			b = g.newBlock(e)
+		}
+		b.n += n
+		b.payload = append(b.payload, payload...)
+	}
+	if head != nil {
+		g.heads = append(g.heads, *head)
+	}
+	if view != nil {
+		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: view, Live: live}
+		if e.viewAt > 0 {
+			g.views[e.viewAt-1].view = v
+		} else {
+			g.views = append(g.views, shown{e, v})
+			e.viewAt = len(g.views)
+		}
+	}
+	g.outs = append(g.outs, outs...)
+	g.mu.Unlock()
+	g.cell.node.writer.Append(g.cell)
+	return true
+}
+
+func (g *gate) newBlock(e *entity) (b *block) {
+	if last := len(g.freeBlocks) - 1; last >= 0 {
+		b, g.freeBlocks = g.freeBlocks[last], g.freeBlocks[:last]
+	} else {
+		b = new(block)
+	}
+	b.entity, b.seq, b.n, b.payload = e, e.durableSeq+1, 0, b.payload[:0]
+	e.block = b
+	g.blocks = append(g.blocks, b)
+	return b
+}
+
+// pass lets an answer out that adds nothing to the log, as soon as all of the log that
+// it may have seen is durable.
+func (g *gate) pass(o out) {
+	g.mu.Lock()
+	switch last := len(g.cuts) - 1; {
+	case g.lost:
+		o.answer = Answer{Refusal: errMoved}
+	case len(g.blocks)+len(g.heads) > 0:
+		g.outs = append(g.outs, o)
+		g.mu.Unlock()
+		return
+	case last >= 0:
+		g.cuts[last].outs = append(g.cuts[last].outs, o)
+		g.mu.Unlock()
+		return
+	}
+	g.mu.Unlock()
+	o.to.Reply(o.tag, o.answer)
+}
+
+// settled says that nothing of the entity waits or is on its way to the database.
+func (g *gate) settled(e *entity) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return e.block == nil && e.viewAt == 0 && e.cutAt <= g.durable
+}
+
+// Cut implements journal.Source.
+func (c *cell) Cut(b *journal.Batch) {
+	g := &c.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.blocks)+len(g.heads) == 0 {
+		return
+	}
+	for _, x := range g.blocks {
+		e := x.entity
+		b.Rows = append(b.Rows, journal.Row{Key: e.key, Cell: c.store, Kind: e.kind.id, Seq: x.seq, N: x.n, Payload: x.payload})
+		e.block, e.cutAt, e.durableSeq = nil, b.Token, x.seq+int64(x.n)-1
+	}
+	b.Heads = append(b.Heads, g.heads...)
+	for i := range g.views {
+		g.views[i].entity.viewAt = 0
+	}
+	next := cut{token: b.Token, blocks: g.blocks, outs: g.outs, views: g.views}
+	g.cuts = append(g.cuts, next)
+	g.blocks, g.outs, g.views = nil, nil, nil
+	if last := len(g.freeCuts) - 1; last >= 0 {
+		old := g.freeCuts[last]
+		g.freeCuts = g.freeCuts[:last]
+		g.blocks, g.outs, g.views = old.blocks, old.outs, old.views
+	}
+	clear(g.heads)
+	g.heads = g.heads[:0]
+}
+
+// Durable implements journal.Source: the gate opens up to that cut.
+func (c *cell) Durable(token int64) {
+	g := &c.gate
+	g.mu.Lock()
+	if len(g.cuts) == 0 || g.cuts[0].token != token {
+		g.mu.Unlock()
+		return
+	}
+	done := g.cuts[0]
+	copy(g.cuts, g.cuts[1:])
+	g.cuts[len(g.cuts)-1] = cut{}
+	g.cuts = g.cuts[:len(g.cuts)-1]
+	g.durable = token
+	for _, b := range done.blocks {
+		b.entity = nil
+		if cap(b.payload) <= payloadKept && len(g.freeBlocks) < blocksKept {
+			g.freeBlocks = append(g.freeBlocks, b)
+		}
+	}
+	g.mu.Unlock()
+
+	if c.node.config.Publish != nil && len(done.views) > 0 {
+		for i := range done.views {
+			g.publish = append(g.publish, done.views[i].view)
+		}
+		c.node.config.Publish(g.publish)
+		clear(g.publish)
+		g.publish = g.publish[:0]
+	}
+	for i := range done.outs {
+		done.outs[i].to.Reply(done.outs[i].tag, done.outs[i].answer)
+	}
+
+	clear(done.blocks)
+	clear(done.outs)
+	clear(done.views)
+	done.blocks, done.outs, done.views = done.blocks[:0], done.outs[:0], done.views[:0]
+	g.mu.Lock()
+	if len(g.freeCuts) < cutsKept {
+		g.freeCuts = append(g.freeCuts, done)
+	}
+	g.mu.Unlock()
+}
+
+// Lost implements journal.Source: nothing that waits will ever be durable.
+func (c *cell) Lost(err error) {
+	answer := errMoved
+	if errors.Is(err, journal.ErrFenced) {
+		answer = errLost
+	}
+	c.gate.shut(answer)
+	if c.node.stopping.Load() {
+		return
+	}
+	c.node.tasks.Add(1)
+	go func() { defer c.node.tasks.Done(); c.node.lost(c, err) }()
+}
+
+// shut ends the gate: what waits is answered that it was not done.
+func (g *gate) shut(answer *refusal.Refusal) {
+	if answer == nil {
+		answer = errMoved
+	}
+	g.mu.Lock()
+	g.lost = true
+	var outs []out
+	for i := range g.cuts {
+		outs = append(outs, g.cuts[i].outs...)
+	}
+	outs = append(outs, g.outs...)
+	g.cuts, g.outs, g.views, g.blocks, g.heads = nil, nil, nil, nil, nil
+	g.mu.Unlock()
+	for i := range outs {
+		outs[i].to.Reply(outs[i].tag, Answer{Refusal: answer})
+	}
+}

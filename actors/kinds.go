@@ -1,0 +1,188 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/brigata/brigata/actors/bill"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/table"
+)
+
+// kind is one kind of entity: its number in the journal and its rules.
+type kind struct {
+	name string
+	id   uint8
+	// stays says that entities of this kind stay in memory as long as their cell is
+	// open: one that is not there does not exist. Others are found by their key.
+	stays bool
+	make  func() machine
+}
+
+// machine is one entity's rules with its state. It belongs to the entity's mailbox.
+type machine interface {
+	// decide returns the events of a command without applying them.
+	decide(c command.Command) (events []any, reply any, err error)
+	apply(e any)
+	owes() []command.Duty
+	due() time.Time
+	// view is nil while there is nothing that others may see.
+	view(t *store.Today, id string) any
+	// live says that the entity is loaded when its cell opens.
+	live() bool
+	state() any
+	// preview answers a command without doing it.
+	preview(t *store.Today, c command.Command) (reply any, err error)
+}
+
+var kinds = map[string]*kind{
+	"store":   {"store", 1, true, func() machine { return &rules[store.State, store.Event]{of: &storeRules} }},
+	"menu":    {"menu", 2, true, func() machine { return &rules[menu.State, menu.Event]{of: &menuRules} }},
+	"stock":   {"stock", 3, true, func() machine { return &rules[stock.State, stock.Event]{of: &stockRules} }},
+	"table":   {"table", 4, true, func() machine { return &rules[table.State, table.Event]{of: &tableRules} }},
+	"order":   {"order", 5, false, func() machine { return &rules[order.State, order.Event]{of: &orderRules} }},
+	"payment": {"payment", 6, false, func() machine { return &rules[payment.State, payment.Event]{of: &paymentRules} }},
+}
+
+var kindsByID = func() map[uint8]*kind {
+	m := map[uint8]*kind{}
+	for _, k := range kinds {
+		m[k.id] = k
+	}
+	return m
+}()
+
+// seven are the names that every kind has, as values.
+type seven[S, E any] struct {
+	decide  func(S, command.Command) ([]E, any, error)
+	apply   func(S, E) S
+	owes    func(S) []command.Duty
+	due     func(S) time.Time
+	view    func(s S, t *store.Today, id string) any
+	live    func(S) bool
+	preview func(S, *store.Today, command.Command) (any, error)
+}
+
+// rules joins a kind's seven names with a state.
+type rules[S, E any] struct {
+	of     *seven[S, E]
+	s      S
+	events []any // of the turn; reused
+}
+
+func (r *rules[S, E]) decide(c command.Command) ([]any, any, error) {
+	events, reply, err := r.of.decide(r.s, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.events = r.events[:0]
+	for _, e := range events {
+		r.events = append(r.events, e)
+	}
+	return r.events, reply, nil
+}
+
+func (r *rules[S, E]) apply(e any) {
+	x, ok := e.(E)
+	if !ok {
+		panic(fmt.Sprintf("actors: %T is not an event of this kind", e))
+	}
+	r.s = r.of.apply(r.s, x)
+}
+
+func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(r.s) }
+func (r *rules[S, E]) due() time.Time       { return r.of.due(r.s) }
+func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
+func (r *rules[S, E]) state() any           { return &r.s }
+
+func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(r.s, t, id) }
+
+func (r *rules[S, E]) preview(t *store.Today, c command.Command) (any, error) {
+	if r.of.preview == nil {
+		return nil, errNoDry
+	}
+	return r.of.preview(r.s, t, c)
+}
+
+var errNoDry = refusal.New(refusal.BadRequest, "type", "This command cannot be tried").With(refusal.Fields{At: "/dry"})
+
+func always[S any](S) bool { return true }
+
+var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: store.Owes, due: store.Due,
+	live: always[store.State],
+	view: func(s store.State, _ *store.Today, _ string) any {
+		if s.Config == nil {
+			return nil
+		}
+		return store.ViewOf(s)
+	}}
+
+var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: menu.Owes, due: menu.Due,
+	live: always[menu.State],
+	view: func(s menu.State, _ *store.Today, _ string) any { return menu.ViewOf(s) }}
+
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, apply: stock.Apply, owes: stock.Owes, due: stock.Due,
+	live: always[stock.State],
+	view: func(s stock.State, _ *store.Today, _ string) any {
+		if !s.Exists {
+			return nil
+		}
+		return stock.ViewOf(s)
+	}}
+
+var tableRules = seven[table.State, table.Event]{decide: table.Decide, apply: table.Apply, owes: table.Owes, due: table.Due,
+	live: always[table.State],
+	view: func(s table.State, t *store.Today, id string) any { return tableView(s, t, id) },
+	preview: func(s table.State, t *store.Today, c command.Command) (any, error) {
+		if split, ok := c.(*table.SplitBill); ok {
+			return billOrError(table.PreviewSplit(t, s, split))
+		}
+		return nil, errNoDry
+	}}
+
+// tableView completes a table's view with what the store's document says of it.
+func tableView(s table.State, t *store.Today, id string) any {
+	v := table.ViewOf(s).WithBill(t.Config.Currency, t.Config.Tax.Included)
+	v.ID, v.Name = id, id
+	if at, ok := t.Table(id); ok {
+		v.Area = at.Area
+	}
+	return v
+}
+
+func billOrError(v *bill.View, err error) (any, error) { return v, err }
+
+var orderRules = seven[order.State, order.Event]{decide: order.Decide, apply: order.Apply, owes: order.Owes, due: order.Due,
+	live: func(s order.State) bool { return s.ID != "" && !s.Over() },
+	view: func(s order.State, _ *store.Today, _ string) any {
+		if s.ID == "" || s.State == order.Submitted {
+			return nil
+		}
+		return order.ViewOf(s)
+	},
+	preview: func(s order.State, t *store.Today, c command.Command) (any, error) {
+		switch c := c.(type) {
+		case *order.Add:
+			reply, _, err := order.PreviewAdd(s, c)
+			return reply, err
+		case *order.SplitBill:
+			_, reply, err := order.Decide(s, c)
+			return reply, err
+		}
+		return nil, errNoDry
+	}}
+
+var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: payment.Owes, due: payment.Due,
+	live: func(s payment.State) bool { return !s.Over() },
+	view: func(s payment.State, _ *store.Today, _ string) any {
+		if s.ID == "" || s.Status == payment.Created {
+			return nil
+		}
+		return payment.ViewOf(s)
+	}}

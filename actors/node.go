@@ -1,0 +1,273 @@
+package actors
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/store"
+)
+
+// Config makes a Node. Journal is needed; zero values of the rest are defaults.
+type Config struct {
+	Journal journal.Journal
+	Writer  journal.Options
+	Publish func([]View) // views in commit order; called by one goroutine at a time for a store
+	Now     func() time.Time
+	Zone    func(name string) (*time.Location, error)
+	Hooks   Hooks
+	Log     *slog.Logger
+
+	MailboxMax  int           // messages that wait for one entity: 4096
+	ResidentMax int           // entities in memory beside those that stay: 500 000
+	IdleAfter   time.Duration // what nobody asked for is taken out of memory: 10 min
+}
+
+// Hooks tell of the host's work, for logs, metrics and traces. They are called on the
+// hot path and must be quick.
+type Hooks struct {
+	// Turn: an entity of that kind has taken a message.
+	Turn func(kind string, events int)
+	// Panicked: rules have a bug; the entity is loaded again.
+	Panicked func(store, kind, id string, value any, stack []byte)
+	// Lost: a cell cannot be written any more.
+	Lost func(store string, err error)
+}
+
+// Node hosts the cells of one process.
+type Node struct {
+	config Config
+	engine *engine
+	writer *journal.Writer
+	clock  *clock
+	log    *slog.Logger
+
+	mu       sync.RWMutex
+	cells    map[string]*cell
+	stopping atomic.Bool
+	resident atomic.Int64
+	tasks    sync.WaitGroup
+	stop     chan struct{}
+	loads    chan struct{} // bounds reads of single entities
+}
+
+// loadsMax is how many single entities are read from the journal at a time.
+const loadsMax = 8
+
+var (
+	errMoved = &refusal.Refusal{Code: refusal.Moved, Message: "The store is moving; try again",
+		Fields: refusal.Fields{What: "node"}, AfterMS: 200}
+	errLost = &refusal.Refusal{Code: refusal.Unavailable, Message: "The database cannot be written; try again",
+		Fields: refusal.Fields{What: "database"}, AfterMS: 1000}
+	errFull = &refusal.Refusal{Code: refusal.Overloaded, Message: "Too much waits; try again",
+		Fields: refusal.Fields{What: "node"}, AfterMS: 500}
+	errLate = &refusal.Refusal{Code: refusal.Unavailable, Message: "No time was left",
+		Fields: refusal.Fields{What: "deadline"}, AfterMS: 100}
+)
+
+// NewNode starts a node without cells.
+func NewNode(c Config) (*Node, error) {
+	if c.Journal == nil {
+		return nil, errors.New("actors: a journal is needed")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Zone == nil {
+		c.Zone = time.LoadLocation
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.MailboxMax == 0 {
+		c.MailboxMax = 4096
+	}
+	if c.ResidentMax == 0 {
+		c.ResidentMax = 500_000
+	}
+	if c.IdleAfter == 0 {
+		c.IdleAfter = 10 * time.Minute
+	}
+	n := &Node{config: c, engine: newEngine(c.MailboxMax), log: c.Log, cells: map[string]*cell{}, stop: make(chan struct{}),
+		loads: make(chan struct{}, loadsMax)}
+	n.writer = journal.NewWriter(c.Journal, c.Writer)
+	n.clock = newClock(n)
+	n.tasks.Add(1)
+	go func() { defer n.tasks.Done(); n.clock.run() }()
+	return n, nil
+}
+
+// now is the time to the millisecond, in UTC.
+func (n *Node) now() time.Time { return n.config.Now().UTC().Truncate(time.Millisecond) }
+
+func (n *Node) cell(store string) *cell {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.cells[store]
+}
+
+// Stores lists the cells that are open.
+func (n *Node) Stores() (stores []string) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for s := range n.cells {
+		stores = append(stores, s)
+	}
+	return stores
+}
+
+// Today returns a store's current values, or nil if its cell is not open here or was
+// never configured.
+func (n *Node) Today(storeID string) *store.Today {
+	c := n.cell(storeID)
+	if c == nil {
+		return nil
+	}
+	if t := c.today.Load(); t.Known() {
+		return t
+	}
+	return nil
+}
+
+// Do executes a request. It never blocks, and answers exactly once through r.To.
+func (n *Node) Do(r *Request) {
+	if n.stopping.Load() {
+		r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+		return
+	}
+	c := n.cell(r.Store)
+	if c == nil {
+		r.To.Reply(r.Tag, Answer{Refusal: refusal.New(refusal.NotFound, "", "There is no such store").
+			With(refusal.Fields{Kind: "store", ID: r.Store})})
+		return
+	}
+	if r.Target.ID == "" && (r.Target.Kind == "store" || r.Target.Kind == "menu") {
+		r.Target.ID = r.Store
+	}
+	switch {
+	case r.Dry && r.Target.Kind == "order" && r.Target.ID == "":
+		c.previewPlace(r)
+	case r.Command == nil:
+		c.read(r)
+	case r.Dry:
+		c.existing(r)
+	default:
+		c.do(r)
+	}
+}
+
+// keyOf names an entity in the journal.
+func keyOf(storeID string, k *kind, id string) (key journal.Key) {
+	h := sha256.New()
+	h.Write([]byte(storeID))
+	h.Write([]byte{0, k.id})
+	h.Write([]byte(id))
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	copy(key[6:], sum[:10])
+	if !k.stays && len(id) == 36 {
+		ms := idTime(id)
+		for i := range 6 {
+			key[i] = byte(ms >> (40 - 8*i))
+		}
+	}
+	key[6] = key[6]&0x0f | 0x80
+	key[8] = key[8]&0x3f | 0x80
+	return key
+}
+
+// Open opens a store's cell: it loads what is live, lets every entity see its duties
+// and its due time again, and publishes all views. Opening an open cell does nothing.
+func (n *Node) Open(ctx context.Context, storeID string) error {
+	if n.cell(storeID) != nil {
+		return nil
+	}
+	c, err := n.load(ctx, storeID)
+	if err != nil {
+		return fmt.Errorf("open the cell of %s: %w", storeID, err)
+	}
+	n.mu.Lock()
+	if n.cells[storeID] != nil || n.stopping.Load() {
+		n.mu.Unlock()
+		return nil
+	}
+	n.cells[storeID] = c
+	n.mu.Unlock()
+	c.resume()
+	return nil
+}
+
+// Stop snapshots every cell, makes all of it durable and ends the node. Requests that
+// come meanwhile are told to try elsewhere.
+func (n *Node) Stop(ctx context.Context) error {
+	if n.stopping.Swap(true) {
+		return nil
+	}
+	close(n.stop)
+	n.clock.close()
+	n.mu.RLock()
+	for _, c := range n.cells {
+		c.tellAll(snapshot{})
+	}
+	n.mu.RUnlock()
+	err := n.writer.Flush(ctx)
+	err = errors.Join(err, n.writer.Stop(ctx))
+	n.mu.Lock()
+	for _, c := range n.cells {
+		c.close()
+	}
+	n.cells = map[string]*cell{}
+	n.mu.Unlock()
+	n.tasks.Wait()
+	n.engine.stop()
+	return err
+}
+
+// lost drops a cell that cannot be written, and opens it anew unless this process may
+// not write at all any more.
+func (n *Node) lost(c *cell, err error) {
+	n.mu.Lock()
+	if n.cells[c.store] == c {
+		delete(n.cells, c.store)
+	}
+	n.mu.Unlock()
+	if n.config.Hooks.Lost != nil {
+		n.config.Hooks.Lost(c.store, err)
+	}
+	n.log.Error("cell lost", "store", c.store, "error", err)
+	c.close()
+	n.writer.Forget(c)
+	if errors.Is(err, journal.ErrFenced) || n.stopping.Load() {
+		return
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		err := n.Open(ctx, c.store)
+		cancel()
+		if err == nil {
+			return
+		}
+		n.log.Error("cell not opened", "store", c.store, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+// target names the entity of a duty.
+func (c *cell) target(t command.Target) command.Target {
+	if t.ID == "" {
+		t.ID = c.store
+	}
+	return t
+}

@@ -1,0 +1,183 @@
+package actors
+
+import (
+	"sync"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
+)
+
+// payloads are scratch for a turn's bytes before the gate has them.
+var payloads = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b }}
+
+// step is one turn: decide, apply, append to the cell's log with what waits for it,
+// then look at what the entity owes and when it is due. o is who asked, if anybody
+// outside did. What it returns is for whoever asked inside.
+func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *refusal.Refusal) {
+	events, reply, err := e.machine.decide(c)
+	if err != nil {
+		no = asRefusal(err)
+		e.refused(t, c.Head().At, no, o)
+		return nil, no
+	}
+	t.At, t.Events = c.Head().At, events
+	outs := e.answer(&t, reply, o)
+	n := len(events)
+	if n == 0 && (t.Answer != wire.None || t.Answers != "") {
+		n = 1 // an answer alone takes a slot: what was said once stays said
+	}
+	if hook := e.cell.node.config.Hooks.Turn; hook != nil {
+		hook(e.kind.name, len(events))
+	}
+	if n == 0 {
+		if o != nil && t.Answer != wire.Later {
+			e.cell.gate.pass(*o)
+		}
+		return reply, nil
+	}
+	for _, x := range events {
+		e.machine.apply(x)
+	}
+	e.commit(&t, n, outs)
+	if len(events) > 0 {
+		e.follow()
+	}
+	return reply, nil
+}
+
+// answer fills in what the turn answers, and returns who is to hear of it.
+func (e *entity) answer(t *wire.Turn, reply any, o *out) []out {
+	n := max(1, len(t.Events))
+	v := e.seq + int64(n)
+	switch r := reply.(type) {
+	case command.Later:
+		if o == nil {
+			return nil
+		}
+		t.Answer = wire.Later
+		e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: v, At: t.At, Later: true}, t.At)
+		e.wait(t.ID, *o)
+		return nil
+	case command.Settled:
+		return e.settle(t, r, v)
+	}
+	if o == nil {
+		return nil
+	}
+	t.Answer, t.Reply = wire.Replied, wire.AppendReply(nil, reply)
+	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: v, At: t.At, Reply: t.Reply}, t.At)
+	o.answer = Answer{V: v, D: t.Reply}
+	return []out{*o}
+}
+
+// settle answers an earlier command, whoever still waits for it.
+func (e *entity) settle(t *wire.Turn, s command.Settled, v int64) []out {
+	if s.ID == "" {
+		return nil
+	}
+	t.Answers, t.Refusal = s.ID, s.Refusal
+	if s.Refusal == nil {
+		t.Reply = wire.AppendReply(nil, s.Reply)
+	}
+	if had := e.answers.find(s.ID); had != nil {
+		had.V, had.Reply, had.Refusal, had.Later = v, t.Reply, t.Refusal, false
+	}
+	outs := e.waiting[s.ID]
+	delete(e.waiting, s.ID)
+	for i := range outs {
+		outs[i].answer = Answer{V: v, Dup: i > 0, D: t.Reply, Refusal: t.Refusal}
+	}
+	return outs
+}
+
+// refused records a refusal that could later turn out otherwise, and answers it.
+func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out) {
+	if o == nil {
+		return
+	}
+	o.answer = Answer{Refusal: no}
+	if !no.Code.Outcome() {
+		e.cell.gate.pass(*o)
+		return
+	}
+	t.At, t.Answer, t.Refusal = at, wire.Refused, no
+	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: e.seq + 1, At: at, Refusal: no}, at)
+	e.commit(&t, 1, []out{*o})
+}
+
+// commit appends the turn to the cell's log.
+func (e *entity) commit(t *wire.Turn, n int, outs []out) {
+	if e.seq == 0 {
+		t.Entity = e.target.ID
+	}
+	p := payloads.Get().(*[]byte)
+	b := wire.AppendTurn((*p)[:0], t)
+	e.seq += int64(n)
+	e.at = t.At
+	e.since += n
+	e.bytes += len(b)
+	live := e.machine.live()
+	var head *journal.Head
+	if !live || e.since >= snapshotEvery && e.bytes >= e.snapBytes {
+		head = e.head()
+	}
+	var view any
+	if len(t.Events) > 0 {
+		if view = e.machine.view(e.cell.today.Load(), e.target.ID); view != nil && e.kind.stays {
+			e.shown.Store(view)
+		}
+	}
+	if !e.cell.gate.append(e, b, n, head, view, live, outs...) {
+		for _, o := range outs {
+			o.to.Reply(o.tag, Answer{Refusal: errMoved})
+		}
+	}
+	if cap(b) <= payloadKept {
+		*p = b
+		payloads.Put(p)
+	}
+	if e.kind.stays && len(t.Events) > 0 {
+		e.cell.noticed(e, view)
+	}
+}
+
+// head is a snapshot as of now.
+func (e *entity) head() *journal.Head {
+	s := wire.Snapshot{Entity: e.target.ID, State: e.machine.state(), V: e.seq, At: e.at, Answers: e.answers.list}
+	b := wire.AppendSnapshot(nil, &s)
+	e.since, e.bytes, e.snapBytes = 0, 0, len(b)
+	return &journal.Head{Key: e.key, Cell: e.cell.store, Kind: e.kind.id, Seq: e.seq, Live: e.machine.live(), Due: e.machine.due(), State: b}
+}
+
+// follow sends what the entity owes and is not on its way, and sets its alarm.
+func (e *entity) follow() {
+	for _, d := range e.machine.owes() {
+		d.To = e.cell.target(d.To)
+		f := flightOf(d)
+		if e.isFlying(f) {
+			continue
+		}
+		e.flying = append(e.flying, f)
+		if to := e.cell.entity(d.To, true); to != nil {
+			to.tell(&duty{e, d})
+		}
+	}
+	if due := e.machine.due(); !due.Equal(e.dueAt) {
+		e.dueAt = due
+		if !due.IsZero() {
+			e.cell.node.clock.set(due, e.cell, e.target)
+		}
+	}
+}
+
+func (e *entity) isFlying(f flight) bool {
+	for i := range e.flying {
+		if e.flying[i] == f {
+			return true
+		}
+	}
+	return false
+}
