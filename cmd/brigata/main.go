@@ -1,20 +1,65 @@
-// Command brigata serves restaurants: see the README.
+// Command brigata serves restaurants, and talks to a server from a terminal.
 package main
 
 import (
-	_ "github.com/alecthomas/kong"
-	_ "github.com/asynkron/protoactor-go/actor"
-	_ "github.com/coder/websocket"
-	_ "github.com/go-json-experiment/json"
-	_ "github.com/golang-jwt/jwt/v5"
-	_ "github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/pressly/goose/v3"
-	_ "go.opentelemetry.io/otel/trace"
-	_ "go.uber.org/goleak"
-	_ "golang.org/x/time/rate"
-	_ "google.golang.org/protobuf/proto"
-	_ "modernc.org/sqlite"
-	_ "pgregory.net/rapid"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/brigata/brigata/cmd/brigata/client"
+	"github.com/brigata/brigata/cmd/brigata/terminal"
 )
 
-func main() {}
+type cli struct {
+	Serve Serve          `cmd:"" help:"Run a node."`
+	Token Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
+	Store StoreCmd       `cmd:"" help:"Load stores into a running node."`
+	Order terminal.Order `cmd:"" help:"Place an order."`
+	Watch terminal.Watch `cmd:"" help:"Show a board as it changes."`
+	Bump  terminal.Bump  `cmd:"" help:"Mark an order's items ready."`
+	Stock terminal.Stock `cmd:"" help:"Show or change a dish's stock."`
+	Get   terminal.Get   `cmd:"" help:"Show an order, a table or a dish's stock."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run parses and runs one command; its result is the exit status: 0 done,
+// 1 refused, 2 usage, 3 unreachable.
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("brigata"), kong.Description("A real-time ordering engine for restaurants."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "brigata:", err)
+		return 2
+	}
+	err = k.Run()
+	if err == nil {
+		return 0
+	}
+	var refused *client.Refused
+	if errors.As(err, &refused) {
+		fmt.Fprintf(os.Stderr, "refused: %s: %s\n", refused.Code, refused.Message)
+		if len(refused.Fields) > 2 {
+			fmt.Fprintf(os.Stderr, "  %s\n", refused.Fields)
+		}
+	} else {
+		fmt.Fprintln(os.Stderr, "brigata:", err)
+	}
+	return terminal.ExitCode(err)
+}

@@ -1,0 +1,31 @@
+// Command brigata-bench loads a server with orders, beside the conventional way to
+// build one, on one database, in one run; and audits what it was told afterwards.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Run               Run               `cmd:"" help:"Run a workload against every system and audit it."`
+	ServeBrigata      ServeBrigata      `cmd:"" hidden:""`
+	ServeConventional ServeConventional `cmd:"" hidden:""`
+	ServeEcho         ServeEcho         `cmd:"" hidden:""`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	k := kong.Parse(&c, kong.Name("brigata-bench"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "brigata-bench:", err)
+		os.Exit(1)
+	}
+}

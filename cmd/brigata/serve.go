@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/cmd/brigata/server"
+	"github.com/brigata/brigata/cmd/brigata/terminal"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+// Serve runs a node.
+type Serve struct {
+	Listen         string   `help:"Address to listen on." default:"127.0.0.1:8080" env:"BRIGATA_LISTEN"`
+	Data           string   `help:"Folder for the signing key and the database." default:"./data" env:"BRIGATA_DATA"`
+	DatabaseURL    string   `help:"Postgres to use instead of the SQLite file in the data folder." env:"BRIGATA_DATABASE_URL"`
+	StoreFile      []string `help:"Store document to load; may be repeated." type:"existingfile"`
+	Name           string   `help:"Stable name of this node." default:"node-1" env:"BRIGATA_NAME"`
+	NoDemo         bool     `help:"Do not load the demo store into an empty database."`
+	AllowedOrigins []string `help:"Browser origins to accept beside this host."`
+}
+
+// Run starts the node and waits for a signal.
+func (s *Serve) Run(ctx context.Context) error {
+	tune()
+	began := time.Now()
+	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
+		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default()})
+	if err != nil {
+		return err
+	}
+	s.greet(n, time.Since(began))
+	select {
+	case <-ctx.Done():
+		fmt.Println("draining …")
+	case err = <-n.Err():
+	}
+	if stopErr := n.Stop(); err == nil {
+		err = stopErr
+	}
+	if err == nil {
+		fmt.Println("stopped")
+	}
+	return err
+}
+
+// tune trades memory for fewer collections, unless the operator has set them.
+func tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return
+	}
+	var kib int64
+	if _, err := fmt.Sscanf(string(b), "MemTotal: %d kB", &kib); err == nil && kib > 0 {
+		debug.SetMemoryLimit(kib * 1024 / 10 * 7)
+	}
+}
+
+func (s *Serve) greet(n *server.Node, took time.Duration) {
+	database := "SQLite in " + filepath.Clean(s.Data)
+	if s.DatabaseURL != "" {
+		database = "Postgres"
+	}
+	ws := strings.Replace(n.URL(), "http", "ws", 1) + "/v1/ws"
+	fmt.Printf("brigata is ready after %d ms, on %s\n", took.Milliseconds(), database)
+	fmt.Printf("  stores     %s\n", strings.Join(n.Stores(), " "))
+	fmt.Printf("  server     %s\n  sockets    %s\n  protocol   %s/asyncapi.yaml\n", n.URL(), ws, n.URL())
+	data := ""
+	if s.Data != "./data" {
+		data = " --data " + s.Data
+	}
+	fmt.Printf("  try        brigata watch kitchen%s\n             brigata order --table T03 kung-pao-chicken=2 mapo-tofu%s\n", data, data)
+}
+
+// Token prints a token.
+type Token struct {
+	Data    string        `help:"Data folder of the node, with its signing key." default:"./data" env:"BRIGATA_DATA"`
+	Role    string        `help:"Role: guest waiter cashier kitchen expo dispatcher manager admin device channel." required:""`
+	Store   []string      `help:"Store; may be repeated." default:"demo"`
+	User    string        `help:"User's id; a guest's must be a UUIDv7." default:""`
+	Name    string        `help:"User's name."`
+	Table   string        `help:"A guest's table."`
+	Session string        `help:"A guest's table session."`
+	Channel string        `help:"A partner's channel."`
+	TTL     time.Duration `name:"ttl" help:"How long it holds." default:"12h"`
+}
+
+// Run prints the token.
+func (t *Token) Run() error {
+	file := filepath.Join(t.Data, server.KeyFile)
+	if _, err := os.Stat(file); err != nil {
+		return terminal.Usage{Message: fmt.Sprintf("no signing key in %s: start a node there first, or name its folder with --data", t.Data)}
+	}
+	keys, err := auth.LoadKeys(file)
+	if err != nil {
+		return err
+	}
+	user, name := t.User, t.Name
+	if user == "" {
+		user = t.Role
+	}
+	if name == "" {
+		name = strings.ToUpper(user[:1]) + user[1:]
+	}
+	c := auth.Subject(user, name, t.Store, command.Role(t.Role))
+	c.Table, c.Session, c.Channel = t.Table, t.Session, t.Channel
+	token, err := keys.Issue(c, time.Now(), t.TTL)
+	if err != nil {
+		return terminal.Usage{Message: err.Error()}
+	}
+	fmt.Println(token)
+	return nil
+}

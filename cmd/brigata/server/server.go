@@ -1,0 +1,245 @@
+// Package server puts a node together: journal, host, gateway, in the order in which
+// they start, and ends them in the reverse one. brigata serve runs it, and the
+// benchmark runs the same.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/cmd/brigata/demo"
+	"github.com/brigata/brigata/cmd/brigata/terminal"
+	"github.com/brigata/brigata/gateway"
+	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/persistence/postgres"
+	"github.com/brigata/brigata/persistence/sqlite"
+)
+
+// Options are what an operator can set.
+type Options struct {
+	Listen      string   // host:port
+	Data        string   // folder of the signing key and, without DatabaseURL, of the database
+	DatabaseURL string   // Postgres; "" is SQLite in Data
+	StoreFiles  []string // store documents to apply at the start
+	Name        string   // stable name of the node
+	Demo        bool     // load the demo store into an empty database
+	Origins     []string // browsers' origins beside our own host
+	Limits      gateway.Limits
+	Out         io.Writer // for people
+	Log         *slog.Logger
+}
+
+const (
+	drainWithin = 20 * time.Second
+	openAtOnce  = 4
+	// localTTL is how long the terminal client's token in the data folder holds.
+	localTTL = 90 * 24 * time.Hour
+)
+
+// Node is a running server.
+type Node struct {
+	options Options
+	keys    *auth.Keys
+	journal journal.Journal
+	archive *archive
+	host    *actors.Node
+	gateway *gateway.Server
+	http    *http.Server
+	address net.Addr
+	served  chan error
+
+	mu     sync.Mutex
+	stores []string
+	fenced error
+}
+
+// Start brings a node up; when it returns, the node is ready. Stop ends it.
+func Start(ctx context.Context, o Options) (_ *Node, err error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	n := &Node{options: o, served: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			n.Stop()
+		}
+	}()
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return n, fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	if n.keys, err = auth.LoadKeys(filepath.Join(o.Data, KeyFile)); err != nil {
+		return n, err
+	}
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return n, fmt.Errorf("%w (is another server there? choose another with --listen)", err)
+	}
+	n.address = listener.Addr()
+	if err := n.open(ctx); err != nil {
+		listener.Close()
+		return n, err
+	}
+	n.http = &http.Server{Handler: n.gateway, ConnContext: n.gateway.ConnContext, ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	go func() { n.served <- n.http.Serve(listener) }()
+	return n, n.writeLocal()
+}
+
+// KeyFile is the signing key's name in the data folder.
+const KeyFile = "signing-key.pem"
+
+// open brings up the journal, the host with its cells, and the gateway.
+func (n *Node) open(ctx context.Context) (err error) {
+	o := n.options
+	if o.DatabaseURL != "" {
+		n.journal, err = postgres.Open(ctx, postgres.Config{URL: o.DatabaseURL, Node: o.Name, Address: n.address.String()})
+	} else {
+		n.journal, err = sqlite.Open(filepath.Join(o.Data, "brigata.db"))
+	}
+	if err != nil {
+		return err
+	}
+	if n.archive, err = openArchive(ctx, o, n.journal); err != nil {
+		return err
+	}
+	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log,
+		Publish: func(v []actors.View) { n.gateway.Publish(v); n.archive.wake() },
+		Hooks:   actors.Hooks{Lost: n.lost}})
+	if err != nil {
+		return err
+	}
+	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: n.archive, Origins: o.Origins, Limits: o.Limits,
+		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document})
+	if err != nil {
+		return err
+	}
+	return n.openStores(ctx)
+}
+
+func (n *Node) openStores(ctx context.Context) error {
+	cells, err := n.journal.Cells(ctx)
+	if err != nil {
+		return fmt.Errorf("list the stores: %w", err)
+	}
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+		gate = make(chan struct{}, openAtOnce)
+	)
+	for _, c := range cells {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			if err := n.host.Open(ctx, c); err != nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	n.stores = cells
+	for _, file := range n.options.StoreFiles {
+		doc, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("the store file cannot be read: %w", err)
+		}
+		if _, no := n.Apply(ctx, "", doc); no != nil {
+			return fmt.Errorf("%s: %s (%s %s)", file, no.Message, no.Fields.At, no.Fields.Reason)
+		}
+	}
+	if n.options.Demo && len(n.stores) == 0 {
+		if _, no := n.Apply(ctx, "demo", demo.Store()); no != nil {
+			return fmt.Errorf("demo store: %w", no)
+		}
+	}
+	return nil
+}
+
+func (n *Node) lost(store string, err error) {
+	if errors.Is(err, journal.ErrFenced) {
+		n.mu.Lock()
+		n.fenced = fmt.Errorf("fenced: another node has taken over the database")
+		n.mu.Unlock()
+	}
+}
+
+func (n *Node) ready() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.fenced
+}
+
+// URL is where the node listens.
+func (n *Node) URL() string { return "http://" + n.address.String() }
+
+// Stores lists the stores that are here.
+func (n *Node) Stores() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.stores)
+}
+
+// Err returns what ended the server, if it ended by itself.
+func (n *Node) Err() <-chan error { return n.served }
+
+// Stop drains the node: clients are told to come back, what is under way is answered,
+// every cell is snapshotted.
+func (n *Node) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
+	defer cancel()
+	var errs []error
+	if n.gateway != nil {
+		errs = append(errs, n.gateway.Drain(ctx))
+	}
+	if n.http != nil {
+		errs = append(errs, n.http.Shutdown(ctx))
+	}
+	if n.host != nil {
+		errs = append(errs, n.host.Stop(ctx))
+	}
+	if n.archive != nil {
+		errs = append(errs, n.archive.close())
+	}
+	if n.journal != nil {
+		errs = append(errs, n.journal.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Token signs a token for development and tests.
+func (n *Node) Token(role string, stores []string, ttl time.Duration) (string, error) {
+	return n.keys.Issue(auth.Subject("local", "Local", stores, command.Role(role)), time.Now(), ttl)
+}
+
+// writeLocal leaves the address and a token for the terminal client.
+func (n *Node) writeLocal() error {
+	n.mu.Lock()
+	stores := slices.Clone(n.stores)
+	n.mu.Unlock()
+	if len(stores) == 0 {
+		stores = []string{"demo"}
+	}
+	token, err := n.Token("admin", stores, localTTL)
+	if err != nil {
+		return err
+	}
+	return terminal.WriteLocal(n.options.Data, terminal.Local{Server: n.URL(), Token: token})
+}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
+)
+
+// once takes one answer.
+type once chan actors.Answer
+
+func (o once) Reply(_ int64, a actors.Answer) { o <- a }
+
+var errLateAnswer = &refusal.Refusal{Code: refusal.Unavailable, Message: "No answer in time",
+	Fields: refusal.Fields{What: "deadline"}, AfterMS: 1000}
+
+// Apply loads a store document: its menu first, for stock takes its names from there.
+// A document that was loaded before changes nothing. id, unless "", must be the document's.
+func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refusal.Refusal) {
+	c, m, text, err := wire.DecodeStoreFile(doc)
+	if err != nil {
+		return nil, refusal.Of(err)
+	}
+	if id != "" && c.ID != id {
+		return nil, refusal.Faults(refusal.Fault{At: "/id", Reason: "id"})
+	}
+	if err := n.host.Open(ctx, c.ID); err != nil {
+		n.options.Log.Error("store not opened", "store", c.ID, "error", err)
+		return nil, &refusal.Refusal{Code: refusal.Unavailable, Message: "The database does not answer",
+			Fields: refusal.Fields{What: "database"}, AfterMS: 1000}
+	}
+	if m != nil {
+		if a := n.do(ctx, c.ID, "menu", &menu.Load{Menu: m, Text: text}); a.Refusal != nil {
+			return nil, a.Refusal
+		}
+	}
+	a := n.do(ctx, c.ID, "store", &store.Configure{Config: c})
+	if a.Refusal != nil {
+		return nil, a.Refusal
+	}
+	n.mu.Lock()
+	isNew := !slices.Contains(n.stores, c.ID)
+	if isNew {
+		n.stores = append(n.stores, c.ID)
+		slices.Sort(n.stores)
+	}
+	n.mu.Unlock()
+	if isNew && n.http != nil {
+		if err := n.writeLocal(); err != nil {
+			n.options.Log.Error("local.json not written", "error", err)
+		}
+	}
+	return a.D, nil
+}
+
+// do executes a command of the operator's.
+func (n *Node) do(ctx context.Context, storeID, kind string, c command.Command) actors.Answer {
+	got := make(once, 1)
+	n.host.Do(&actors.Request{Store: storeID, Target: command.Target{Kind: kind, ID: storeID}, Command: c, ID: newID(),
+		By: command.Who{ID: "system", Name: "Brigata", Role: command.Admin}, Principal: "system", To: got})
+	select {
+	case a := <-got:
+		return a
+	case <-ctx.Done():
+		return actors.Answer{Refusal: errLateAnswer}
+	}
+}
+
+// document is a store's document as it stands; nil when there is no such store here.
+func (n *Node) document(id string) []byte {
+	t := n.host.Today(id)
+	if t == nil {
+		return nil
+	}
+	return wire.AppendStoreFile(nil, t.Config, t.Menu)
+}
+
+// newID mints a UUIDv7.
+func newID() command.ID {
+	var id [16]byte
+	_, _ = rand.Read(id[6:])
+	ms := uint64(time.Now().UnixMilli())
+	binary.BigEndian.PutUint32(id[:4], uint32(ms>>16))
+	binary.BigEndian.PutUint16(id[4:6], uint16(ms))
+	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
+	h := hex.EncodeToString(id[:])
+	return command.ID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+}
