@@ -212,6 +212,7 @@ type View struct {
 	Reference string       `json:"reference,omitzero"`
 	CreatedAt time.Time    `json:"created_at"`
 	DoneAt    time.Time    `json:"done_at,omitzero"`
+	ExpiresAt time.Time    `json:"expires_at,omitzero"`
 	Action    *Action      `json:"action,omitzero"`
 	Failure   *Failure     `json:"failure,omitzero"`
 	Refunds   []Refund     `json:"refunds,omitzero"`

@@ -217,8 +217,8 @@ func (k *checker) places() {
 	for i, r := range c.Routes {
 		at := "/routes/" + strconv.Itoa(i)
 		k.must(at+"/type", "range", slices.Contains(Types, r.Type))
-		k.must(at+"/station", "id", stations[r.Station])
-		k.must(at+"/to", "id", stations[r.To])
+		k.must(at+"/station", "id", menu.IsName(r.Station))
+		k.must(at+"/to", "id", menu.IsName(r.To))
 	}
 	areas := k.ids("/areas", len(c.Areas), func(i int) string { return c.Areas[i].ID })
 	k.must("/tables", "length", len(c.Tables) <= tablesMax)

@@ -159,7 +159,18 @@ type dish struct {
 type acked struct {
 	orders map[string]int // store/cid → no
 	taken  map[string]int // store/dish → portions
+	sample []sample       // some of the orders, to be sent again
 }
+
+// sample is an order as it was sent and answered.
+type sample struct {
+	store string
+	frame []byte
+	no    int
+}
+
+// sampleEvery is how many orders of a client one sample stands for.
+const sampleEvery = 100
 
 type measured struct {
 	orders   int
@@ -268,7 +279,7 @@ func (w *workload) run(addr string, cpu func() cpuTimes) (measured, error) {
 	var clients sync.WaitGroup
 	for i := range w.clients {
 		o := &outcomes[i]
-		o.acked = acked{map[string]int{}, map[string]int{}}
+		o.acked = acked{orders: map[string]int{}, taken: map[string]int{}}
 		clients.Go(func() {
 			o.err = w.client(addr, i, &stop, func(took time.Duration, err error) {
 				if err != nil {
@@ -292,13 +303,14 @@ func (w *workload) run(addr string, cpu func() cpuTimes) (measured, error) {
 	stop.Store(true)
 	clients.Wait()
 	m.refused = int(refused.Load())
-	m.acked = acked{map[string]int{}, map[string]int{}}
+	m.acked = acked{orders: map[string]int{}, taken: map[string]int{}}
 	var lat []time.Duration
 	for _, o := range outcomes {
 		if o.err != nil {
 			return m, o.err
 		}
 		lat = append(lat, o.lat...)
+		m.acked.sample = append(m.acked.sample, o.sample...)
 		for k, v := range o.orders {
 			m.acked.orders[k] = v
 		}
@@ -383,6 +395,9 @@ func (w *workload) client(addr string, i int, stop *atomic.Bool, report func(tim
 			continue
 		}
 		a.orders[store+"/"+cid] = no
+		if id%sampleEvery == 10 {
+			a.sample = append(a.sample, sample{store, slices.Clone(b), no})
+		}
 		for j, d := range g.lines {
 			a.taken[store+"/"+w.dishes[d].id] += g.qty[j]
 		}

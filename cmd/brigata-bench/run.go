@@ -42,6 +42,7 @@ type bench struct {
 	postmaster int
 	dishes     []dish
 	report     report
+	databases  int // made so far
 }
 
 // Run runs it.
@@ -67,7 +68,7 @@ func (r *Run) Run(ctx context.Context) error {
 			}
 		}
 	}
-	for _, other := range []string{"conventional", "conventional-batch", "echo"} {
+	for _, other := range []string{"conventional", "conventional-batch", "echo", "brigata-sqlite"} {
 		if slices.Contains(r.Systems, "brigata") {
 			b.report.ratio("brigata", other)
 		}
@@ -91,8 +92,8 @@ func (b *bench) system(name string) error {
 	switch name {
 	case "limit":
 		return b.limit()
-	case "brigata":
-		return b.brigata(w)
+	case "brigata", "brigata-sqlite":
+		return b.brigata(w, name == "brigata-sqlite")
 	case "echo":
 		w.echo, w.boards = true, 0
 		args = []string{"serve-echo"}
@@ -127,7 +128,6 @@ func (b *bench) postmasterOf(system string) int {
 type process struct {
 	cmd  *exec.Cmd
 	addr string
-	rest []string // further lines that it said at its start
 }
 
 // start runs this binary again as a server and waits for its address.

@@ -55,7 +55,7 @@ type generator struct {
 	imports map[string]bool
 }
 
-var field = regexp.MustCompile(`^\s*(?:optional |repeated )?[\w.<>, ]+ (\w+) = (\d+);`)
+var field = regexp.MustCompile(`^\s*(?:optional |repeated )?[\w.<>, ]+ (\w+) = (\d+)(?: \[packed = false\])?;`)
 
 // readNumbers reads the numbers of an earlier run; reserved ones under the name "_n".
 func readNumbers(name string) map[string]map[string]int {
@@ -180,7 +180,7 @@ func (g *generator) proto() []byte {
 		name := messageName(reflect.TypeOf(e).Elem())
 		fmt.Fprintf(&b, "    %s %s = %d;\n", name, snake(name), g.number("Event", snake(name)))
 	}
-	b.WriteString("  }\n}\n\n// Int64s is a list where proto3 has none: a map's value.\nmessage Int64s {\n  repeated sint64 v = 1;\n}\n")
+	b.WriteString("  }\n}\n\n// Int64s is a list where proto3 has none: a map's value.\nmessage Int64s {\n  repeated sint64 v = 1 [packed = false];\n}\n")
 	for _, t := range g.types {
 		g.message(&b, t)
 	}
@@ -195,7 +195,7 @@ func (g *generator) message(b *bytes.Buffer, t reflect.Type) {
 	for _, f := range fields(t) {
 		n := g.number(name, snake(f.Name))
 		used[n] = true
-		lines = append(lines, fmt.Sprintf("  %s %s = %d;\n", protoType(f.Type), snake(f.Name), n))
+		lines = append(lines, fmt.Sprintf("  %s %s = %d%s;\n", protoType(f.Type), snake(f.Name), n, unpacked(f.Type)))
 	}
 	var gone []string
 	for _, n := range g.numbers[name] {
@@ -211,6 +211,14 @@ func (g *generator) message(b *bytes.Buffer, t reflect.Type) {
 		b.WriteString(l)
 	}
 	b.WriteString("}\n")
+}
+
+// unpacked keeps lists of numbers one field each, as the codec reads and writes them.
+func unpacked(t reflect.Type) string {
+	if t.Kind() == reflect.Slice && (t.Elem().Kind() == reflect.Int || t.Elem().Kind() == reflect.Int64) {
+		return " [packed = false]"
+	}
+	return ""
 }
 
 func protoType(t reflect.Type) string {

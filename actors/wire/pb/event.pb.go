@@ -1309,7 +1309,7 @@ func (*Event_TablePaymentRehomed) isEvent_Event() {}
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	V             []int64                `protobuf:"zigzag64,1,rep,packed,name=v,proto3" json:"v,omitempty"`
+	V             []int64                `protobuf:"zigzag64,1,rep,name=v,proto3" json:"v,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3287,7 +3287,7 @@ type MenuDaypart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name          *MenuText              `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Days          []int64                `protobuf:"zigzag64,3,rep,packed,name=days,proto3" json:"days,omitempty"`
+	Days          []int64                `protobuf:"zigzag64,3,rep,name=days,proto3" json:"days,omitempty"`
 	From          string                 `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	To            string                 `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -13418,9 +13418,9 @@ const file_event_proto_rawDesc = "" +
 	"\x11table_leave_ended\x18K \x01(\v2\x1b.brigata.v1.TableLeaveEndedH\x00R\x0ftableLeaveEnded\x12L\n" +
 	"\x12table_session_came\x18L \x01(\v2\x1c.brigata.v1.TableSessionCameH\x00R\x10tableSessionCame\x12U\n" +
 	"\x15table_payment_rehomed\x18M \x01(\v2\x1f.brigata.v1.TablePaymentRehomedH\x00R\x13tablePaymentRehomedB\a\n" +
-	"\x05event\"\x16\n" +
-	"\x06Int64s\x12\f\n" +
-	"\x01v\x18\x01 \x03(\x12R\x01v\"\xb2\x01\n" +
+	"\x05event\"\x1a\n" +
+	"\x06Int64s\x12\x10\n" +
+	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
 	"\x0fStoreConfigured\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x124\n" +
@@ -13592,11 +13592,11 @@ const file_event_proto_rawDesc = "" +
 	" \x03(\v2\x15.brigata.v1.MenuGroupR\x06groups\"H\n" +
 	"\fMenuAllergen\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
-	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\"\x7f\n" +
+	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\"\x83\x01\n" +
 	"\vMenuDaypart\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
-	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
-	"\x04days\x18\x03 \x03(\x12R\x04days\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x16\n" +
+	"\x04days\x18\x03 \x03(\x12B\x02\x10\x00R\x04days\x12\x12\n" +
 	"\x04from\x18\x04 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x05 \x01(\tR\x02to\"\xcc\x01\n" +
 	"\fMenuCategory\x12\x0e\n" +
