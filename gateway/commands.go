@@ -38,7 +38,7 @@ var dryCommands = map[string]bool{"order.place": true, "order.add": true, "bill.
 
 // request makes the engine's request of a command, or says what is wrong with its form.
 func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *refusal.Refusal) {
-	if !auth.Known(m.Cmd) || len(m.Cmd) > 5 && (m.Cmd[:5] == "topic" || m.Cmd[:5] == "rest:") {
+	if !wire.KnownCommand(m.Cmd) {
 		return nil, errUnknownCommand
 	}
 	if !who.May(m.Cmd) {
@@ -62,7 +62,7 @@ func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *ref
 		m.CID = ""
 	case m.CID == "":
 		return nil, errNoCID
-	case !isUUIDv7(m.CID):
+	case !wire.IsUUID(m.CID):
 		return nil, errCID
 	}
 	if m.D == nil {
@@ -106,22 +106,6 @@ func asRefusal(err error) *refusal.Refusal {
 	return refusal.New(refusal.Internal, "", "Internal error")
 }
 
-// isUUIDv7 says that s is a UUID of version 7 in lower case.
-func isUUIDv7(s string) bool {
-	if len(s) != 36 || s[14] != '7' || s[19] != '8' && s[19] != '9' && s[19] != 'a' && s[19] != 'b' {
-		return false
-	}
-	for i := range len(s) {
-		switch dash := i == 8 || i == 13 || i == 18 || i == 23; {
-		case dash != (s[i] == '-'):
-			return false
-		case !dash && (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f'):
-			return false
-		}
-	}
-	return true
-}
-
 // waiting is a command whose answer has not come.
 type waiting struct {
 	tag      int64
@@ -139,7 +123,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 		c.refuse(m.ID, bad)
 		return
 	}
-	r.To = c
+	r.To, r.Trace = c, c.trace
 	if r.Tag, bad = c.wait(m.ID, r.Deadline); bad != nil {
 		c.refuse(m.ID, bad)
 		return

@@ -181,11 +181,12 @@ func (c *session) authenticate(m *message) {
 		return
 	}
 	c.mu.Lock()
-	c.who = who
+	before := c.reader
+	c.who, c.reader = who, c.newReader(who)
 	c.mu.Unlock()
 	c.welcome(m.ID, who, now)
 	if old != nil {
-		c.dropForbidden(who)
+		c.dropForbidden(who, before)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
 )
 
@@ -31,6 +32,8 @@ func (s *Server) routes() *http.ServeMux {
 	m.HandleFunc("GET /v1/stores/{store}/orders/{id}", s.as("rest:order:read", s.getOrder))
 	m.HandleFunc("GET /v1/stores/{store}/orders/{id}/history", s.as("rest:history:read", s.getHistory))
 	m.HandleFunc("POST /v1/stores/{store}/commands", s.as("", s.postCommand))
+	m.HandleFunc("GET /v1/stores/{store}", s.as("rest:stores:read", s.getStore))
+	m.HandleFunc("PUT /v1/stores/{store}", s.putStore)
 	m.HandleFunc("GET /asyncapi.yaml", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		w.Write(asyncAPI)
@@ -84,6 +87,9 @@ func (s *Server) as(permission string, h func(*call) *refusal.Refusal) http.Hand
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w, r, nil, r.PathValue("store")}
 		bad := s.check(c, permission)
+		if bad == nil && s.config.Engine.Today(c.store) == nil {
+			bad = notFound("store", c.store)
+		}
 		if bad == nil {
 			bad = h(c)
 		}
@@ -94,7 +100,7 @@ func (s *Server) as(permission string, h func(*call) *refusal.Refusal) http.Hand
 }
 
 func (s *Server) check(c *call, permission string) *refusal.Refusal {
-	token, _ := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
+	token, _ := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
 	who, err := s.config.Keys.Verify(token, s.now())
 	if err != nil {
 		s.stats.BadTokens.Add(1)
@@ -108,8 +114,6 @@ func (s *Server) check(c *call, permission string) *refusal.Refusal {
 		return forbidden(permission)
 	case !s.callers.allow(who.ID(), s.now()):
 		return &refusal.Refusal{Code: refusal.RateLimited, Message: "Too many requests", Fields: refusal.Fields{Scope: "user"}, AfterMS: 1000}
-	case s.config.Engine.Today(c.store) == nil:
-		return notFound("store", c.store)
 	}
 	return nil
 }
@@ -121,13 +125,13 @@ func (c *call) json(status int, b []byte) {
 		h.Set("Cache-Control", "no-store")
 	}
 	c.WriteHeader(status)
-	c.Write(b)
+	c.ResponseWriter.Write(b)
 }
 
 // matches answers 304 when the client has what etag names, and sets the ETag.
 func (c *call) matches(etag string) bool {
 	c.ResponseWriter.Header().Set("ETag", etag)
-	for _, have := range strings.Split(c.Header.Get("If-None-Match"), ",") {
+	for _, have := range strings.Split(c.Request.Header.Get("If-None-Match"), ",") {
 		if have = strings.TrimSpace(have); have == etag || have == "W/"+etag || have == "*" {
 			c.WriteHeader(http.StatusNotModified)
 			return true
@@ -190,17 +194,14 @@ func (s *Server) postOrder(c *call) *refusal.Refusal {
 
 // body reads a request's body as the data of a command without a name.
 func (s *Server) body(c *call) (*message, *refusal.Refusal) {
-	b, err := io.ReadAll(http.MaxBytesReader(c.ResponseWriter, c.Body, int64(s.limits.Message)))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, refusal.New(refusal.BadRequest, "too_large", "The body is too large")
-	}
-	if err != nil {
-		return nil, refusal.New(refusal.BadRequest, "json", "The body ends early")
+	b, bad := readBody(c, int64(s.limits.Message))
+	if bad != nil {
+		return nil, bad
 	}
 	if len(b) == 0 {
 		b = []byte("{}")
 	}
-	return &message{CID: c.Header.Get("Idempotency-Key"), D: jsontext.Value(b)}, nil
+	return &message{CID: c.Request.Header.Get("Idempotency-Key"), D: jsontext.Value(b)}, nil
 }
 
 func malformedBody(err error) *refusal.Refusal {
@@ -219,6 +220,7 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 	if bad != nil {
 		return bad
 	}
+	r.Trace = wire.ParseTrace(c.Request.Header.Get("traceparent"))
 	s.stats.Commands.Add(1)
 	a := s.ask(c.Context(), r)
 	if a.Refusal != nil {

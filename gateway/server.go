@@ -39,12 +39,17 @@ type Engine interface {
 type Config struct {
 	Engine  Engine
 	Keys    *auth.Keys
-	Archive Archive          // lists and histories; nil: they are unavailable
-	Origins []string         // host patterns that browsers may come from besides our own host
-	Limits  Limits           // zero fields are defaults
-	Ready   func() error     // says why the node is not ready; nil: always ready
-	Now     func() time.Time // nil: time.Now
-	Log     *slog.Logger     // nil: slog.Default
+	Archive Archive // lists and histories; nil: they are unavailable
+	// Stores loads a store's document and returns the reply's JSON; the same document
+	// again changes nothing. nil: stores cannot be loaded.
+	Stores func(ctx context.Context, id string, doc []byte) ([]byte, *refusal.Refusal)
+	// StoreDocument returns a store's document as JSON, or nil.
+	StoreDocument func(id string) []byte
+	Origins       []string         // host patterns that browsers may come from besides our own host
+	Limits        Limits           // zero fields are defaults
+	Ready         func() error     // says why the node is not ready; nil: always ready
+	Now           func() time.Time // nil: time.Now
+	Log           *slog.Logger     // nil: slog.Default
 }
 
 // Server is the gateway of one node. It is an http.Handler.
@@ -100,17 +105,25 @@ func New(c Config) (*Server, error) {
 		sessions: map[*session]struct{}{}, byClient: map[clientKey]*session{}}
 	s.dials = visitors{rate: rate.Limit(s.limits.DialRate), burst: 4 * s.limits.DialRate}
 	s.callers = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
-	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now})
+	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor})
 	s.mux = s.routes()
 	s.tasks.run(s.sweepEachSecond)
 	return s, nil
 }
 
-// Publish gives the boards the newest views, in commit order of each entity. It never
-// blocks: boards are derived and pushed by goroutines of their own.
+// Publish gives the boards the newest views, in commit order of each entity; those of
+// one store must not come from two goroutines at once. It never blocks: clients' queues
+// are bounded and have writers of their own.
 func (s *Server) Publish(views []actors.View) { s.boards.Publish(views) }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	s.mux.ServeHTTP(w, r)
+}
 
 type connKey struct{}
 
@@ -270,7 +283,6 @@ func (s *Server) Drain(ctx context.Context) error {
 			c.cut(closeDraining)
 		}
 	}
-	s.boards.Close()
 	return err
 }
 

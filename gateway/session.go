@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
 	"github.com/brigata/brigata/gateway/feed"
@@ -33,7 +34,8 @@ type session struct {
 	ws      *websocket.Conn
 	id      string
 	address string
-	since   int64 // ms
+	since   int64      // ms
+	trace   wire.Trace // of the upgrade: of every command
 	out     feed.Queue
 	limiter *rate.Limiter
 	over    int   // refusals for rate in a row; the reader's
@@ -46,6 +48,7 @@ type session struct {
 
 	mu      sync.Mutex
 	who     *auth.Principal // nil before auth
+	reader  *boards.Client  // what who may see
 	client  string
 	waiting []waiting
 	lastTag int64
@@ -80,6 +83,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.now().UnixMilli()
 	c := &session{server: s, ws: ws, id: newID(), address: from, since: now,
+		trace:   wire.ParseTrace(r.Header.Get("traceparent")),
 		limiter: rate.NewLimiter(rate.Limit(s.limits.Rate), s.limits.Burst)}
 	c.out.Init(s.limits.queue())
 	c.heard.Store(now)
@@ -158,6 +162,8 @@ func (c *session) push(f *feed.Frame) {
 	case feed.Overflow:
 		if f.Topic == "" {
 			c.cut(closeSlow)
+		} else if c.out.Kick() == feed.QueuedStart { // the drain sees to the snapshot
+			c.server.tasks.run(c.drain)
 		}
 	}
 }

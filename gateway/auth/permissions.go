@@ -100,13 +100,18 @@ var permissions = map[string]roles{
 	"topic:sensors":  kitchen,
 	"topic:store":    everyone,
 	"topic:printers": kitchen,
-	"topic:nodes":    nobody, // and not for managers either: see May
+	"topic:nodes":    nobody, // and not for managers either: adminOnly
 
 	"rest:menu:read":    everyone,
 	"rest:order:read":   staff | guest | channel,
 	"rest:orders:read":  staff,
 	"rest:history:read": nobody,
+	"rest:stores:read":  nobody,
+	"rest:stores:write": nobody, // adminOnly
 }
+
+// adminOnly is what managers may not do either.
+var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true}
 
 // Permissions returns every permission there is, sorted.
 func Permissions() []string { return slices.Sorted(maps.Keys(permissions)) }
@@ -126,7 +131,7 @@ func (p *Principal) May(permission string) bool {
 	case p.roles&admin != 0:
 		return true
 	case p.roles&manager != 0:
-		return permission != "topic:nodes"
+		return !adminOnly[permission]
 	}
 	return p.roles&who != 0
 }

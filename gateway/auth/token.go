@@ -111,3 +111,8 @@ func (k *Keys) key(t *jwt.Token) (any, error) {
 	}
 	return nil, errors.New("unknown kid")
 }
+
+// Subject is the claims of a user in stores; the signer adds the rest.
+func Subject(user, name string, stores []string, roles ...command.Role) Claims {
+	return Claims{RegisteredClaims: jwt.RegisteredClaims{Subject: user}, Name: name, Store: stores, Roles: roles}
+}

@@ -1,0 +1,183 @@
+package gateway
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+// menuCache holds the JSON of each store's published menu, for each audience and part
+// that was asked for; what belongs to an older version goes with it.
+type menuCache struct {
+	mu sync.Mutex
+	by map[string]*menuBodies
+}
+
+type menuBodies struct {
+	of     *menu.Menu
+	bodies map[menuPart][]byte
+}
+
+// menuPart is what of a menu, and for whom.
+type menuPart struct {
+	guests   bool
+	shallow  bool   // categories only
+	category string // with all that its dishes refer to
+}
+
+// get returns the JSON of a part, or nil when there is no such category.
+func (c *menuCache) get(storeID string, m *menu.Menu, part menuPart) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = map[string]*menuBodies{}
+	}
+	x := c.by[storeID]
+	if x == nil || x.of != m {
+		x = &menuBodies{m, map[menuPart][]byte{}}
+		c.by[storeID] = x
+	}
+	if b, ok := x.bodies[part]; ok {
+		return b
+	}
+	cut := m
+	switch {
+	case part.category != "":
+		if cut = categoryOf(m, part.category); cut == nil {
+			return nil
+		}
+	case part.shallow:
+		cut = shallow(m)
+	}
+	to := wire.Staff
+	if part.guests {
+		to = wire.Guests
+	}
+	b := wire.AppendMenu(nil, cut, to)
+	x.bodies[part] = b
+	return b
+}
+
+// shallow is the menu without its dishes: what a client shows first.
+func shallow(m *menu.Menu) *menu.Menu {
+	s := *m
+	s.Categories, s.Dishes, s.Groups = withoutDishes(m.Categories), []menu.Dish{}, []menu.Group{}
+	return &s
+}
+
+func withoutDishes(all []menu.Category) []menu.Category {
+	bare := make([]menu.Category, len(all))
+	for i, c := range all {
+		c.Dishes, c.Categories = []string{}, withoutDishes(c.Categories)
+		bare[i] = c
+	}
+	return bare
+}
+
+// categoryOf is the menu with one category's dishes and what these refer to; nil if
+// there is no such category.
+func categoryOf(m *menu.Menu, id string) *menu.Menu {
+	c := findCategory(m.Categories, id)
+	if c == nil {
+		return nil
+	}
+	dishes, groups := map[string]bool{}, map[string]bool{}
+	wantDishes(c, dishes)
+	for i := range m.Dishes { // a combo's choices may be anywhere on the menu
+		if d := &m.Dishes[i]; dishes[d.ID] {
+			for _, p := range d.Parts {
+				for _, x := range p.Choices {
+					dishes[x.Dish] = true
+				}
+			}
+		}
+	}
+	part := *m
+	part.Categories, part.Dishes, part.Groups = []menu.Category{*c}, []menu.Dish{}, []menu.Group{}
+	for i := range m.Dishes {
+		if d := &m.Dishes[i]; dishes[d.ID] {
+			part.Dishes = append(part.Dishes, *d)
+			for _, g := range d.Groups {
+				wantGroups(m, g, groups)
+			}
+		}
+	}
+	for i := range m.Groups {
+		if groups[m.Groups[i].ID] {
+			part.Groups = append(part.Groups, m.Groups[i])
+		}
+	}
+	return &part
+}
+
+func findCategory(all []menu.Category, id string) *menu.Category {
+	for i := range all {
+		if all[i].ID == id {
+			return &all[i]
+		}
+		if c := findCategory(all[i].Categories, id); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+func wantDishes(c *menu.Category, want map[string]bool) {
+	for _, d := range c.Dishes {
+		want[d] = true
+	}
+	for i := range c.Categories {
+		wantDishes(&c.Categories[i], want)
+	}
+}
+
+// wantGroups wants a group and those that hang below its options.
+func wantGroups(m *menu.Menu, id string, want map[string]bool) {
+	if want[id] {
+		return
+	}
+	want[id] = true
+	i := slices.IndexFunc(m.Groups, func(g menu.Group) bool { return g.ID == id })
+	if i < 0 {
+		return
+	}
+	for _, o := range m.Groups[i].Options {
+		for _, below := range o.Groups {
+			wantGroups(m, below, want)
+		}
+	}
+}
+
+// staffSees says that who gets the menu with what is the kitchen's.
+func staffSees(who *auth.Principal) bool { return !who.IsGuest() && !who.IsChannel() }
+
+func (s *Server) getMenu(c *call) *refusal.Refusal {
+	m := s.config.Engine.Today(c.store).Menu
+	if m == nil {
+		return notFound("menu", c.store)
+	}
+	part := menuPart{guests: !staffSees(c.who), shallow: c.FormValue("depth") == "1", category: c.FormValue("category")}
+	if part.category != "" {
+		part.shallow = false
+	}
+	etag := menu.ETag(m.Version)
+	if part.guests {
+		etag = `"` + strconv.FormatInt(m.Version, 10) + `g"`
+	}
+	h := c.ResponseWriter.Header()
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Authorization")
+	b := s.menus.get(c.store, m, part)
+	if b == nil {
+		return notFound("category", part.category)
+	}
+	if !c.matches(etag) {
+		c.json(200, b)
+	}
+	return nil
+}
