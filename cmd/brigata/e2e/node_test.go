@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,9 +25,9 @@ import (
 
 var kills = flag.Int("kills", 50, "how many times the node is killed under load")
 
-// binary is the program under test; database the Postgres that the tests share.
+// program is the binary under test; database the Postgres that the tests share.
 var (
-	binary   string
+	program  string
 	database *pgtest.Server
 )
 
@@ -42,8 +43,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "brigata")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/brigata/brigata/cmd/brigata").CombinedOutput(); err != nil {
+	program = filepath.Join(dir, "brigata")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/brigata/brigata/cmd/brigata").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1
 	}
@@ -98,7 +99,7 @@ func startNode(t *testing.T, data string, args ...string) *node {
 	addr := l.Addr().String()
 	l.Close()
 	n := &node{t: t, data: data, url: "http://" + addr, exited: make(chan error, 1)}
-	n.cmd = exec.Command(binary, append([]string{"serve", "--listen", addr, "--data", data}, args...)...)
+	n.cmd = exec.Command(program, append([]string{"serve", "--listen", addr, "--data", data}, args...)...)
 	logs := &tail{}
 	n.cmd.Stdout, n.cmd.Stderr = logs, logs
 	if err := n.cmd.Start(); err != nil {
@@ -160,7 +161,7 @@ func (n *node) end(s syscall.Signal) error {
 // roleToken prints a development token with the binary itself.
 func (n *node) roleToken(role string, args ...string) string {
 	n.t.Helper()
-	out, err := exec.Command(binary, append([]string{"token", "--data", n.data, "--role", role, "--store", "demo"}, args...)...).Output()
+	out, err := exec.Command(program, append([]string{"token", "--data", n.data, "--role", role, "--store", "demo"}, args...)...).Output()
 	if err != nil {
 		n.t.Fatalf("token: %v", err)
 	}
@@ -183,7 +184,7 @@ func (n *node) dial(token, name string) *client.Conn {
 // terminal runs the terminal client and returns its output and exit status.
 func (n *node) terminal(args ...string) (out, errs string, status int) {
 	n.t.Helper()
-	cmd := exec.Command(binary, append(args, "--data", n.data)...)
+	cmd := exec.Command(program, append(args, "--data", n.data)...)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -196,12 +197,14 @@ func (n *node) terminal(args ...string) (out, errs string, status int) {
 
 // tail keeps the last lines that a process wrote.
 type tail struct {
+	mu    sync.Mutex
 	lines []string
 	rest  strings.Builder
-	mu    chan struct{}
 }
 
 func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.rest.Write(p)
 	r := bufio.NewReader(strings.NewReader(l.rest.String()))
 	l.rest.Reset()
@@ -218,4 +221,8 @@ func (l *tail) Write(p []byte) (int, error) {
 	}
 }
 
-func (l *tail) text() string { return strings.Join(l.lines, "") + l.rest.String() }
+func (l *tail) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "") + l.rest.String()
+}

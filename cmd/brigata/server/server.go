@@ -121,7 +121,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: n.archive, Origins: o.Origins, Limits: o.Limits,
+	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document})
 	if err != nil {
 		return err
