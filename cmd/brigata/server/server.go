@@ -94,8 +94,12 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	}
 	n.http = &http.Server{Handler: n.gateway, ConnContext: n.gateway.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	if err := n.writeLocal(); err != nil { // before anybody is told that the node is ready
+		listener.Close()
+		return n, err
+	}
 	go func() { n.served <- n.http.Serve(listener) }()
-	return n, n.writeLocal()
+	return n, nil
 }
 
 // KeyFile is the signing key's name in the data folder.
