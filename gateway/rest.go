@@ -152,7 +152,7 @@ func (s *Server) ask(ctx context.Context, r *actors.Request) actors.Answer {
 		return actors.Answer{Refusal: errBusy}
 	}
 	defer s.inflight.Add(-1)
-	ctx, cancel := context.WithDeadline(ctx, r.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, r.Deadline.Sub(s.now()))
 	defer cancel()
 	got := make(once, 1)
 	r.To = got
