@@ -29,6 +29,7 @@ type entity struct {
 	flying  []flight
 	dueAt   time.Time
 	loading bool
+	dirty   bool // it has changed since it was last asked what it owes
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
@@ -125,7 +126,7 @@ func (e *entity) receive(m any) {
 	case idle:
 		e.idle(m.after)
 	case resumed:
-		e.follow()
+		e.dirty = true
 	case closed:
 		e.end()
 	case loaded:

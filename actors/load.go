@@ -242,9 +242,7 @@ func (e *entity) loaded(m loaded) {
 	e.loading = false
 	stash := e.stash
 	e.stash = nil
-	if m.stored != nil {
-		e.follow()
-	}
+	e.dirty = true
 	for _, x := range stash {
 		e.receive(x)
 	}

@@ -39,7 +39,7 @@ func (r ref) send(m any) { r.root.Send(r.pid, m) }
 // spawn starts an entity's actor. Its first message, Started, does nothing, so this may
 // run under a lock.
 func (g *engine) spawn(e *entity) ref {
-	box := &mailbox{}
+	box := &mailbox{after: e.after}
 	props := actor.PropsFromProducer(func() actor.Actor { return &host{e} },
 		actor.WithDispatcher(dispatcher), actor.WithMailbox(func() actor.Mailbox { return box }))
 	return ref{g.system.Root.Spawn(props), box, g.system.Root, g.max}
@@ -74,6 +74,8 @@ type mailbox struct {
 	spare     []any
 	running   bool
 	n         atomic.Int32
+
+	after func() // called when what waited has been taken
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
@@ -131,5 +133,6 @@ func (m *mailbox) run() {
 		}
 		clear(user)
 		m.spare = user[:0]
+		m.after()
 	}
 }

@@ -42,9 +42,7 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 		e.machine.apply(x)
 	}
 	e.commit(&t, n, outs)
-	if len(events) > 0 {
-		e.follow()
-	}
+	e.dirty = e.dirty || len(events) > 0
 	return reply, nil
 }
 
@@ -150,6 +148,21 @@ func (e *entity) head() *journal.Head {
 	b := wire.AppendSnapshot(nil, &s)
 	e.since, e.bytes, e.snapBytes = 0, 0, len(b)
 	return &journal.Head{Key: e.key, Cell: e.cell.store, Kind: e.kind.id, Seq: e.seq, Live: e.machine.live(), Due: e.machine.due(), State: b}
+}
+
+// after runs when the messages that waited have been taken: what the entity owes is
+// looked at once for all of them.
+func (e *entity) after() {
+	if !e.dirty || e.loading || e.gone {
+		return
+	}
+	e.dirty = false
+	defer func() {
+		if v := recover(); v != nil {
+			e.panicked(nil, v)
+		}
+	}()
+	e.follow()
 }
 
 // follow sends what the entity owes and is not on its way, and sets its alarm.

@@ -141,7 +141,8 @@ func (t *turn) voidItems(c *VoidItems) (Reply, error) {
 		t.do(e)
 	}
 	r := t.itemsReply(c.Items)
-	r.Total = &t.s.Total
+	total := t.s.Total
+	r.Total = &total
 	return r, nil
 }
 

@@ -19,7 +19,8 @@ func Owes(s State) (duties []Duty) {
 	if s.Table != "" && !s.Joined && s.State == Submitted {
 		join := &Join{Order: s.ID, Table: s.Table, Guest: s.Guest, Session: s.Session, GuestID: s.GuestID, Guests: s.Guests, By: s.By}
 		if s.FromCart {
-			join.Cart = &s.CartV
+			cartV := s.CartV
+			join.Cart = &cartV
 		}
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, Do: join})
 	}

@@ -144,7 +144,10 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 			out[i].Guest, out[i].GuestName, out[i].GuestColor = people[i].Guest, people[i].Name, people[i].Color
 		}
 	}
-	all := append(slices.Clone(more), out...)
+	all := out
+	if len(more) > 0 {
+		all = append(slices.Clone(more), out...)
+	}
 	totals := bill.Total(t.today, c.Type, max(c.Guests, t.s.Guests), billLines(string(c.ID), all), t.s.Off).Less(t.s.Allowed)
 	if c.Total != nil && *c.Total != totals.Total {
 		return nil, totals, t.stale(totals.Total, out)

@@ -8,6 +8,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/journal"
@@ -17,17 +18,20 @@ import (
 	"github.com/brigata/brigata/persistence/sqlite"
 )
 
-// profile writes the CPU profile until stop.
-func profile(file string) (stop func(), err error) {
+// profile writes the CPU profile of that time.
+func profile(file string, took time.Duration) {
 	f, err := os.Create(file)
 	if err != nil {
-		return nil, err
+		fmt.Fprintln(os.Stderr, err)
+		return
 	}
+	defer f.Close()
 	if err := pprof.StartCPUProfile(f); err != nil {
-		f.Close()
-		return nil, err
+		fmt.Fprintln(os.Stderr, err)
+		return
 	}
-	return func() { pprof.StopCPUProfile(); f.Close() }, nil
+	time.Sleep(took)
+	pprof.StopCPUProfile()
 }
 
 // repeats sends orders again (I4): the answer must be the first one, marked as a repeat.

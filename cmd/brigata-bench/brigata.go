@@ -25,6 +25,7 @@ type ServeBrigata struct {
 	DatabaseURL string
 	Stores      []string `required:"" help:"Store documents."`
 	Profile     string
+	After, For  time.Duration `help:"When the profile begins after the start, and how long it takes."`
 }
 
 // Run serves until it is told to stop.
@@ -36,11 +37,8 @@ func (s *ServeBrigata) Run(ctx context.Context) error {
 		return err
 	}
 	if s.Profile != "" {
-		stop, err := profile(s.Profile)
-		if err != nil {
-			return err
-		}
-		defer stop()
+		begin := time.AfterFunc(s.After, func() { profile(s.Profile, s.For) })
+		defer begin.Stop()
 	}
 	fmt.Println(strings.TrimPrefix(n.URL(), "http://"))
 	<-ctx.Done()
@@ -66,7 +64,7 @@ func (b *bench) brigata(w workload, sqlite bool) error {
 	defer os.RemoveAll(data)
 	args := []string{"serve-brigata", "--data", data, "--database-url", url}
 	if b.Profile != "" {
-		args = append(args, "--profile", b.Profile)
+		args = append(args, "--profile", b.Profile, "--after", (b.Warm + 500*time.Millisecond).String(), "--for", (b.Duration - 500*time.Millisecond).String())
 	}
 	for i := range b.Stores {
 		file := filepath.Join(data, fmt.Sprintf("bench-%d.json", i))

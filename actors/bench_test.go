@@ -1,0 +1,70 @@
+package actors_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/wire"
+)
+
+type counter struct {
+	wg     sync.WaitGroup
+	failed atomic.Int64
+}
+
+func (c *counter) Reply(_ int64, a actors.Answer) {
+	if a.Refusal != nil {
+		c.failed.Add(1)
+	}
+	c.wg.Done()
+}
+
+// BenchmarkOrder is the order's path without sockets and database: decoding, 13 turns
+// of five entities, the log's bytes, the gate.
+func BenchmarkOrder(b *testing.B) {
+	h := newHouse(b)
+	h.must(h.send(h.id(), "stock.count", `{"dish":"kung-pao-chicken","qty":1000000000}`))
+	h.must(h.send(h.id(), "stock.count", `{"dish":"mapo-tofu","qty":1000000000}`))
+	h.must(h.send(h.id(), "stock.count", `{"dish":"dan-dan-noodles","qty":1000000000}`))
+	d := []byte(`{"type":"delivery","lines":[{"dish":"kung-pao-chicken","qty":2},{"dish":"mapo-tofu","qty":1},{"dish":"dan-dan-noodles","qty":1}]}`)
+	var done counter
+	ms := time.Now().UnixMilli()
+	waiting := make(chan struct{}, 256)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		id := command.ID(fmt.Sprintf("%08x-%04x-7%03x-9%03x-%012x", ms>>16, ms&0xffff, i&0xfff, i>>12&0xfff, i))
+		t, c, err := wire.DecodeCommand("order.place", id, d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		body, err := wire.BodyHash("order.place", d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		waiting <- struct{}{}
+		done.wg.Add(1)
+		h.node.Do(&actors.Request{Store: "demo", Target: t, Command: c, ID: id, Body: body, Principal: "tester", Channel: "pos",
+			By: command.Who{ID: "lin", Name: "Lin", Role: command.Manager}, To: &gated{&done, waiting}})
+	}
+	done.wg.Wait()
+	if n := done.failed.Load(); n > 0 {
+		b.Fatalf("%d orders failed", n)
+	}
+}
+
+// gated bounds how many orders are on their way.
+type gated struct {
+	*counter
+	waiting chan struct{}
+}
+
+func (g *gated) Reply(tag int64, a actors.Answer) {
+	<-g.waiting
+	g.counter.Reply(tag, a)
+}
