@@ -108,12 +108,7 @@ const KeyFile = "signing-key.pem"
 // open brings up the journal, the host with its cells, and the gateway.
 func (n *Node) open(ctx context.Context) (err error) {
 	o := n.options
-	if o.DatabaseURL != "" {
-		n.journal, err = postgres.Open(ctx, postgres.Config{URL: o.DatabaseURL, Node: o.Name, Address: n.address.String()})
-	} else {
-		n.journal, err = sqlite.Open(filepath.Join(o.Data, "brigata.db"))
-	}
-	if err != nil {
+	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
 	if n.archive, err = openArchive(ctx, o, n.journal); err != nil {
@@ -131,6 +126,21 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	return n.openStores(ctx)
+}
+
+func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
+	if url := n.options.DatabaseURL; url != "" {
+		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.address.String()})
+		if err != nil {
+			return nil, err
+		}
+		return j, nil
+	}
+	j, err := sqlite.Open(filepath.Join(n.options.Data, "brigata.db"))
+	if err != nil {
+		return nil, err
+	}
+	return j, nil
 }
 
 func (n *Node) openStores(ctx context.Context) error {
