@@ -135,3 +135,8 @@ func (p *Principal) May(permission string) bool {
 	}
 	return p.roles&who != 0
 }
+
+// RoleMay says that somebody with that role alone has the permission.
+func RoleMay(r command.Role, permission string) bool {
+	return (&Principal{roles: roleBits[r]}).May(permission)
+}
