@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
@@ -27,9 +28,11 @@ type kind struct {
 
 // machine is one entity's rules with its state. It belongs to the entity's mailbox.
 type machine interface {
-	// decide returns the events of a command without applying them.
+	// decide returns the events of a command; apply must follow, unless there are none.
 	decide(c command.Command) (events []any, reply any, err error)
-	apply(e any)
+	// apply folds what decide has returned; replay folds an event of the journal.
+	apply()
+	replay(e any)
 	owes() []command.Duty
 	due() time.Time
 	// view is nil while there is nothing that others may see.
@@ -61,25 +64,32 @@ var kindsByID = func() map[uint8]*kind {
 // seven are the names that every kind has, as values.
 type seven[S, E any] struct {
 	decide  func(S, command.Command) ([]E, any, error)
+	step    func(S, command.Command) (S, []E, any, error) // nil: decide, then apply
 	apply   func(S, E) S
 	owes    func(S) []command.Duty
 	due     func(S) time.Time
 	view    func(s S, t *store.Today, id string) any
 	live    func(S) bool
 	preview func(S, *store.Today, command.Command) (any, error)
+
+	spare sync.Pool // of *S, for the time between decide and apply
 }
 
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
 	of     *seven[S, E]
 	s      S
+	next   *S    // after the events of the turn
 	events []any // of the turn; reused
 }
 
 func (r *rules[S, E]) decide(c command.Command) ([]any, any, error) {
-	events, reply, err := r.of.decide(r.s, c)
+	next, events, reply, err := r.step(c)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(events) > 0 {
+		r.keep(next)
 	}
 	r.events = r.events[:0]
 	for _, e := range events {
@@ -88,7 +98,36 @@ func (r *rules[S, E]) decide(c command.Command) ([]any, any, error) {
 	return r.events, reply, nil
 }
 
-func (r *rules[S, E]) apply(e any) {
+func (r *rules[S, E]) step(c command.Command) (S, []E, any, error) {
+	if r.of.step != nil {
+		return r.of.step(r.s, c)
+	}
+	next := r.s
+	events, reply, err := r.of.decide(r.s, c)
+	for _, e := range events {
+		next = r.of.apply(next, e)
+	}
+	return next, events, reply, err
+}
+
+func (r *rules[S, E]) keep(next S) {
+	if r.next == nil {
+		r.next, _ = r.of.spare.Get().(*S)
+		if r.next == nil {
+			r.next = new(S)
+		}
+	}
+	*r.next = next
+}
+
+func (r *rules[S, E]) apply() {
+	var none S
+	r.s, *r.next = *r.next, none
+	r.of.spare.Put(r.next)
+	r.next = nil
+}
+
+func (r *rules[S, E]) replay(e any) {
 	x, ok := e.(E)
 	if !ok {
 		panic(fmt.Sprintf("actors: %T is not an event of this kind", e))
@@ -136,7 +175,7 @@ var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, apply: st
 		return stock.ViewOf(s)
 	}}
 
-var tableRules = seven[table.State, table.Event]{decide: table.Decide, apply: table.Apply, owes: table.Owes, due: table.Due,
+var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: table.Owes, due: table.Due,
 	live: always[table.State],
 	view: func(s table.State, t *store.Today, id string) any { return tableView(s, t, id) },
 	preview: func(s table.State, t *store.Today, c command.Command) (any, error) {
@@ -158,7 +197,7 @@ func tableView(s table.State, t *store.Today, id string) any {
 
 func billOrError(v *bill.View, err error) (any, error) { return v, err }
 
-var orderRules = seven[order.State, order.Event]{decide: order.Decide, apply: order.Apply, owes: order.Owes, due: order.Due,
+var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: order.Step, apply: order.Apply, owes: order.Owes, due: order.Due,
 	live: func(s order.State) bool { return s.ID != "" && !s.Over() },
 	view: func(s order.State, _ *store.Today, _ string) any {
 		if s.ID == "" || s.State == order.Submitted {

@@ -108,7 +108,7 @@ func (e *entity) replay(row *journal.Row) error {
 			e.target.ID = t.Entity
 		}
 		for _, x := range t.Events {
-			e.machine.apply(x)
+			e.machine.replay(x)
 		}
 		e.answers.fold(t, v)
 		e.seq, e.at = v, t.At

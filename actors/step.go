@@ -38,8 +38,8 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 		}
 		return reply, nil
 	}
-	for _, x := range events {
-		e.machine.apply(x)
+	if len(events) > 0 {
+		e.machine.apply()
 	}
 	e.commit(&t, n, outs)
 	e.dirty = e.dirty || len(events) > 0

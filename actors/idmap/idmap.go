@@ -35,15 +35,27 @@ type leaf[V any] struct {
 	v  V
 }
 
-// hash is FNV-1a with a finishing mix: ids share prefixes, and FNV's high bits lag.
+// hash mixes eight bytes at a time by a 128-bit product, as wyhash does (Wang Yi,
+// 2019). It is part of a map's order, and so must never change.
 func hash(id string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 1099511628211
+	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db
+	h := k0 ^ uint64(len(id))
+	for len(id) >= 8 {
+		w := uint64(id[0]) | uint64(id[1])<<8 | uint64(id[2])<<16 | uint64(id[3])<<24 |
+			uint64(id[4])<<32 | uint64(id[5])<<40 | uint64(id[6])<<48 | uint64(id[7])<<56
+		h = fold(h^w, k1)
+		id = id[8:]
 	}
-	h ^= h >> 32
-	h *= 0xd6e8feb86659fd93
-	return h ^ h>>32
+	var w uint64
+	for i := range len(id) {
+		w |= uint64(id[i]) << (8 * i)
+	}
+	return fold(h^w, k0)
+}
+
+func fold(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
 }
 
 func digit(h uint64, level int) uint16 { return 1 << (h >> (width * level) & 15) }

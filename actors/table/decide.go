@@ -54,12 +54,18 @@ func (t *turn) do(e Event) {
 
 // Decide answers a command with the events that follow from it, or a refusal.
 func Decide(s State, c Command) ([]Event, Reply, error) {
+	_, events, reply, err := Step(s, c)
+	return events, reply, err
+}
+
+// Step is Decide with what Apply makes of its events: the decision has it at hand.
+func Step(s State, c Command) (State, []Event, Reply, error) {
 	t := &turn{s: s, h: c.Head(), today: store.Of(c.Head())}
 	reply, err := t.decide(c)
 	if err != nil {
-		return nil, nil, err
+		return s, nil, nil, err
 	}
-	return t.events, reply, nil
+	return t.s, t.events, reply, nil
 }
 
 func (t *turn) decide(c Command) (Reply, error) {

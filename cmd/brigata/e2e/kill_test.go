@@ -80,6 +80,7 @@ func TestKill(t *testing.T) {
 		c := n.dial(n.token, "setup")
 		must(t, send(t, c, "stock.count", newID(), fmt.Sprintf(`{"dish":"tea-smoked-duck","qty":%d}`, stock)))
 		must(t, send(t, c, "stock.count", newID(), `{"dish":"kung-pao-chicken","qty":100000}`))
+		must(t, send(t, c, "stock.count", newID(), `{"dish":"mapo-tofu","qty":100000}`))
 		token := n.token
 		guests := make([]guest, 6)
 		for i := range guests {
