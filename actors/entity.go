@@ -62,7 +62,6 @@ type (
 	closed   struct{}                      // the cell is
 	loaded   struct {
 		stored *journal.Stored // nil: the journal does not have it
-		err    error
 	}
 )
 

@@ -54,10 +54,9 @@ type host struct{ entity *entity }
 
 func (h *host) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case actor.SystemMessage, actor.AutoReceiveMessage:
-	case *actor.Started, *actor.Stopping, *actor.Restarting:
 	case *actor.Stopped:
 		h.entity = nil // a stopped actor's state stays reachable through its process
+	case actor.SystemMessage, actor.AutoReceiveMessage:
 	default:
 		if h.entity != nil {
 			h.entity.receive(m)

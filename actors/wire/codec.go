@@ -264,7 +264,7 @@ func appendEvent(b []byte, e any) []byte {
 
 // decodeEvent reads one event; one of a newer version is an error that names its number.
 func decodeEvent(b []byte) (any, error) {
-	f, b, err := next(b)
+	f, _, err := next(b)
 	if err != nil {
 		return nil, err
 	}

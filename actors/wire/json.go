@@ -151,12 +151,6 @@ func (o *object) strs(k string, list []string) {
 	o.b = append(o.b, ']')
 }
 
-func (o *object) optStrs(k string, list []string) {
-	if len(list) > 0 {
-		o.strs(k, list)
-	}
-}
-
 // who is a person; guests are not told the id.
 func (o *object) who(k string, w *command.Who, a Audience) {
 	if w == nil || *w == (command.Who{}) {

@@ -49,7 +49,7 @@ func (g *generator) events(b *bytes.Buffer) {
 		fmt.Fprintf(b, "case *%s:\n b, at = open(b, %d)\n return shut(append%s(b, e), at)\n", g.goType(t), g.number("Event", snake(messageName(t)))<<3|2, messageName(t))
 	}
 	b.WriteString("}\n panic(fmt.Sprintf(\"wire: unknown event %T\", e))\n}\n\n")
-	b.WriteString("// decodeEvent reads one event; one of a newer version is an error that names its number.\nfunc decodeEvent(b []byte) (any, error) {\n f, b, err := next(b)\n if err != nil {\n return nil, err\n}\n switch f.num {\n")
+	b.WriteString("// decodeEvent reads one event; one of a newer version is an error that names its number.\nfunc decodeEvent(b []byte) (any, error) {\n f, _, err := next(b)\n if err != nil {\n return nil, err\n}\n switch f.num {\n")
 	for _, e := range roots.Events {
 		t := reflect.TypeOf(e).Elem()
 		fmt.Fprintf(b, "case %d:\n v := new(%s)\n return v, decode%s(f.raw, v)\n", g.number("Event", snake(messageName(t))), g.goType(t), messageName(t))

@@ -45,12 +45,21 @@ func (r raw) says(frame string) (string, websocket.StatusCode) {
 
 func (r raw) closed() websocket.StatusCode {
 	r.t.Helper()
+	_, code := r.rest()
+	return code
+}
+
+// rest is what the server says until it closes, and how it closes.
+func (r raw) rest() (said string, code websocket.StatusCode) {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for {
-		if _, _, err := r.Read(ctx); err != nil {
-			return websocket.CloseStatus(err)
+		_, b, err := r.Read(ctx)
+		if err != nil {
+			return said, websocket.CloseStatus(err)
 		}
+		said += string(b)
 	}
 }
 
