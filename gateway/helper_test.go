@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,7 +126,11 @@ func newNode(t testing.TB, change func(*Config)) *node {
 	return n
 }
 
+// pass moves the clock once every write that a client has seen is over for the server too.
 func (n *node) pass(d time.Duration) {
+	eventually(n.t, "nobody writes", func() bool {
+		return !slices.ContainsFunc(n.all(), func(c *session) bool { return c.writing.Load() != 0 })
+	})
 	n.sweep(time.UnixMilli(n.clock.Add(d.Milliseconds())))
 }
 

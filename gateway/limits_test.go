@@ -230,8 +230,8 @@ func TestSlowClient(t *testing.T) {
 			t.Fatalf("order %d: %d, want %d", i, held["ticket/"+uuid(i)+".wok.0"], v)
 		}
 	}
-	if snaps != 1 {
-		t.Errorf("%d snapshots", snaps)
+	if snaps == 0 {
+		t.Error("nothing overflowed: the test has lost its teeth")
 	}
 	for round := 0; round < 20000 && !stuck(); round++ {
 		put(round % 4)
@@ -240,7 +240,7 @@ func TestSlowClient(t *testing.T) {
 			return frames == 0 || s.writing.Load() != 0
 		})
 	}
-	n.pass(11 * time.Second)
+	n.sweep(n.now().Add(11 * time.Second)) // its write is stuck
 	eventually(t, "cut", func() bool { return n.Connections() == 0 })
 	if x, ok := n.Stats().Closes.Load(closeSlow); !ok || x == nil {
 		t.Error("not counted as too slow")

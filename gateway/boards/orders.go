@@ -109,6 +109,20 @@ func (b *board) putTickets(v int64, old, o *order.View, live bool) {
 
 const allStations = "all"
 
+// fillKitchen puts the tickets of all live orders into a new topic.
+func (b *board) fillKitchen(into *topic) {
+	var room [16]wire.Ticket
+	now := b.config.Now()
+	b.nextDone = now // whatever is done already: the next sweep looks
+	for _, o := range b.sortedOrders() {
+		for _, t := range wire.Tickets(room[:0], o.view) {
+			if _, ok := shown(o.view, true, &t, now); ok && (into.id == allStations || into.id == t.Station) {
+				into.Put(t.Key(o.view.ID), o.v, &ticket{order: o.view, of: t})
+			}
+		}
+	}
+}
+
 func (b *board) putTicket(v int64, o *order.View, t *wire.Ticket, ok bool) {
 	one, all := b.kitchens[t.Station], b.kitchens[allStations]
 	if one == nil && all == nil {
@@ -180,7 +194,8 @@ func (b *board) fetched(id string, a actors.Answer) {
 	delete(b.asking, id)
 	if a.Refusal != nil && a.Refusal.Code.Retry() {
 		for _, t := range b.ofTable {
-			t.missing = t.missing || slices.Contains(b.tables[t.id].view.Orders, id)
+			x := b.tables[t.id].view
+			t.missing = t.missing || x != nil && slices.Contains(x.Orders, id)
 		}
 	}
 	b.take(a)

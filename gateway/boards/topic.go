@@ -169,9 +169,7 @@ func set(m map[string]*topic, id string, t *topic) {
 func (b *board) fill(t *topic) {
 	switch t.kind {
 	case "kitchen":
-		for _, o := range b.sortedOrders() {
-			b.putTickets(o.v, nil, o.view, o.live)
-		}
+		b.fillKitchen(t)
 	case "dispatch":
 		for _, o := range b.sortedOrders() {
 			b.putDispatch(o.v, o.view, o.live)
