@@ -191,8 +191,8 @@ func TestMay(t *testing.T) {
 		{command.Kitchen, "item.bump stock.out ticket.print topic:kitchen topic:stock", "order.place payment.create topic:floor stock.release"},
 		{command.Cashier, "bill.split payment.create payment.confirm", "order.place payment.refund"},
 		{command.Dispatcher, "order.assign order.deliver topic:dispatch", "item.bump"},
-		{command.Manager, "order.void bill.discount payment.refund stock.release menu.publish day.close topic:kitchen", "topic:nodes order.fly"},
-		{command.Admin, "topic:nodes order.void", "order.fly topic:secrets"},
+		{command.Manager, "order.void bill.discount payment.refund stock.release menu.publish day.close topic:kitchen", "topic:nodes order.fly rest:stores:write"},
+		{command.Admin, "topic:nodes order.void rest:stores:write", "order.fly topic:secrets"},
 		{command.Device, "topic:menu topic:store", "order.place topic:kitchen"},
 		{command.Channel, "order.place topic:order", "cart.set topic:table topic:floor"},
 	} {
