@@ -14,7 +14,11 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/persistence/memory"
 )
@@ -28,6 +32,10 @@ type house struct {
 	db   *memory.Database
 	ids  int
 
+	by             command.Who
+	session, guest string
+	channel        string
+
 	mu    sync.Mutex
 	views []actors.View
 }
@@ -39,8 +47,17 @@ func (o once) Reply(_ int64, a actors.Answer) { o <- a }
 
 func open(t testing.TB, db *memory.Database) *house {
 	t.Helper()
-	h := &house{t: t, db: db}
-	var j journal.Journal = db.Open(memory.Options{})
+	h := &house{t: t, db: db, channel: "pos"}
+	h.as(command.Manager, "lin", "")
+	h.start()
+	t.Cleanup(h.stop)
+	return h
+}
+
+func (h *house) start() {
+	t := h.t
+	t.Helper()
+	var j journal.Journal = h.db.Open(memory.Options{})
 	n, err := actors.NewNode(actors.Config{Journal: j, Publish: func(v []actors.View) {
 		h.mu.Lock()
 		h.views = append(h.views, v...)
@@ -53,8 +70,6 @@ func open(t testing.TB, db *memory.Database) *house {
 	if err := n.Open(context.Background(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(h.stop)
-	return h
 }
 
 func (h *house) stop() {
@@ -99,9 +114,7 @@ func (h *house) ask(r *actors.Request) actors.Answer {
 	h.t.Helper()
 	got := make(once, 1)
 	r.Store, r.To, r.Principal = "demo", got, "tester"
-	if r.By == (command.Who{}) {
-		r.By = command.Who{ID: "lin", Name: "Lin", Role: command.Manager}
-	}
+	r.By, r.Session, r.Guest, r.Channel = h.by, h.session, h.guest, h.channel
 	h.node.Do(r)
 	select {
 	case a := <-got:
@@ -132,10 +145,102 @@ func (h *house) send(id command.ID, name, d string) actors.Answer {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return h.ask(&actors.Request{Target: t, Command: c, ID: id, Body: body, Channel: "pos"})
+	return h.ask(&actors.Request{Target: t, Command: c, ID: id, Body: body})
+}
+
+// ok does a command and fails the test when it is refused.
+func (h *house) ok(name, d string, a ...any) string {
+	h.t.Helper()
+	return string(h.must(h.send(h.id(), name, fmt.Sprintf(d, a...))).D)
+}
+
+// no does a command that must be refused with that code and reason.
+func (h *house) no(code, reason, name, d string, a ...any) *refusal.Refusal {
+	h.t.Helper()
+	got := h.send(h.id(), name, fmt.Sprintf(d, a...))
+	if got.Refusal == nil || string(got.Refusal.Code) != code || got.Refusal.Fields.Reason != reason {
+		h.t.Fatalf("%s %s: want %s %s, got %s %+v", name, fmt.Sprintf(d, a...), code, reason, got.D, got.Refusal)
+	}
+	return got.Refusal
+}
+
+// order places one and returns its id.
+func (h *house) order(d string, a ...any) string {
+	h.t.Helper()
+	id := h.id()
+	h.must(h.send(id, "order.place", fmt.Sprintf(d, a...)))
+	return string(id)
+}
+
+func (h *house) seesOrder(id string) *order.View {
+	h.t.Helper()
+	return h.must(h.read("order", id)).View.(*order.View)
+}
+
+func (h *house) seesTable(id string) *table.View {
+	h.t.Helper()
+	return h.must(h.read("table", id)).View.(*table.View)
+}
+
+func (h *house) seesStock(id string) *stock.View {
+	h.t.Helper()
+	return h.must(h.read("stock", id)).View.(*stock.View)
+}
+
+// as changes who acts from now on.
+func (h *house) as(role command.Role, user, session string) {
+	h.by = command.Who{ID: user, Name: user, Role: role}
+	h.session, h.guest = session, ""
+	if role == command.Guest {
+		h.guest = user
+	}
+}
+
+// restarts stops the node, opens another on the same journal, and holds what it shows to
+// what was shown before: replay equals live state.
+func (h *house) restarts() {
+	h.t.Helper()
+	before := h.newest()
+	h.stop()
+	h.views = nil
+	h.start()
+	for at, was := range before {
+		is := h.read(at.Kind, at.ID)
+		if is.Refusal != nil {
+			h.t.Errorf("%v is gone after a restart: %s", at, is.Refusal.Message)
+			continue
+		}
+		if a, b := string(wire.AppendView(nil, was.View, wire.Staff)), string(wire.AppendView(nil, is.View, wire.Staff)); a != b || is.V < was.V {
+			h.t.Errorf("%v was version %d\n%s\nand is version %d\n%s", at, was.V, a, is.V, b)
+		}
+	}
+}
+
+// newest is the last view that was published of each entity.
+func (h *house) newest() map[command.Target]actors.View {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := map[command.Target]actors.View{}
+	for _, v := range h.views {
+		if had, ok := m[v.Target]; ok && had.V > v.V {
+			h.t.Errorf("%v: version %d was published after %d", v.Target, v.V, had.V)
+		}
+		m[v.Target] = v
+	}
+	return m
 }
 
 func (h *house) read(kind, id string) actors.Answer {
 	h.t.Helper()
 	return h.ask(&actors.Request{Target: command.Target{Kind: kind, ID: id}})
+}
+
+// dry tries a command.
+func (h *house) dry(name, d string) actors.Answer {
+	h.t.Helper()
+	t, c, err := wire.DecodeCommand(name, "", []byte(d))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return h.ask(&actors.Request{Target: t, Command: c, Dry: true})
 }

@@ -187,6 +187,9 @@ var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: tab
 
 // tableView completes a table's view with what the store's document says of it.
 func tableView(s table.State, t *store.Today, id string) any {
+	if _, ok := t.Table(id); !ok && s.Session.ID == "" {
+		return nil // somebody asked for a table that is not on the floor
+	}
 	v := table.ViewOf(s).WithBill(t.Config.Currency, t.Config.Tax.Included)
 	v.ID, v.Name = id, id
 	if at, ok := t.Table(id); ok {
