@@ -50,13 +50,15 @@ type Node struct {
 	clock  *clock
 	log    *slog.Logger
 
-	mu       sync.RWMutex
-	cells    map[string]*cell
-	stopping atomic.Bool
-	resident atomic.Int64
-	tasks    sync.WaitGroup
-	stop     chan struct{}
-	loads    chan struct{} // bounds reads of single entities
+	mu        sync.RWMutex
+	cells     map[string]*cell
+	reopening map[string]bool // cells that were lost and are being opened again
+	stopping  atomic.Bool
+	fenced    atomic.Bool // this process may not write any more
+	resident  atomic.Int64
+	tasks     sync.WaitGroup
+	stop      chan struct{}
+	loads     chan struct{} // bounds reads of single entities
 }
 
 // loadsMax is how many single entities are read from the journal at a time.
@@ -96,7 +98,7 @@ func NewNode(c Config) (*Node, error) {
 	if c.IdleAfter == 0 {
 		c.IdleAfter = 10 * time.Minute
 	}
-	n := &Node{config: c, engine: newEngine(c.MailboxMax), log: c.Log, cells: map[string]*cell{}, stop: make(chan struct{}),
+	n := &Node{config: c, engine: newEngine(c.MailboxMax), log: c.Log, cells: map[string]*cell{}, reopening: map[string]bool{}, stop: make(chan struct{}),
 		loads: make(chan struct{}, loadsMax)}
 	n.writer = journal.NewWriter(c.Journal, c.Writer)
 	n.clock = newClock(n)
@@ -112,6 +114,13 @@ func (n *Node) cell(store string) *cell {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return n.cells[store]
+}
+
+// reopens says that the store's cell was lost and will be here again.
+func (n *Node) reopens(store string) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.reopening[store]
 }
 
 // Stores lists the cells that are open.
@@ -144,6 +153,10 @@ func (n *Node) Do(r *Request) {
 		return
 	}
 	c := n.cell(r.Store)
+	if c == nil && (n.fenced.Load() || n.reopens(r.Store)) {
+		r.To.Reply(r.Tag, Answer{Refusal: errLost})
+		return
+	}
 	if c == nil {
 		r.To.Reply(r.Tag, Answer{Refusal: refusal.New(refusal.NotFound, "", "There is no such store").
 			With(refusal.Fields{Kind: "store", ID: r.Store})})
@@ -205,6 +218,9 @@ func (n *Node) Open(ctx context.Context, storeID string) error {
 	return nil
 }
 
+// Flush returns when everything that was decided before is durable and published.
+func (n *Node) Flush(ctx context.Context) error { return n.writer.Flush(ctx) }
+
 // Stop snapshots every cell, makes all of it durable and ends the node. Requests that
 // come meanwhile are told to try elsewhere.
 func (n *Node) Stop(ctx context.Context) error {
@@ -238,7 +254,16 @@ func (n *Node) lost(c *cell, err error) {
 	if n.cells[c.store] == c {
 		delete(n.cells, c.store)
 	}
+	n.reopening[c.store] = true
 	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.reopening, c.store)
+		n.mu.Unlock()
+	}()
+	if errors.Is(err, journal.ErrFenced) {
+		n.fenced.Store(true)
+	}
 	if n.config.Hooks.Lost != nil {
 		n.config.Hooks.Lost(c.store, err)
 	}

@@ -174,6 +174,14 @@ func (j *Journal) Fence(ctx context.Context, node, epoch int64) (bool, error) {
 	return tag.RowsAffected() == 1, err
 }
 
+// FenceOthers fences every other incarnation, dead or alive: what they have in progress
+// ends first, and nothing follows. Where one node at a time has the database, it does
+// this before it reads.
+func (j *Journal) FenceOthers(ctx context.Context) error {
+	_, err := j.pool.Exec(ctx, "UPDATE nodes SET epoch = epoch + 1 WHERE id <> $1", j.node)
+	return err
+}
+
 // Renounce takes a new epoch for this process, as after a lapse of its lease: nothing
 // that was sent before can be written any more. The caller must have dropped all that
 // it had loaded.

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func onBoth(t *testing.T, f func(t *testing.T, start func(*testing.T) *node)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		data := t.TempDir()
-		url, err := database.NewDatabase(strings.ToLower(strings.Map(letters, t.Name())))
+		url, err := newDatabase()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,12 +73,10 @@ func onBoth(t *testing.T, f func(t *testing.T, start func(*testing.T) *node)) {
 	})
 }
 
-func letters(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-		return r
-	}
-	return '_'
-}
+var databases atomic.Int64
+
+// newDatabase makes an empty database on the tests' server.
+func newDatabase() (string, error) { return database.NewDatabase(fmt.Sprintf("e2e_%d", databases.Add(1))) }
 
 // node is one running server process.
 type node struct {

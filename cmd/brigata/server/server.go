@@ -134,6 +134,10 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := j.FenceOthers(ctx); err != nil {
+			j.Close()
+			return nil, fmt.Errorf("take the database over: %w", err)
+		}
 		return j, nil
 	}
 	j, err := sqlite.Open(filepath.Join(n.options.Data, "brigata.db"))

@@ -48,6 +48,9 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	if a.Refusal != nil {
 		return nil, a.Refusal
 	}
+	if err := n.host.Flush(ctx); err != nil { // what the stock starts with, too
+		return nil, errLateAnswer
+	}
 	n.mu.Lock()
 	isNew := !slices.Contains(n.stores, c.ID)
 	if isNew {
