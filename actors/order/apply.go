@@ -268,6 +268,7 @@ func (s State) ended(e *Ended) State {
 		for l := range s.Lines {
 			s.Lines[l].revalue()
 		}
+		s.total(bill.Totals{Taxes: []bill.Tax{}})
 	}
 	return s
 }
