@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -178,23 +177,8 @@ func (n *Node) Do(r *Request) {
 }
 
 // keyOf names an entity in the journal.
-func keyOf(storeID string, k *kind, id string) (key journal.Key) {
-	h := sha256.New()
-	h.Write([]byte(storeID))
-	h.Write([]byte{0, k.id})
-	h.Write([]byte(id))
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
-	copy(key[6:], sum[:10])
-	if !k.stays && len(id) == 36 {
-		ms := idTime(id)
-		for i := range 6 {
-			key[i] = byte(ms >> (40 - 8*i))
-		}
-	}
-	key[6] = key[6]&0x0f | 0x80
-	key[8] = key[8]&0x3f | 0x80
-	return key
+func keyOf(storeID string, k *kind, id string) journal.Key {
+	return journal.KeyOf(storeID, k.id, id, !k.stays && len(id) == 36)
 }
 
 // Open opens a store's cell: it loads what is live, lets every entity see its duties

@@ -8,6 +8,8 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 )
@@ -16,6 +18,27 @@ import (
 // the entity's id where that is a UUIDv7 (0 where it is not; for locality only, never
 // truth) and whose rest is a hash of store, kind and id.
 type Key [16]byte
+
+// KeyOf is the key of an entity: time bits from its id if that is a UUIDv7 (timed), then
+// a hash of store, kind and id. What is written with it can only be found with it.
+func KeyOf(store string, kind uint8, id string, timed bool) (k Key) {
+	h := sha256.New()
+	h.Write([]byte(store))
+	h.Write([]byte{0, kind})
+	h.Write([]byte(id))
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	copy(k[6:], sum[:10])
+	if timed && len(id) == 36 {
+		var b [6]byte
+		if _, err := hex.Decode(b[:], []byte(id[:8]+id[9:13])); err == nil {
+			copy(k[:], b[:])
+		}
+	}
+	k[6] = k[6]&0x0f | 0x80
+	k[8] = k[8]&0x3f | 0x80
+	return k
+}
 
 // Since is the least key whose time bits are at or after t, to the millisecond.
 func Since(t time.Time) Key {
@@ -98,6 +121,9 @@ type Journal interface {
 	// Known yields the keys of all the cell's entities whose time bits are at or after
 	// since, live or not.
 	Known(ctx context.Context, cell string, since time.Time, yield func(Key) error) error
+	// List reads at most limit keys of the cell's entities of that kind, live or not, the
+	// latest first, below before (zero: from the end).
+	List(ctx context.Context, cell string, kind uint8, before Key, limit int) ([]Key, error)
 	// Load reads entities by key; missing ones are absent from the answer.
 	Load(ctx context.Context, keys []Key) ([]Stored, error)
 	// Log reads at most limit blocks of an entity that end at or after from.

@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -245,7 +248,7 @@ func IsUUID(s string) bool {
 }
 
 // DecodeStoreFile reads a store document and the menu in it (nil when it has none);
-// text is the menu as it was written, to tell whether it differs.
+// text is the menu's content in short, to tell whether it differs.
 func DecodeStoreFile(b []byte) (c *store.Config, m *menu.Menu, text string, err error) {
 	var in struct {
 		store.Config
@@ -261,7 +264,8 @@ func DecodeStoreFile(b []byte) (c *store.Config, m *menu.Menu, text string, err 
 		in.Menu = nil
 	}
 	if in.Menu != nil {
-		text = string(appendAny(nil, in.Menu))
+		in.Menu.Version, in.Menu.PublishedAt = 0, time.Time{}
+		text = fmt.Sprintf("%x", sha256.Sum256(appendMenuMenu(nil, in.Menu)))
 	}
 	return &in.Config, in.Menu, text, nil
 }

@@ -33,6 +33,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		{"a closing head does not hide a later block", hidden},
 		{"open", opened},
 		{"known", known},
+		{"list", list},
 		{"load", load},
 		{"log", log},
 		{"reopen", reopen},

@@ -79,6 +79,37 @@ func known(t *testing.T, open Open) {
 	}
 }
 
+func list(t *testing.T, open Open) {
+	j := use(t, open)
+	var rows []journal.Row
+	for i := range 20 {
+		r := Block(i, 1, 1)
+		r.Kind = uint8(3 + i%2)
+		rows = append(rows, r)
+	}
+	commit(t, j, 1, 1, rows, journal.Head{Key: Key(18), Cell: "roma", Kind: 3, Seq: 1})
+	var got []journal.Key
+	for page := (journal.Key{}); ; page = got[len(got)-1] {
+		some, err := j.List(context.Background(), "roma", 3, page, 4)
+		ok(t, err)
+		if len(some) == 0 {
+			break
+		}
+		got = append(got, some...)
+	}
+	if len(got) != 10 {
+		t.Fatalf("%d keys of that kind, want 10", len(got))
+	}
+	for i, k := range got {
+		if k != Key(18-2*i) {
+			t.Errorf("key %d is %x, want %x", i, k, Key(18-2*i))
+		}
+	}
+	if some, err := j.List(context.Background(), "ostia", 3, journal.Key{}, 4); err != nil || len(some) != 0 {
+		t.Error(some, err)
+	}
+}
+
 func load(t *testing.T, open Open) {
 	j := use(t, open)
 	var rows []journal.Row

@@ -77,6 +77,18 @@ func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield
 	return ctx.Err()
 }
 
+// List implements journal.Journal.
+func (j *Journal) List(ctx context.Context, cell string, kind uint8, before journal.Key, limit int) ([]journal.Key, error) {
+	all := j.sorted(func(e *entity) bool {
+		return e.head.Cell == cell && e.head.Kind == kind && (before == journal.Key{} || bytes.Compare(e.head.Key[:], before[:]) < 0)
+	})
+	var keys []journal.Key
+	for i := len(all) - 1; i >= 0 && len(keys) < limit; i-- {
+		keys = append(keys, all[i].Head.Key)
+	}
+	return keys, ctx.Err()
+}
+
 // Load implements journal.Journal.
 func (j *Journal) Load(ctx context.Context, keys []journal.Key) ([]journal.Stored, error) {
 	j.db.mu.Lock()

@@ -161,3 +161,22 @@ func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield
 		after = keys[len(keys)-1]
 	}
 }
+
+// List implements journal.Journal.
+func (j *Journal) List(ctx context.Context, cell string, kind uint8, before journal.Key, limit int) ([]journal.Key, error) {
+	if before == (journal.Key{}) {
+		for i := range before {
+			before[i] = 0xff
+		}
+	}
+	rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity < $2 AND kind = $3 ORDER BY entity DESC LIMIT $4",
+		cell, pgtype.UUID{Bytes: before, Valid: true}, kind, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (journal.Key, error) {
+		var k journal.Key
+		err := row.Scan((*[16]byte)(&k))
+		return k, err
+	})
+}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -178,4 +179,32 @@ func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield
 		}
 		return nil
 	})
+}
+
+// List implements journal.Journal.
+func (j *Journal) List(ctx context.Context, cell string, kind uint8, before journal.Key, limit int) ([]journal.Key, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	end := before[:]
+	if before == (journal.Key{}) {
+		end = bytes.Repeat([]byte{0xff}, len(before)+1)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rows, err := j.conn.QueryContext(context.Background(),
+		"SELECT entity FROM heads WHERE cell = ? AND entity < ? AND kind = ? ORDER BY entity DESC LIMIT ?", cell, end, kind, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var keys []journal.Key
+	for rows.Next() {
+		var b sql.RawBytes
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		keys = append(keys, journal.Key(b))
+	}
+	return keys, rows.Err()
 }

@@ -76,7 +76,9 @@ func onBoth(t *testing.T, f func(t *testing.T, start func(*testing.T) *node)) {
 var databases atomic.Int64
 
 // newDatabase makes an empty database on the tests' server.
-func newDatabase() (string, error) { return database.NewDatabase(fmt.Sprintf("e2e_%d", databases.Add(1))) }
+func newDatabase() (string, error) {
+	return database.NewDatabase(fmt.Sprintf("e2e_%d", databases.Add(1)))
+}
 
 // node is one running server process.
 type node struct {

@@ -3,13 +3,15 @@ package server
 import (
 	"context"
 
-	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/gateway"
 )
 
-// archive is the read models: lists and histories.
-type archive struct{}
+// archive gives the gateway what has been, in the gateway's words.
+type archive struct{ actors.Archive }
 
-func openArchive(context.Context, Options, journal.Journal) (*archive, error) { return &archive{}, nil }
-
-func (a *archive) wake()        {}
-func (a *archive) close() error { return nil }
+func (a archive) Orders(ctx context.Context, storeID string, q gateway.OrderQuery) (items []byte, next string, err error) {
+	return a.Archive.Orders(ctx, storeID, actors.OrderQuery{State: order.Status(q.State), Table: q.Table, From: q.From, To: q.To,
+		Limit: q.Limit, Cursor: q.Cursor})
+}

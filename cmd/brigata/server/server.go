@@ -54,7 +54,6 @@ type Node struct {
 	options Options
 	keys    *auth.Keys
 	journal journal.Journal
-	archive *archive
 	host    *actors.Node
 	gateway *gateway.Server
 	http    *http.Server
@@ -111,16 +110,13 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
-	if n.archive, err = openArchive(ctx, o, n.journal); err != nil {
-		return err
-	}
 	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log,
-		Publish: func(v []actors.View) { n.gateway.Publish(v); n.archive.wake() },
+		Publish: func(v []actors.View) { n.gateway.Publish(v) },
 		Hooks:   actors.Hooks{Lost: n.lost}})
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Origins: o.Origins, Limits: o.Limits,
+	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document})
 	if err != nil {
 		return err
@@ -232,9 +228,6 @@ func (n *Node) Stop() error {
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
-	}
-	if n.archive != nil {
-		errs = append(errs, n.archive.close())
 	}
 	if n.journal != nil {
 		errs = append(errs, n.journal.Close())
