@@ -2,6 +2,7 @@ package menu
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -16,7 +17,8 @@ const ProblemsMax = 100
 
 // Check lists what is wrong with a menu; an empty list means it can be published.
 func Check(m *Menu) []Problem {
-	c := checker{seen: map[string]string{}, dishes: map[string]bool{}, groups: map[string]bool{}, dayparts: map[string]bool{}, out: []Problem{}}
+	c := checker{seen: map[string]string{}, dishes: map[string]bool{}, groups: map[string]bool{}, dayparts: map[string]bool{},
+		allergens: m.Allergens, out: []Problem{}}
 	for i, p := range m.Dayparts {
 		at := fmt.Sprint("/dayparts/", i)
 		c.name(at, "daypart", p.ID, p.Name)
@@ -55,6 +57,7 @@ func Check(m *Menu) []Problem {
 type checker struct {
 	seen                     map[string]string
 	dishes, groups, dayparts map[string]bool
+	allergens                []Allergen
 	out                      []Problem
 }
 
@@ -89,6 +92,11 @@ func (c *checker) dish(at string, d *Dish) {
 	for _, g := range d.Groups {
 		if !c.groups[g] {
 			c.bad(at+"/groups", "no group %q", g)
+		}
+	}
+	for _, a := range d.Allergens {
+		if !slices.ContainsFunc(c.allergens, func(x Allergen) bool { return x.ID == a }) {
+			c.bad(at+"/allergens", "no allergen %q", a)
 		}
 	}
 	for _, p := range d.Dayparts {
