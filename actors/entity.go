@@ -25,11 +25,13 @@ type entity struct {
 	seq     int64 // its version: slots of the journal it has used
 	at      time.Time
 	answers answers
-	waiting map[command.ID][]out // who waits for a deferred answer
+	waiting []waiter // for deferred answers
 	flying  []flight
 	dueAt   time.Time
 	loading bool
-	dirty   bool // it has changed since it was last asked what it owes
+	dirty   bool      // it has changed since it was last asked what it owes
+	held    wire.Turn // events that are not in the log yet: see hold
+	heldN   int
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
@@ -45,6 +47,12 @@ type entity struct {
 	viewAt     int   // 1 + index of its view that waits
 	cutAt      int64 // token of its last cut
 	durableSeq int64 // last slot that was cut
+}
+
+// waiter is somebody who waits for the answer to a command.
+type waiter struct {
+	id command.ID
+	out
 }
 
 // flight is a duty on its way.
@@ -106,13 +114,16 @@ func (e *entity) receive(m any) {
 		e.receiveLoading(m)
 		return
 	}
+	if o, ok := m.(*outcome); ok {
+		e.outcome(o)
+		return
+	}
+	e.flush()
 	switch m := m.(type) {
 	case *Request:
 		e.request(m)
 	case *duty:
 		e.duty(m)
-	case *outcome:
-		e.outcome(m)
 	case tick:
 		e.dueAt = time.Time{}
 		t := &command.Tick{}
@@ -148,10 +159,8 @@ func (e *entity) forward(m any) {
 
 func (e *entity) end() {
 	e.gone = true
-	for _, outs := range e.waiting {
-		for _, o := range outs {
-			o.to.Reply(o.tag, Answer{Refusal: errMoved})
-		}
+	for _, w := range e.waiting {
+		w.to.Reply(w.tag, Answer{Refusal: errMoved})
 	}
 	e.waiting, e.machine, e.answers, e.flying = nil, e.kind.make(), answers{}, nil
 }
@@ -246,11 +255,23 @@ func (e *entity) repeat(r *Request, had *wire.Answered, o out) {
 	e.cell.gate.pass(o)
 }
 
-func (e *entity) wait(id command.ID, o out) {
-	if e.waiting == nil {
-		e.waiting = map[command.ID][]out{}
+func (e *entity) wait(id command.ID, o out) { e.waiting = append(e.waiting, waiter{id, o}) }
+
+// waited takes those who wait for an answer off the list.
+func (e *entity) waited(id command.ID) (outs []out) {
+	rest := e.waiting[:0]
+	for _, w := range e.waiting {
+		if w.id == id {
+			outs = append(outs, w.out)
+		} else {
+			rest = append(rest, w)
+		}
 	}
-	e.waiting[id] = append(e.waiting[id], o)
+	clear(e.waiting[len(rest):])
+	if e.waiting = rest; len(rest) == 0 {
+		e.waiting = nil
+	}
+	return outs
 }
 
 func replyTo(reply any, err error) Answer {
@@ -308,12 +329,11 @@ func (e *entity) panicked(m, value any) {
 	case *duty:
 		m.from.tell(&outcome{&command.Answered{Duty: m.is, Refusal: no}})
 	}
-	for _, outs := range e.waiting {
-		for _, o := range outs {
-			o.to.Reply(o.tag, Answer{Refusal: no})
-		}
+	for _, w := range e.waiting {
+		w.to.Reply(w.tag, Answer{Refusal: no})
 	}
 	e.waiting, e.flying = nil, nil
+	e.held, e.heldN = wire.Turn{}, 0
 	e.loading = true
 	e.reload(true)
 }

@@ -41,15 +41,19 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 	if len(events) > 0 {
 		e.machine.apply()
 	}
-	e.commit(&t, n, outs)
 	e.dirty = e.dirty || len(events) > 0
+	if _, news := c.(*command.Answered); news && t.Answers == "" {
+		e.hold(&t, n)
+		return reply, nil
+	}
+	e.commit(&t, n, outs)
 	return reply, nil
 }
 
 // answer fills in what the turn answers, and returns who is to hear of it.
 func (e *entity) answer(t *wire.Turn, reply any, o *out) []out {
 	n := max(1, len(t.Events))
-	v := e.seq + int64(n)
+	v := e.seq + int64(e.heldN+n)
 	switch r := reply.(type) {
 	case command.Later:
 		if o == nil {
@@ -83,8 +87,7 @@ func (e *entity) settle(t *wire.Turn, s command.Settled, v int64) []out {
 	if had := e.answers.find(s.ID); had != nil {
 		had.V, had.Reply, had.Refusal, had.Later = v, t.Reply, t.Refusal, false
 	}
-	outs := e.waiting[s.ID]
-	delete(e.waiting, s.ID)
+	outs := e.waited(s.ID)
 	for i := range outs {
 		outs[i].answer = Answer{V: v, Dup: i > 0, D: t.Reply, Refusal: t.Refusal}
 	}
@@ -102,12 +105,31 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 		return
 	}
 	t.At, t.Answer, t.Refusal = at, wire.Refused, no
-	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: e.seq + 1, At: at, Refusal: no}, at)
+	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: e.seq + 1, At: at, Refusal: no}, at) // nothing is held: a request came
 	e.commit(&t, 1, []out{*o})
+}
+
+// hold keeps what news of duties led to, so that news that came together makes one
+// turn. It is written before the entity says anything to anybody.
+func (e *entity) hold(t *wire.Turn, n int) {
+	e.held.At = t.At
+	e.held.Events = append(e.held.Events, t.Events...)
+	e.heldN += n
+}
+
+// flush writes what was held.
+func (e *entity) flush() {
+	if e.heldN == 0 {
+		return
+	}
+	t, n := e.held, e.heldN
+	e.held, e.heldN = wire.Turn{}, 0
+	e.commit(&t, n, nil)
 }
 
 // commit appends the turn to the cell's log.
 func (e *entity) commit(t *wire.Turn, n int, outs []out) {
+	e.flush()
 	if e.seq == 0 {
 		t.Entity = e.target.ID
 	}
@@ -162,6 +184,7 @@ func (e *entity) after() {
 			e.panicked(nil, v)
 		}
 	}()
+	e.flush()
 	e.follow()
 }
 

@@ -120,6 +120,8 @@ type Option struct {
 	Default bool     `json:"default,omitzero"`
 	MaxQty  int      `json:"max_qty,omitzero"`
 	Groups  []string `json:"groups,omitzero"`
+
+	stock string // "option/" + ID
 }
 
 // index is what rules look up on every order.
@@ -150,7 +152,9 @@ func (m *Menu) Index() *Menu {
 		g := &m.Groups[i]
 		x.groups[g.ID] = g
 		for j := range g.Options {
-			x.options[g.Options[j].ID] = optionAt{g, &g.Options[j]}
+			o := &g.Options[j]
+			o.stock = "option/" + o.ID
+			x.options[o.ID] = optionAt{g, o}
 		}
 	}
 	for i := range m.Dayparts {

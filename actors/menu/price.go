@@ -1,7 +1,6 @@
 package menu
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -106,13 +105,6 @@ type Prep struct {
 	Part     int      `json:"part,omitzero"` // 1 + index into the line's Parts; 0: the line itself
 }
 
-// Need is how much of one stock an order takes, over all its lines.
-type Need struct {
-	Stock string   `json:"stock"` // "dish/…" or "option/…"
-	Qty   int64    `json:"qty"`
-	Lines []string `json:"lines"`
-}
-
 // Quote says for whom and when lines are priced.
 type Quote struct {
 	Channel string
@@ -121,23 +113,22 @@ type Quote struct {
 }
 
 // Price prices lines: defaults filled in, options and parts checked, prices of the
-// channel and the hour. Needs are summed for each stock and sorted by it.
-func (m *Menu) Price(q Quote, lines []Line) ([]Priced, []Need, *refusal.Refusal) {
+// channel and the hour.
+func (m *Menu) Price(q Quote, lines []Line) ([]Priced, *refusal.Refusal) {
 	if m == nil {
-		return nil, nil, refusal.New(refusal.Closed, "", "This store has no menu yet").With(refusal.Fields{Kind: "store"})
+		return nil, refusal.New(refusal.Closed, "", "This store has no menu yet").With(refusal.Fields{Kind: "store"})
 	}
 	if len(lines) == 0 || len(lines) > LinesMax {
-		return nil, nil, refusal.Faults(fault("/lines", "length", 1, LinesMax))
+		return nil, refusal.Faults(fault("/lines", "length", 1, LinesMax))
 	}
-	p := pricer{m: m, q: q, out: make([]Priced, 0, len(lines)), needs: make([]Need, 0, len(lines))}
+	p := pricer{m: m, q: q, out: make([]Priced, 0, len(lines))}
 	for i := range lines {
 		p.line(i, &lines[i])
 	}
 	if len(p.faults) > 0 {
-		return nil, nil, refusal.Faults(p.faults...)
+		return nil, refusal.Faults(p.faults...)
 	}
-	slices.SortFunc(p.needs, func(a, b Need) int { return cmp.Compare(a.Stock, b.Stock) })
-	return p.out, p.needs, nil
+	return p.out, nil
 }
 
 type pricer struct {
@@ -148,7 +139,6 @@ type pricer struct {
 	picks  int
 	takes  []Take
 	out    []Priced
-	needs  []Need
 	faults []refusal.Fault
 }
 
@@ -195,7 +185,7 @@ func (p *pricer) line(i int, l *Line) {
 	if l.Course != nil {
 		r.Course = *l.Course
 	}
-	p.takes = nil
+	p.takes = make([]Take, 0, 1+len(d.Groups)+len(d.Parts))
 	p.take(d.stock, 1)
 	r.Options = p.options("/options", d.Groups, l.Options, 1, nil)
 	r.UnitPrice += sum(r.Options)
@@ -214,9 +204,6 @@ func (p *pricer) line(i int, l *Line) {
 	}
 	r.Amount = r.UnitPrice * int64(r.Qty)
 	r.Takes = p.takes
-	for _, t := range r.Takes {
-		p.need(t.Stock, t.N*int64(r.Qty))
-	}
 	p.out = append(p.out, r)
 }
 
@@ -302,7 +289,7 @@ func (p *pricer) group(where string, g *Group, picks []Pick, times int64, out []
 
 func (p *pricer) option(where string, o optionAt, qty int, below []Pick, times int64, out []PricedOption) []PricedOption {
 	out = append(out, PricedOption{o.option.ID, o.group.ID, o.option.Kind, o.option.Name, qty, o.option.Price})
-	p.take("option/"+o.option.ID, int64(qty)*times)
+	p.take(o.option.stock, int64(qty)*times)
 	if len(o.option.Groups) == 0 {
 		if len(below) > 0 {
 			p.bad(where, "not_on_menu", 0, 0)
@@ -384,19 +371,6 @@ func (p *pricer) take(stock string, n int64) {
 		}
 	}
 	p.takes = append(p.takes, Take{stock, n})
-}
-
-func (p *pricer) need(stock string, qty int64) {
-	for i := range p.needs {
-		if p.needs[i].Stock == stock {
-			p.needs[i].Qty += qty
-			if !slices.Contains(p.needs[i].Lines, p.lineID) {
-				p.needs[i].Lines = append(p.needs[i].Lines, p.lineID)
-			}
-			return
-		}
-	}
-	p.needs = append(p.needs, Need{stock, qty, []string{p.lineID}})
 }
 
 func sum(options []PricedOption) (s int64) {

@@ -199,7 +199,7 @@ func (s State) moved(e *Moved) State {
 				i.StartedAt = e.At
 			}
 		case Ready:
-			i.ReadyAt, i.BumpedBy = e.At, e.By
+			i.ReadyAt, i.BumpedBy = e.At, &e.By
 		case Served:
 			i.ServedAt = e.At
 		}
@@ -218,7 +218,7 @@ func (s State) voided(e *ItemsVoided) State {
 	s.items(ids, func(i *Item) {
 		v := e.Items[slices.Index(ids, i.ID)]
 		i.VoidQty += v.Qty
-		i.VoidAt, i.VoidReason, i.VoidBy = e.At, e.Reason, e.By
+		i.VoidAt, i.VoidReason, i.VoidBy = e.At, e.Reason, &e.By
 		if i.VoidQty >= i.Qty {
 			i.State = Void
 		}
@@ -263,7 +263,7 @@ func (s State) ended(e *Ended) State {
 	}
 	if e.As == Voided {
 		s.items(s.every(func(i *Item) bool { return i.live() }), func(i *Item) {
-			i.State, i.VoidQty, i.VoidAt, i.VoidReason, i.VoidBy = Void, i.Qty, e.At, e.Reason, e.By
+			i.State, i.VoidQty, i.VoidAt, i.VoidReason, i.VoidBy = Void, i.Qty, e.At, e.Reason, &e.By
 		})
 		for l := range s.Lines {
 			s.Lines[l].revalue()

@@ -74,8 +74,8 @@ func (t *turn) placeable(c *Place) error {
 		return invalid("/table", "required")
 	case c.Type != store.DineIn && c.Table != "":
 		return invalid("/table", "range")
-	case (c.Lines == nil) == (c.Cart == nil):
-		return invalid("/lines", "required")
+	case len(c.Lines) > 0 && c.Cart != nil:
+		return invalid("/cart", "range")
 	case c.Cart != nil && c.Table == "":
 		return invalid("/cart", "range")
 	case c.Guests < 0 || c.Guests > guestsMax:
@@ -130,7 +130,7 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 		due = c.DueAt
 	}
 	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type)}
-	priced, _, bad := t.today.Menu.Price(q, lines)
+	priced, bad := t.today.Menu.Price(q, lines)
 	if bad != nil {
 		return nil, bill.Totals{}, bad
 	}

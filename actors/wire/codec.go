@@ -3641,10 +3641,14 @@ func appendOrderItem(b []byte, v *order.Item) []byte {
 	if v.VoidReason != "" {
 		b = str(b, 178, v.VoidReason)
 	}
-	b, at = open(b, 186)
-	b = shutUnlessEmpty(appendCommandWho(b, &v.VoidBy), at, 2)
-	b, at = open(b, 194)
-	b = shutUnlessEmpty(appendCommandWho(b, &v.BumpedBy), at, 2)
+	if v.VoidBy != nil {
+		b, at = open(b, 186)
+		b = shut(appendCommandWho(b, v.VoidBy), at)
+	}
+	if v.BumpedBy != nil {
+		b, at = open(b, 194)
+		b = shut(appendCommandWho(b, v.BumpedBy), at)
+	}
 	if v.Flag != "" {
 		b = str(b, 202, v.Flag)
 	}
@@ -3708,11 +3712,13 @@ func decodeOrderItem(b []byte, v *order.Item) (err error) {
 		case 22:
 			v.VoidReason = f.str()
 		case 23:
-			if err = decodeCommandWho(f.raw, &v.VoidBy); err != nil {
+			v.VoidBy = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.VoidBy); err != nil {
 				return err
 			}
 		case 24:
-			if err = decodeCommandWho(f.raw, &v.BumpedBy); err != nil {
+			v.BumpedBy = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.BumpedBy); err != nil {
 				return err
 			}
 		case 25:

@@ -33,6 +33,9 @@ type maker struct {
 	target target
 }
 
+// linesRoom is room for the lines of most orders.
+const linesRoom = 4
+
 // commands lists every command by its name on the wire.
 var commands = map[string]maker{
 	"table.open":       {func() command.Command { return new(table.Open) }, ofTable},
@@ -42,7 +45,7 @@ var commands = map[string]maker{
 	"table.call":       {func() command.Command { return new(table.Ring) }, ofTable},
 	"table.ack":        {func() command.Command { return new(table.Ack) }, ofTable},
 	"cart.set":         {func() command.Command { return new(table.SetCart) }, ofTable},
-	"order.place":      {func() command.Command { return new(order.Place) }, created("order")},
+	"order.place":      {func() command.Command { return &order.Place{Lines: make([]menu.Line, 0, linesRoom)} }, created("order")},
 	"order.add":        {func() command.Command { return new(order.Add) }, ofOrder},
 	"order.accept":     {func() command.Command { return new(order.Accept) }, ofOrder},
 	"order.reject":     {func() command.Command { return &order.End{How: order.Refused} }, ofOrder},

@@ -152,7 +152,7 @@ func TestGuestsSeeLess(t *testing.T) {
 	var v order.View
 	into(t, example(t, "order"), &v)
 	v.Ref, v.ReasonNote = "partner-7", "said the chef"
-	v.Lines[0].Items[0].BumpedBy = command.Who{ID: "cook", Name: "Cook"}
+	v.Lines[0].Items[0].BumpedBy = &command.Who{ID: "cook", Name: "Cook"}
 	v.Lines[0].Items[0].VoidReason = "quality"
 	got := string(AppendOrder(nil, &v, Guests))
 	for _, secret := range []string{`"lin"`, "stations", "fire_seq", "bumped_by", "void_reason", "reason_note", "partner-7", `"cook"`} {

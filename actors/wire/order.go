@@ -181,8 +181,8 @@ func appendItem(b []byte, i *order.Item, a Audience) []byte {
 	o.optStr("flag", i.Flag)
 	if a == Staff {
 		o.optStr("void_reason", i.VoidReason)
-		o.who("void_by", &i.VoidBy, a)
-		o.who("bumped_by", &i.BumpedBy, a)
+		o.who("void_by", i.VoidBy, a)
+		o.who("bumped_by", i.BumpedBy, a)
 	}
 	return o.end()
 }

@@ -6243,8 +6243,8 @@ type OrderItem struct {
 	AddedAt       int64                  `protobuf:"zigzag64,20,opt,name=added_at,json=addedAt,proto3" json:"added_at,omitempty"`
 	FireAt        int64                  `protobuf:"zigzag64,21,opt,name=fire_at,json=fireAt,proto3" json:"fire_at,omitempty"`
 	VoidReason    string                 `protobuf:"bytes,22,opt,name=void_reason,json=voidReason,proto3" json:"void_reason,omitempty"`
-	VoidBy        *CommandWho            `protobuf:"bytes,23,opt,name=void_by,json=voidBy,proto3" json:"void_by,omitempty"`
-	BumpedBy      *CommandWho            `protobuf:"bytes,24,opt,name=bumped_by,json=bumpedBy,proto3" json:"bumped_by,omitempty"`
+	VoidBy        *CommandWho            `protobuf:"bytes,23,opt,name=void_by,json=voidBy,proto3,oneof" json:"void_by,omitempty"`
+	BumpedBy      *CommandWho            `protobuf:"bytes,24,opt,name=bumped_by,json=bumpedBy,proto3,oneof" json:"bumped_by,omitempty"`
 	Flag          string                 `protobuf:"bytes,25,opt,name=flag,proto3" json:"flag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -13841,7 +13841,7 @@ const file_event_proto_rawDesc = "" +
 	"\x0eMenuPricedPart\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04dish\x18\x02 \x01(\tR\x04dish\x126\n" +
-	"\aoptions\x18\x03 \x03(\v2\x1c.brigata.v1.MenuPricedOptionR\aoptions\"\xd9\x05\n" +
+	"\aoptions\x18\x03 \x03(\v2\x1c.brigata.v1.MenuPricedOptionR\aoptions\"\xfd\x05\n" +
 	"\tOrderItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04dish\x18\x02 \x01(\tR\x04dish\x12(\n" +
@@ -13867,11 +13867,15 @@ const file_event_proto_rawDesc = "" +
 	"\badded_at\x18\x14 \x01(\x12R\aaddedAt\x12\x17\n" +
 	"\afire_at\x18\x15 \x01(\x12R\x06fireAt\x12\x1f\n" +
 	"\vvoid_reason\x18\x16 \x01(\tR\n" +
-	"voidReason\x12/\n" +
-	"\avoid_by\x18\x17 \x01(\v2\x16.brigata.v1.CommandWhoR\x06voidBy\x123\n" +
-	"\tbumped_by\x18\x18 \x01(\v2\x16.brigata.v1.CommandWhoR\bbumpedBy\x12\x12\n" +
+	"voidReason\x124\n" +
+	"\avoid_by\x18\x17 \x01(\v2\x16.brigata.v1.CommandWhoH\x01R\x06voidBy\x88\x01\x01\x128\n" +
+	"\tbumped_by\x18\x18 \x01(\v2\x16.brigata.v1.CommandWhoH\x02R\bbumpedBy\x88\x01\x01\x12\x12\n" +
 	"\x04flag\x18\x19 \x01(\tR\x04flagB\b\n" +
-	"\x06_combo\".\n" +
+	"\x06_comboB\n" +
+	"\n" +
+	"\b_void_byB\f\n" +
+	"\n" +
+	"_bumped_by\".\n" +
 	"\bMenuTake\x12\x14\n" +
 	"\x05stock\x18\x01 \x01(\tR\x05stock\x12\f\n" +
 	"\x01n\x18\x02 \x01(\x12R\x01n\"\xb1\x01\n" +
