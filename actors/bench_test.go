@@ -1,7 +1,9 @@
 package actors_test
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/wire"
 )
 
@@ -67,4 +70,59 @@ type gated struct {
 func (g *gated) Reply(tag int64, a actors.Answer) {
 	<-g.waiting
 	g.counter.Reply(tag, a)
+}
+
+// nowhere is a journal that keeps nothing, so that what is measured is the host.
+type nowhere struct{ journal.Journal }
+
+func (nowhere) Commit(*journal.Batch) error { return nil }
+func (nowhere) Open(context.Context, string, func(journal.Stored) error) error {
+	return nil
+}
+func (nowhere) Known(context.Context, string, time.Time, func(journal.Key) error) error { return nil }
+
+// BenchmarkIdle is the memory of actors that nobody talks to: a counted stock, and a
+// live order of three lines with its answer.
+func BenchmarkIdle(b *testing.B) {
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	idle := func(b *testing.B) *house {
+		h := &house{t: b, channel: "pos", journal: nowhere{}, quiet: true}
+		h.as(command.Manager, "lin", "")
+		h.start()
+		b.Cleanup(h.stop)
+		h.load()
+		return h
+	}
+	b.Run("stock", func(b *testing.B) {
+		h := idle(b)
+		m := h.node.Today("demo").Menu
+		before := heap()
+		n := 0
+		for i := range m.Dishes {
+			if h.node.Today("demo").Tracked["dish/"+m.Dishes[i].ID] {
+				continue
+			}
+			h.ok("stock.count", `{"dish":%q,"qty":10}`, m.Dishes[i].ID)
+			n++
+		}
+		b.ReportMetric(float64(heap()-before)/float64(n), "B/actor")
+	})
+	b.Run("order", func(b *testing.B) {
+		h := idle(b)
+		const n = 5000
+		for _, d := range []string{"twice-cooked-pork", "chongqing-noodles", "beef-noodles"} {
+			h.ok("stock.count", `{"dish":%q,"unlimited":true}`, d)
+		}
+		before := heap()
+		for range n {
+			h.order(`{"type":"delivery","lines":[{"dish":"twice-cooked-pork","qty":1},{"dish":"chongqing-noodles","qty":1},{"dish":"beef-noodles","qty":1}]}`)
+		}
+		b.ReportMetric(float64(heap()-before)/n, "B/actor")
+	})
 }

@@ -168,7 +168,7 @@ func (c *cell) drop(e *entity, exists bool) {
 	if !e.kind.stays {
 		c.node.resident.Add(-1)
 	}
-	c.node.engine.release(e.ref)
+	c.node.leaves(e.ref)
 }
 
 // all lists the entities in memory.

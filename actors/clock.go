@@ -104,9 +104,29 @@ func (k *clock) ring() time.Duration {
 	}
 }
 
+// leaves stops an actor at a later sweep: somebody may have found it before it went out
+// of its cell, and what is sent to a stopped actor is lost.
+func (n *Node) leaves(r ref) {
+	n.mu.Lock()
+	n.leaving = append(n.leaving, r)
+	n.mu.Unlock()
+}
+
+// release stops the actors that left before the last sweep.
+func (n *Node) release() {
+	n.mu.Lock()
+	gone := n.left
+	n.left, n.leaving = n.leaving, nil
+	n.mu.Unlock()
+	for _, r := range gone {
+		n.engine.release(r)
+	}
+}
+
 // sweep asks who is idle to leave memory: soon when its end has come, later when
 // nobody asks for it, and at once when there are too many.
 func (n *Node) sweep() {
+	n.release()
 	n.mu.RLock()
 	cells := make([]*cell, 0, len(n.cells))
 	for _, c := range n.cells {

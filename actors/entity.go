@@ -39,8 +39,9 @@ type entity struct {
 	bytes     int // of payload since then
 	snapBytes int // of the last snapshot
 
-	used  atomic.Int64 // ms of the last message from outside
-	shown atomic.Value // the newest view, which may not be durable yet: for previews
+	queued atomic.Int32 // messages that wait
+	used   atomic.Int64 // ms of the last message from outside
+	shown  atomic.Value // the newest view, which may not be durable yet: for previews
 
 	// These are guarded by the gate.
 	block      *block
@@ -90,11 +91,12 @@ func (e *entity) tell(m any) {
 	r, isRequest := m.(*Request)
 	if isRequest {
 		e.used.Store(e.cell.node.now().UnixMilli())
-		if e.ref.full() {
+		if int(e.queued.Load()) >= e.cell.node.config.MailboxMax {
 			r.To.Reply(r.Tag, Answer{Refusal: errFull})
 			return
 		}
 	}
+	e.queued.Add(1)
 	e.ref.send(m)
 }
 

@@ -35,6 +35,8 @@ type house struct {
 	by             command.Who
 	session, guest string
 	channel        string
+	journal        journal.Journal // in place of db
+	quiet          bool            // views are not kept
 
 	mu    sync.Mutex
 	views []actors.View
@@ -57,8 +59,14 @@ func open(t testing.TB, db *memory.Database) *house {
 func (h *house) start() {
 	t := h.t
 	t.Helper()
-	var j journal.Journal = h.db.Open(memory.Options{})
+	j := h.journal
+	if j == nil {
+		j = h.db.Open(memory.Options{})
+	}
 	n, err := actors.NewNode(actors.Config{Journal: j, Publish: func(v []actors.View) {
+		if h.quiet {
+			return
+		}
 		h.mu.Lock()
 		h.views = append(h.views, v...)
 		h.mu.Unlock()
@@ -83,6 +91,14 @@ func (h *house) stop() {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := open(t, memory.NewDatabase())
+	h.load()
+	return h
+}
+
+// load loads the demo store.
+func (h *house) load() {
+	t := h.t
+	t.Helper()
 	b, err := os.ReadFile("../cmd/brigata/demo/demo.json")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +109,6 @@ func newHouse(t testing.TB) *house {
 	}
 	h.must(h.do(command.Target{Kind: "menu"}, &menu.Load{Menu: m, Text: text}))
 	h.must(h.do(command.Target{Kind: "store"}, &store.Configure{Config: c}))
-	return h
 }
 
 func (h *house) id() command.ID {
@@ -200,6 +215,9 @@ func (h *house) as(role command.Role, user, session string) {
 // what was shown before: replay equals live state.
 func (h *house) restarts() {
 	h.t.Helper()
+	if err := h.node.Flush(context.Background()); err != nil { // what follows from the last command
+		h.t.Fatal(err)
+	}
 	before := h.newest()
 	h.stop()
 	h.views = nil

@@ -49,15 +49,16 @@ type Node struct {
 	clock  *clock
 	log    *slog.Logger
 
-	mu        sync.RWMutex
-	cells     map[string]*cell
-	reopening map[string]bool // cells that were lost and are being opened again
-	stopping  atomic.Bool
-	fenced    atomic.Bool // this process may not write any more
-	resident  atomic.Int64
-	tasks     sync.WaitGroup
-	stop      chan struct{}
-	loads     chan struct{} // bounds reads of single entities
+	mu            sync.RWMutex
+	cells         map[string]*cell
+	reopening     map[string]bool // cells that were lost and are being opened again
+	leaving, left []ref           // actors out of memory since the last sweep, and before it
+	stopping      atomic.Bool
+	fenced        atomic.Bool // this process may not write any more
+	resident      atomic.Int64
+	tasks         sync.WaitGroup
+	stop          chan struct{}
+	loads         chan struct{} // bounds reads of single entities
 }
 
 // loadsMax is how many single entities are read from the journal at a time.
@@ -97,7 +98,7 @@ func NewNode(c Config) (*Node, error) {
 	if c.IdleAfter == 0 {
 		c.IdleAfter = 10 * time.Minute
 	}
-	n := &Node{config: c, engine: newEngine(c.MailboxMax), log: c.Log, cells: map[string]*cell{}, reopening: map[string]bool{}, stop: make(chan struct{}),
+	n := &Node{config: c, engine: newEngine(), log: c.Log, cells: map[string]*cell{}, reopening: map[string]bool{}, stop: make(chan struct{}),
 		loads: make(chan struct{}, loadsMax)}
 	n.writer = journal.NewWriter(c.Journal, c.Writer)
 	n.clock = newClock(n)
@@ -131,6 +132,9 @@ func (n *Node) Stores() (stores []string) {
 	}
 	return stores
 }
+
+// Resident is how many orders and payments are in memory.
+func (n *Node) Resident() int { return int(n.resident.Load()) }
 
 // Today returns a store's current values, or nil if its cell is not open here or was
 // never configured.

@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -13,14 +12,11 @@ import (
 // synchronized dispatcher, so that a send to an idle entity runs its turn at once.
 
 // engine is the actor system of a node.
-type engine struct {
-	system *actor.ActorSystem
-	max    int // messages in a mailbox
-}
+type engine struct{ system *actor.ActorSystem }
 
-func newEngine(mailboxMax int) *engine {
+func newEngine() *engine {
 	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
-	return &engine{actor.NewActorSystem(actor.WithLoggerFactory(quiet)), mailboxMax}
+	return &engine{actor.NewActorSystem(actor.WithLoggerFactory(quiet))}
 }
 
 func (g *engine) stop() { g.system.Shutdown() }
@@ -28,63 +24,64 @@ func (g *engine) stop() { g.system.Shutdown() }
 // ref is where an entity's messages go.
 type ref struct {
 	pid  *actor.PID
-	box  *mailbox
 	root *actor.RootContext
-	max  int
 }
 
-func (r ref) full() bool { return int(r.box.n.Load()) >= r.max }
 func (r ref) send(m any) { r.root.Send(r.pid, m) }
 
-// spawn starts an entity's actor. Its first message, Started, does nothing, so this may
-// run under a lock.
+// props are the same for all actors: each is told which entity is its own.
+var props = actor.PropsFromProducer(func() actor.Actor { return &host{} },
+	actor.WithDispatcher(actor.NewSynchronizedDispatcher(300)),
+	actor.WithMailbox(func() actor.Mailbox { return &mailbox{} }))
+
+// spawn starts an entity's actor. Its first messages only bind it, so this may run
+// under a lock.
 func (g *engine) spawn(e *entity) ref {
-	box := &mailbox{after: e.after}
-	props := actor.PropsFromProducer(func() actor.Actor { return &host{e} },
-		actor.WithDispatcher(dispatcher), actor.WithMailbox(func() actor.Mailbox { return box }))
-	return ref{g.system.Root.Spawn(props), box, g.system.Root, g.max}
+	r := ref{g.system.Root.Spawn(props), g.system.Root}
+	r.send(e)
+	return r
 }
 
 func (g *engine) release(r ref) { g.system.Root.Stop(r.pid) }
 
-var dispatcher = actor.NewSynchronizedDispatcher(300)
-
 // host is the actor of an entity.
 type host struct{ entity *entity }
 
+// settled tells an actor that it has taken all that waited.
+type settled struct{}
+
 func (h *host) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *entity:
+		h.entity = m
+	case settled:
+		if h.entity != nil {
+			h.entity.after()
+		}
 	case *actor.Stopped:
 		h.entity = nil // a stopped actor's state stays reachable through its process
 	case actor.SystemMessage, actor.AutoReceiveMessage:
 	default:
 		if h.entity != nil {
+			h.entity.queued.Add(-1)
 			h.entity.receive(m)
 		}
 	}
 }
 
-// mailbox is two slices under a lock: no node for each message, and its length is
-// known, so that requests can be refused before they wait. Who posts to an idle
-// mailbox runs it.
+// mailbox is two slices under a lock: no node for each message. Who posts to an idle
+// mailbox runs it. Its bound is the entity's: requests are refused before they are sent.
 type mailbox struct {
 	mu        sync.Mutex
 	user, sys []any
 	spare     []any
 	running   bool
-	n         atomic.Int32
-
-	after func() // called when what waited has been taken
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
 }
 
-func (m *mailbox) PostUserMessage(x any) {
-	m.n.Add(1)
-	m.post(&m.user, x)
-}
-
+func (m *mailbox) PostUserMessage(x any)   { m.post(&m.user, x) }
 func (m *mailbox) PostSystemMessage(x any) { m.post(&m.sys, x) }
 
 func (m *mailbox) post(queue *[]any, x any) {
@@ -102,8 +99,16 @@ func (m *mailbox) RegisterHandlers(i actor.MessageInvoker, d actor.Dispatcher) {
 	m.invoker, m.dispatcher = i, d
 }
 
-func (m *mailbox) Start()                {}
-func (m *mailbox) UserMessageCount() int { return int(m.n.Load()) }
+func (m *mailbox) Start() {}
+
+func (m *mailbox) UserMessageCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.user)
+}
+
+// spareMax is the largest slice that a mailbox keeps for the next messages.
+const spareMax = 64
 
 // run takes messages until none is left; the entity recovers from its rules' panics.
 func (m *mailbox) run() {
@@ -127,11 +132,12 @@ func (m *mailbox) run() {
 		m.user = m.spare[:0]
 		m.mu.Unlock()
 		for _, x := range user {
-			m.n.Add(-1)
 			m.invoker.InvokeUserMessage(x)
 		}
+		m.invoker.InvokeUserMessage(settled{})
 		clear(user)
-		m.spare = user[:0]
-		m.after()
+		if m.spare = user[:0]; cap(user) > spareMax {
+			m.spare = nil
+		}
 	}
 }
