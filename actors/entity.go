@@ -75,8 +75,11 @@ type (
 )
 
 const (
-	snapshotEvery = 100 // slots
-	stashMax      = 4096
+	// A snapshot is due after so many slots, and once the log since the last one is so
+	// many times as large: snapshots of a large state must not outgrow the log.
+	snapshotEvery, snapshotTimes = 100, 4
+
+	stashMax = 4096
 )
 
 func newEntity(c *cell, k *kind, t command.Target, key journal.Key) *entity {

@@ -141,7 +141,7 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 	e.bytes += len(b)
 	live := e.machine.live()
 	var head *journal.Head
-	if !live || e.since >= snapshotEvery && e.bytes >= e.snapBytes {
+	if !live || e.since >= snapshotEvery && e.bytes >= snapshotTimes*e.snapBytes {
 		head = e.head()
 	}
 	var view any
