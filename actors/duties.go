@@ -8,6 +8,7 @@ import (
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/wire"
 )
 
 // delivered turns what an entity owes into a command of its receiver's kind. It is the
@@ -29,11 +30,13 @@ func delivered(do any) command.Command {
 
 // duty is a message from one entity to another of its cell.
 type duty struct {
-	from *entity
-	is   command.Duty
+	from  *entity
+	is    command.Duty
+	trace wire.Trace // of the command that led to it
 }
 
 // outcome is what became of a duty.
 type outcome struct {
 	answered *command.Answered
+	trace    wire.Trace
 }

@@ -29,8 +29,9 @@ type entity struct {
 	flying  []flight
 	dueAt   time.Time
 	loading bool
-	dirty   bool      // it has changed since it was last asked what it owes
-	held    wire.Turn // events that are not in the log yet: see hold
+	dirty   bool       // it has changed since it was last asked what it owes
+	trace   wire.Trace // of what it did last
+	held    wire.Turn  // events that are not in the log yet: see hold
 	heldN   int
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
@@ -136,7 +137,7 @@ func (e *entity) receive(m any) {
 		e.step(t, wire.Turn{}, nil)
 	case snapshot:
 		if e.since > 0 {
-			e.cell.gate.append(e, nil, 0, e.head(), nil, true)
+			e.cell.gate.append(e, appended{head: e.head()})
 		}
 	case idle:
 		e.idle(m.after)
@@ -297,9 +298,9 @@ func asRefusal(err error) *refusal.Refusal {
 func (e *entity) duty(d *duty) {
 	c := delivered(d.is.Do)
 	e.fill(c.Head())
-	reply, no := e.step(c, wire.Turn{}, nil)
+	reply, no := e.step(c, wire.Turn{Trace: d.trace}, nil)
 	a := &command.Answered{Duty: d.is, Reply: reply, Refusal: no}
-	d.from.tell(&outcome{a})
+	d.from.tell(&outcome{a, d.trace})
 }
 
 // outcome takes what became of a duty of this entity.
@@ -312,7 +313,7 @@ func (e *entity) outcome(o *outcome) {
 		}
 	}
 	e.fill(&o.answered.Header)
-	e.step(o.answered, wire.Turn{}, nil)
+	e.step(o.answered, wire.Turn{Trace: o.trace}, nil)
 }
 
 func flightOf(d command.Duty) flight { return flight{d.To, d.N, reflect.TypeOf(d.Do)} }
@@ -332,7 +333,7 @@ func (e *entity) panicked(m, value any) {
 		no = no.With(refusal.Fields{Trace: m.Trace.String()})
 		m.To.Reply(m.Tag, Answer{Refusal: no})
 	case *duty:
-		m.from.tell(&outcome{&command.Answered{Duty: m.is, Refusal: no}})
+		m.from.tell(&outcome{&command.Answered{Duty: m.is, Refusal: no}, m.trace})
 	}
 	for _, w := range e.waiting {
 		w.to.Reply(w.tag, Answer{Refusal: no})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
 )
 
 // gate holds a cell's log until the writer takes it, and everything that leaves the
@@ -63,27 +64,38 @@ const (
 	cutsKept    = 8
 )
 
-// append adds a turn of an entity to the log, and what waits for it. It reports false
-// when the cell is lost: nothing of the turn will ever be.
-func (g *gate) append(e *entity, payload []byte, n int, head *journal.Head, view any, live bool, outs ...out) bool {
+// appended is what a turn adds to the log, and what waits for it.
+type appended struct {
+	payload []byte
+	n       int           // slots; 0 for a snapshot alone
+	head    *journal.Head // snapshot
+	view    any
+	live    bool
+	trace   wire.Trace
+	outs    []out
+}
+
+// append adds a turn of an entity to the log. It reports false when the cell is lost:
+// nothing of the turn will ever be.
+func (g *gate) append(e *entity, a appended) bool {
 	g.mu.Lock()
 	if g.lost {
 		g.mu.Unlock()
 		return false
 	}
-	if n > 0 {
+	if a.n > 0 {
 		b := e.block
 		if b == nil {
 			b = g.newBlock(e)
 		}
-		b.n += n
-		b.payload = append(b.payload, payload...)
+		b.n += a.n
+		b.payload = append(b.payload, a.payload...)
 	}
-	if head != nil {
-		g.heads = append(g.heads, *head)
+	if a.head != nil {
+		g.heads = append(g.heads, *a.head)
 	}
-	if view != nil {
-		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: view, Live: live}
+	if a.view != nil {
+		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: a.view, Live: a.live, Trace: a.trace}
 		if e.viewAt > 0 {
 			g.views[e.viewAt-1].view = v
 		} else {
@@ -91,7 +103,7 @@ func (g *gate) append(e *entity, payload []byte, n int, head *journal.Head, view
 			e.viewAt = len(g.views)
 		}
 	}
-	g.outs = append(g.outs, outs...)
+	g.outs = append(g.outs, a.outs...)
 	g.mu.Unlock()
 	g.cell.node.writer.Append(g.cell)
 	return true

@@ -38,8 +38,8 @@ type house struct {
 	journal        journal.Journal // in place of db
 	quiet          bool            // views are not kept
 
-	mu    sync.Mutex
-	views []actors.View
+	mu            sync.Mutex
+	views, before []actors.View // published since the start; before the last restart
 }
 
 // once takes one answer.
@@ -220,7 +220,7 @@ func (h *house) restarts() {
 	}
 	before := h.newest()
 	h.stop()
-	h.views = nil
+	h.before, h.views = h.views, nil
 	h.start()
 	for at, was := range before {
 		is := h.read(at.Kind, at.ID)

@@ -49,6 +49,7 @@ type View struct {
 	Store  string
 	Target command.Target
 	V      int64
-	View   any  // a pointer to the kind's View
-	Live   bool // false: it has come to its end, or is gone from memory
+	View   any        // a pointer to the kind's View
+	Live   bool       // false: it has come to its end, or is gone from memory
+	Trace  wire.Trace // of the command that led to it
 }

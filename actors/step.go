@@ -24,6 +24,7 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 		return nil, no
 	}
 	t.At, t.Events = c.Head().At, events
+	e.trace = t.Trace
 	outs := e.answer(&t, reply, o)
 	n := len(events)
 	if n == 0 && (t.Answer != wire.None || t.Answers != "") {
@@ -112,7 +113,7 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 // hold keeps what news of duties led to, so that news that came together makes one
 // turn. It is written before the entity says anything to anybody.
 func (e *entity) hold(t *wire.Turn, n int) {
-	e.held.At = t.At
+	e.held.At, e.held.Trace = t.At, t.Trace
 	e.held.Events = append(e.held.Events, t.Events...)
 	e.heldN += n
 }
@@ -150,7 +151,7 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 			e.shown.Store(view)
 		}
 	}
-	if !e.cell.gate.append(e, b, n, head, view, live, outs...) {
+	if !e.cell.gate.append(e, appended{b, n, head, view, live, t.Trace, outs}) {
 		for _, o := range outs {
 			o.to.Reply(o.tag, Answer{Refusal: errMoved})
 		}
@@ -198,7 +199,7 @@ func (e *entity) follow() {
 		}
 		e.flying = append(e.flying, f)
 		if to := e.cell.entity(d.To, true); to != nil {
-			to.tell(&duty{e, d})
+			to.tell(&duty{e, d, e.trace})
 		}
 	}
 	if due := e.machine.due(); !due.Equal(e.dueAt) {

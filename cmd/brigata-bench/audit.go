@@ -50,7 +50,7 @@ func (w *workload) repeats(addr string, a *acked) error {
 				return err
 			}
 			sockets[x.store] = s
-			if err := s.login(w.token(x.store, "manager"), "audit"); err != nil {
+			if err := s.login(w.token(x.store, "manager"), "audit-"+x.store); err != nil {
 				return err
 			}
 		}
