@@ -2,7 +2,6 @@ package actors
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
@@ -28,10 +27,9 @@ type kind struct {
 
 // machine is one entity's rules with its state. It belongs to the entity's mailbox.
 type machine interface {
-	// decide returns the events of a command; apply must follow, unless there are none.
-	decide(c command.Command) (events []any, reply any, err error)
-	// apply folds what decide has returned; replay folds an event of the journal.
-	apply()
+	// step takes a command: it returns the events that follow, and has folded them.
+	step(c command.Command) (events []any, reply any, err error)
+	// replay folds an event of the journal.
 	replay(e any)
 	owes() []command.Duty
 	due() time.Time
@@ -64,32 +62,26 @@ var kindsByID = func() map[uint8]*kind {
 // seven are the names that every kind has, as values.
 type seven[S, E any] struct {
 	decide  func(S, command.Command) ([]E, any, error)
-	step    func(S, command.Command) (S, []E, any, error) // nil: decide, then apply
+	step    func(*S, command.Command) ([]E, any, error) // nil: decide, then apply
 	apply   func(S, E) S
 	owes    func(S) []command.Duty
 	due     func(S) time.Time
 	view    func(s S, t *store.Today, id string) any
 	live    func(S) bool
 	preview func(S, *store.Today, command.Command) (any, error)
-
-	spare sync.Pool // of *S, for the time between decide and apply
 }
 
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
 	of     *seven[S, E]
 	s      S
-	next   *S    // after the events of the turn
 	events []any // of the turn; reused
 }
 
-func (r *rules[S, E]) decide(c command.Command) ([]any, any, error) {
-	next, events, reply, err := r.step(c)
+func (r *rules[S, E]) step(c command.Command) ([]any, any, error) {
+	events, reply, err := r.take(c)
 	if err != nil {
 		return nil, nil, err
-	}
-	if len(events) > 0 {
-		r.keep(next)
 	}
 	r.events = r.events[:0]
 	for _, e := range events {
@@ -98,33 +90,15 @@ func (r *rules[S, E]) decide(c command.Command) ([]any, any, error) {
 	return r.events, reply, nil
 }
 
-func (r *rules[S, E]) step(c command.Command) (S, []E, any, error) {
+func (r *rules[S, E]) take(c command.Command) ([]E, any, error) {
 	if r.of.step != nil {
-		return r.of.step(r.s, c)
+		return r.of.step(&r.s, c)
 	}
-	next := r.s
 	events, reply, err := r.of.decide(r.s, c)
 	for _, e := range events {
-		next = r.of.apply(next, e)
+		r.s = r.of.apply(r.s, e)
 	}
-	return next, events, reply, err
-}
-
-func (r *rules[S, E]) keep(next S) {
-	if r.next == nil {
-		r.next, _ = r.of.spare.Get().(*S)
-		if r.next == nil {
-			r.next = new(S)
-		}
-	}
-	*r.next = next
-}
-
-func (r *rules[S, E]) apply() {
-	var none S
-	r.s, *r.next = *r.next, none
-	r.of.spare.Put(r.next)
-	r.next = nil
+	return events, reply, err
 }
 
 func (r *rules[S, E]) replay(e any) {

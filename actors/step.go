@@ -17,7 +17,7 @@ var payloads = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b
 // then look at what the entity owes and when it is due. o is who asked, if anybody
 // outside did. What it returns is for whoever asked inside.
 func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *refusal.Refusal) {
-	events, reply, err := e.machine.decide(c)
+	events, reply, err := e.machine.step(c)
 	if err != nil {
 		no = asRefusal(err)
 		e.refused(t, c.Head().At, no, o)
@@ -38,9 +38,6 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 			e.cell.gate.pass(*o)
 		}
 		return reply, nil
-	}
-	if len(events) > 0 {
-		e.machine.apply()
 	}
 	e.dirty = e.dirty || len(events) > 0
 	if _, news := c.(*command.Answered); news && t.Answers == "" {

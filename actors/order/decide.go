@@ -53,19 +53,20 @@ func (t *turn) do(e Event) {
 }
 
 // Decide answers a command with the events that follow from it, or a refusal.
-func Decide(s State, c Command) ([]Event, Reply, error) {
-	_, events, reply, err := Step(s, c)
-	return events, reply, err
-}
+func Decide(s State, c Command) ([]Event, Reply, error) { return Step(&s, c) }
 
-// Step is Decide with what Apply makes of its events: the decision has it at hand.
-func Step(s State, c Command) (State, []Event, Reply, error) {
-	t := &turn{s: s, h: c.Head(), today: store.Of(c.Head())}
+// Step is Decide that leaves in s what Apply makes of its events: the decision has it
+// at hand. A refusal leaves s as it was.
+func Step(s *State, c Command) ([]Event, Reply, error) {
+	t := &turn{s: *s, h: c.Head(), today: store.Of(c.Head())}
 	reply, err := t.decide(c)
 	if err != nil {
-		return s, nil, nil, err
+		return nil, nil, err
 	}
-	return t.s, t.events, reply, nil
+	if len(t.events) > 0 {
+		*s = t.s
+	}
+	return t.events, reply, nil
 }
 
 func (t *turn) decide(c Command) (Reply, error) {
