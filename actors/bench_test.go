@@ -30,7 +30,11 @@ func (c *counter) Reply(_ int64, a actors.Answer) {
 // BenchmarkOrder is the order's path without sockets and database: decoding, 13 turns
 // of five entities, the log's bytes, the gate.
 func BenchmarkOrder(b *testing.B) {
-	h := newHouse(b)
+	h := &house{t: b, channel: "pos", journal: nowhere{}, quiet: true}
+	h.as(command.Manager, "lin", "")
+	h.start()
+	b.Cleanup(h.stop)
+	h.load()
 	h.must(h.send(h.id(), "stock.count", `{"dish":"kung-pao-chicken","qty":1000000000}`))
 	h.must(h.send(h.id(), "stock.count", `{"dish":"mapo-tofu","qty":1000000000}`))
 	h.must(h.send(h.id(), "stock.count", `{"dish":"dan-dan-noodles","qty":1000000000}`))

@@ -18,7 +18,8 @@ import (
 	"github.com/brigata/brigata/persistence/sqlite"
 )
 
-// profile writes the CPU profile of that time.
+// profile writes the CPU profile of that time, and beside it, as file.allocs, what was
+// allocated since the start.
 func profile(file string, took time.Duration) {
 	f, err := os.Create(file)
 	if err != nil {
@@ -32,6 +33,15 @@ func profile(file string, took time.Duration) {
 	}
 	time.Sleep(took)
 	pprof.StopCPUProfile()
+	allocs, err := os.Create(file + ".allocs")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	defer allocs.Close()
+	if err := pprof.Lookup("allocs").WriteTo(allocs, 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
 
 // repeats sends orders again (I4): the answer must be the first one, marked as a repeat.
