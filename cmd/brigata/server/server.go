@@ -248,9 +248,13 @@ func (n *Node) writeLocal() error {
 	if len(stores) == 0 {
 		stores = []string{"demo"}
 	}
+	first := stores[0]
+	if slices.Contains(stores, "demo") {
+		first = "demo"
+	}
 	token, err := n.Token("admin", stores, localTTL)
 	if err != nil {
 		return err
 	}
-	return terminal.WriteLocal(n.options.Data, terminal.Local{Server: n.URL(), Token: token})
+	return terminal.WriteLocal(n.options.Data, terminal.Local{Server: n.URL(), Token: token, Store: first})
 }

@@ -20,10 +20,9 @@ type Bump struct {
 func (b *Bump) Run(ctx context.Context) error {
 	return with(ctx, b.Options, func(s *session) error {
 		id, item, one := strings.Cut(b.ID, "/")
-		if _, err := strconv.Atoi(id); err == nil {
-			if id, err = s.orderByNumber(ctx, id); err != nil {
-				return err
-			}
+		id, err := s.orderID(ctx, id)
+		if err != nil {
+			return err
 		}
 		items := []string{item}
 		if !one {
@@ -78,21 +77,30 @@ func (s *session) order(ctx context.Context, id string) (order, error) {
 	return e.D, err
 }
 
-// orderByNumber finds today's order of that number among the kitchen's tickets.
-func (s *session) orderByNumber(ctx context.Context, no string) (string, error) {
-	sub, _, err := s.snapshot(ctx, "kitchen.all")
+// orderID turns today's number of an open order into its id; an id stays as it is.
+func (s *session) orderID(ctx context.Context, id string) (string, error) {
+	no, err := strconv.Atoi(id)
 	if err != nil {
-		return "", err
+		return id, nil
 	}
-	for _, raw := range sub.D {
-		var e struct {
-			D ticket `json:"d"`
+	for _, board := range []string{"kitchen.all", "dispatch"} {
+		sub, _, err := s.snapshot(ctx, board)
+		if err != nil {
+			return "", err
 		}
-		if json.Unmarshal(raw, &e) == nil && strconv.Itoa(e.D.No) == no {
-			return e.D.Order, nil
+		for _, raw := range sub.D {
+			var e struct {
+				D struct {
+					Order string `json:"order"`
+					No    int    `json:"no"`
+				} `json:"d"`
+			}
+			if json.Unmarshal(raw, &e) == nil && e.D.No == no {
+				return e.D.Order, nil
+			}
 		}
 	}
-	return "", &client.Refused{Code: "not_found", Message: "no ticket of order number " + no + " on the kitchen board"}
+	return "", &client.Refused{Code: "not_found", Message: "no open order has number " + id + " today: give its id"}
 }
 
 // Stock shows a dish's stock, or changes it: brigata stock mapo-tofu --count 20.
@@ -148,7 +156,7 @@ func (g *Get) Run(ctx context.Context) error {
 	return with(ctx, g.Options, func(s *session) error {
 		switch g.Kind {
 		case "table":
-			return s.show(ctx, "table."+g.ID, "table/"+g.ID)
+			return s.table(ctx, g.ID)
 		case "stock":
 			key := g.ID
 			if !strings.Contains(key, "/") {
@@ -156,14 +164,34 @@ func (g *Get) Run(ctx context.Context) error {
 			}
 			return s.show(ctx, "stock", key)
 		}
-		id := g.ID
-		if _, err := strconv.Atoi(id); err == nil {
-			if id, err = s.orderByNumber(ctx, id); err != nil {
-				return err
-			}
+		id, err := s.orderID(ctx, g.ID)
+		if err != nil {
+			return err
 		}
 		return s.show(ctx, "order."+id, "order/"+id)
 	})
+}
+
+// table prints a table and then the orders of its session.
+func (s *session) table(ctx context.Context, id string) error {
+	sub, _, err := s.snapshot(ctx, "table."+id)
+	if err != nil {
+		return err
+	}
+	for _, raw := range sub.D {
+		var e struct {
+			K string          `json:"k"`
+			D json.RawMessage `json:"d"`
+		}
+		switch {
+		case s.o.JSON:
+			fmt.Fprintln(s.out, string(raw))
+		case json.Unmarshal(raw, &e) == nil:
+			kind, _, _ := strings.Cut(e.K, "/")
+			fmt.Fprintln(s.out, describe(kind, id, e.D))
+		}
+	}
+	return nil
 }
 
 // show prints the element with that key of a topic, or in JSON mode its {k,s,v,d}.

@@ -180,7 +180,7 @@ func (t floorTable) String() string {
 		s += " " + words(t.Phase)
 	}
 	if t.Guests > 0 {
-		s += fmt.Sprintf("  %d guests", t.Guests)
+		s += "  " + count(t.Guests, "guest")
 	}
 	if t.Orders > 0 {
 		var parts []string
@@ -189,7 +189,7 @@ func (t floorTable) String() string {
 				parts = append(parts, fmt.Sprintf("%d %s", t.Items[k], k))
 			}
 		}
-		s += fmt.Sprintf("  %d orders (%s)  due %s", t.Orders, strings.Join(parts, ", "), money(t.Due, t.Curr))
+		s += fmt.Sprintf("  %s (%s)  due %s", count(t.Orders, "order"), strings.Join(parts, ", "), money(t.Due, t.Curr))
 	}
 	if t.Late {
 		s += "  LATE"
@@ -256,6 +256,14 @@ func (e stockEntry) String() string {
 		s += "  " + words(e.Reason)
 	}
 	return s
+}
+
+// count writes 1 guest, 2 guests.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // words turns a wire word into one to read: bill_requested → bill requested.

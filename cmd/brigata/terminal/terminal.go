@@ -24,7 +24,7 @@ type Options struct {
 	Server string `help:"Server, such as http://127.0.0.1:8080." env:"BRIGATA_SERVER"`
 	Token  string `help:"Access token." env:"BRIGATA_TOKEN"`
 	Data   string `help:"Data folder whose local.json names server and token." default:"./data" env:"BRIGATA_DATA"`
-	Store  string `help:"Store, when the token names several."`
+	Store  string `help:"Store, when the token names several; the local node's own unless given." env:"BRIGATA_STORE"`
 	JSON   bool   `name:"json" help:"Print each reply and push as the protocol's JSON, a line each."`
 	CID    string `name:"cid" help:"Command id (UUIDv7) to use or to repeat."`
 }
@@ -55,6 +55,7 @@ func ExitCode(err error) int {
 type Local struct {
 	Server string `json:"server"`
 	Token  string `json:"token"`
+	Store  string `json:"store"` // meant where none is named
 }
 
 // session is one connected command: where to print, and how.
@@ -83,6 +84,9 @@ func (o Options) located() (Options, error) {
 	}
 	if o.Token == "" {
 		o.Token = l.Token
+		if o.Store == "" {
+			o.Store = l.Store
+		}
 	}
 	return o, nil
 }
@@ -96,6 +100,10 @@ func connect(ctx context.Context, o Options) (*session, error) {
 	c, err := client.Dial(ctx, o.Server, o.Token, name)
 	if err != nil {
 		return nil, err
+	}
+	if c.Session.Store == "" && o.Store == "" {
+		c.Close()
+		return nil, Usage{"this token names several stores (" + strings.Join(c.Session.Stores, ", ") + "): give --store"}
 	}
 	return &session{Conn: c, o: o, out: os.Stdout}, nil
 }
@@ -114,7 +122,7 @@ func with(ctx context.Context, o Options, f func(*session) error) error {
 
 // topic prefixes the store when the token names several.
 func (s *session) topic(t string) string {
-	if s.Session.Store == "" && s.o.Store != "" {
+	if s.Session.Store == "" {
 		return s.o.Store + "/" + t
 	}
 	return t
@@ -161,9 +169,6 @@ func (s *session) command(ctx context.Context, name string, d map[string]any, dr
 
 func (s *session) send(ctx context.Context, name, cid string, d json.RawMessage, dry bool) (client.Message, error) {
 	if s.Session.Store == "" {
-		if s.o.Store == "" {
-			return client.Message{}, Usage{"this token names several stores (" + strings.Join(s.Session.Stores, ", ") + "): give --store"}
-		}
 		return s.CommandAt(ctx, s.o.Store, name, cid, d, dry)
 	}
 	return s.Command(ctx, name, cid, d, dry)

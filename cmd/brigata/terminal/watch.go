@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,6 +64,13 @@ func (w *Watch) boardTopic() (string, error) {
 // follow shows one connection's worth of the topic, resuming from at and keeping it.
 func (w *Watch) follow(ctx context.Context, topic string, at *client.Sub, connected func()) error {
 	return with(ctx, w.Options, func(s *session) error {
+		if id, ok := strings.CutPrefix(topic, "order."); ok { // a number is today's
+			id, err := s.orderID(ctx, id)
+			if err != nil {
+				return err
+			}
+			topic = "order." + id
+		}
 		at.T = s.topic(topic)
 		subs, m, err := s.Subscribe(ctx, *at)
 		if err != nil {
@@ -150,7 +158,9 @@ func describe(kind, id string, d json.RawMessage) string {
 	case "dispatch":
 		v = decode[dispatchEntry](d)
 	case "table":
-		v = decode[floorTable](d)
+		if v = decode[floorTable](d); bytes.Contains(d, []byte(`"cart":`)) { // its own topic tells more than the floor
+			v = decode[tableView](d)
+		}
 	case "dish", "option":
 		if e := decode[stockEntry](d); e != nil {
 			return fmt.Sprintf("%-28s %s", id, e)
