@@ -32,8 +32,9 @@ var pureStdlib = []string{
 // The longest matching prefix of a package's folder is its area.
 var areas = map[string][]string{
 	"actors/wire":    pure,
-	"actors":         append([]string{"actors/wire", "actors/journal"}, pure...),
-	"actors/journal": {},
+	"actors":         append([]string{"actors/wire", "actors/journal", "actors/threads"}, pure...),
+	"actors/threads": {},
+	"actors/journal": {"actors/threads"},
 	"persistence":    {"actors", "actors/journal"},
 	"cluster":        {"actors"},
 	"gateway":        append([]string{"actors", "actors/wire"}, pure...),

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"bytes"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,7 +139,7 @@ func (c *cell) entity(t command.Target, create bool) *entity {
 	}
 	e := newEntity(c, k, t, key)
 	e.loading = stored
-	e.ref = c.node.engine.spawn(e)
+	e.mail = c.node.engine.Spawn(e)
 	c.entities[t] = e
 	c.known[key] = struct{}{}
 	c.mu.Unlock()
@@ -168,16 +170,19 @@ func (c *cell) drop(e *entity, exists bool) {
 	if !e.kind.stays {
 		c.node.resident.Add(-1)
 	}
-	c.node.leaves(e.ref)
+	c.node.leaves(e.mail)
 }
 
-// all lists the entities in memory.
+// all lists the entities in memory; in a simulation, which must repeat, by their keys.
 func (c *cell) all() []*entity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list := make([]*entity, 0, len(c.entities))
 	for _, e := range c.entities {
 		list = append(list, e)
+	}
+	if c.node.config.Threads != nil {
+		slices.SortFunc(list, func(a, b *entity) int { return bytes.Compare(a.key[:], b.key[:]) })
 	}
 	return list
 }
@@ -193,7 +198,7 @@ func (c *cell) close() {
 	c.gate.shut(nil)
 	for _, e := range c.all() {
 		e.tell(closed{})
-		c.node.engine.release(e.ref)
+		e.mail.Release()
 		if !e.kind.stays {
 			c.node.resident.Add(-1)
 		}

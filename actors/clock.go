@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/threads"
 )
 
 // clock wakes entities when they are due, and looks after who is idle.
@@ -14,7 +15,8 @@ type clock struct {
 
 	mu     sync.Mutex
 	alarms alarms
-	timer  *time.Timer
+
+	sooner chan struct{} // the next alarm is earlier than it was
 	done   chan struct{}
 }
 
@@ -47,7 +49,7 @@ const (
 )
 
 func newClock(n *Node) *clock {
-	return &clock{node: n, timer: time.NewTimer(alarmMax), done: make(chan struct{})}
+	return &clock{node: n, sooner: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // set wakes the target of a cell at that time. An alarm that was set before stays: a
@@ -58,25 +60,25 @@ func (k *clock) set(at time.Time, c *cell, t command.Target) {
 	first := k.alarms[0].at.Equal(at)
 	k.mu.Unlock()
 	if first {
-		k.timer.Reset(max(0, at.Sub(k.node.now())))
+		select {
+		case k.sooner <- struct{}{}:
+		default:
+		}
 	}
 }
 
 func (k *clock) close() { close(k.done) }
 
-func (k *clock) run() {
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
-	defer k.timer.Stop()
-	for {
-		select {
-		case <-k.timer.C:
-			k.timer.Reset(k.ring())
-		case <-sweep.C:
-			k.node.sweep()
-		case <-k.done:
-			return
-		}
+// wake rings when somebody is due.
+func (k *clock) wake() {
+	for wait := alarmMax; threads.First(k.node.config.Threads, wait, k.done, k.sooner, nil) != 0; wait = k.ring() {
+	}
+}
+
+// tidy sweeps now and then.
+func (k *clock) tidy() {
+	for threads.First(k.node.config.Threads, sweepEvery, k.done, nil, nil) != 0 {
+		k.node.sweep()
 	}
 }
 
@@ -106,9 +108,9 @@ func (k *clock) ring() time.Duration {
 
 // leaves stops an actor at a later sweep: somebody may have found it before it went out
 // of its cell, and what is sent to a stopped actor is lost.
-func (n *Node) leaves(r ref) {
+func (n *Node) leaves(m Mailbox) {
 	n.mu.Lock()
-	n.leaving = append(n.leaving, r)
+	n.leaving = append(n.leaving, m)
 	n.mu.Unlock()
 }
 
@@ -118,8 +120,8 @@ func (n *Node) release() {
 	gone := n.left
 	n.left, n.leaving = n.leaving, nil
 	n.mu.Unlock()
-	for _, r := range gone {
-		n.engine.release(r)
+	for _, m := range gone {
+		m.Release()
 	}
 }
 
@@ -127,18 +129,12 @@ func (n *Node) release() {
 // nobody asks for it, and at once when there are too many.
 func (n *Node) sweep() {
 	n.release()
-	n.mu.RLock()
-	cells := make([]*cell, 0, len(n.cells))
-	for _, c := range n.cells {
-		cells = append(cells, c)
-	}
-	n.mu.RUnlock()
 	now := n.now().UnixMilli()
 	after := n.config.IdleAfter.Milliseconds()
 	if n.resident.Load() > int64(n.config.ResidentMax) {
 		after = 1000
 	}
-	for _, c := range cells {
+	for _, c := range n.open() {
 		for _, e := range c.all() {
 			if !e.kind.stays && now-e.used.Load() > min(after, overAfter.Milliseconds()) {
 				e.tell(idle{after: time.Duration(after) * time.Millisecond})

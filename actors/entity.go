@@ -19,7 +19,7 @@ type entity struct {
 	kind   *kind
 	target command.Target
 	key    journal.Key
-	ref    ref
+	mail   Mailbox
 
 	machine machine
 	seq     int64 // its version: slots of the journal it has used
@@ -101,8 +101,17 @@ func (e *entity) tell(m any) {
 		}
 	}
 	e.queued.Add(1)
-	e.ref.send(m)
+	e.mail.Send(m)
 }
+
+// Receive implements Actor.
+func (e *entity) Receive(m any) {
+	e.queued.Add(-1)
+	e.receive(m)
+}
+
+// Settled implements Actor.
+func (e *entity) Settled() { e.after() }
 
 // receive takes one message. A panic of the rules ends this state, not the node: the
 // entity is loaded again from the journal.

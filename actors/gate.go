@@ -231,8 +231,7 @@ func (c *cell) Lost(err error) {
 	if c.node.stopping.Load() {
 		return
 	}
-	c.node.tasks.Add(1)
-	go func() { defer c.node.tasks.Done(); c.node.lost(c, err) }()
+	c.node.tasks.Go(func() { c.node.lost(c, err) })
 }
 
 // shut ends the gate: what waits is answered that it was not done.

@@ -11,6 +11,7 @@ import (
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/threads"
 	"github.com/brigata/brigata/actors/wire"
 )
 
@@ -22,7 +23,7 @@ func (n *Node) load(ctx context.Context, storeID string) (*cell, error) {
 		if err != nil {
 			return err
 		}
-		e.ref = n.engine.spawn(e)
+		e.mail = n.engine.Spawn(e)
 		if !e.kind.stays {
 			n.resident.Add(1)
 		}
@@ -166,9 +167,7 @@ type resumed struct{}
 // it has been in memory before, and gives itself the result.
 func (e *entity) reload(flush bool) {
 	n := e.cell.node
-	n.tasks.Add(1)
-	go func() {
-		defer n.tasks.Done()
+	n.tasks.Go(func() {
 		for wait := 20 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 			s, err := e.fetch(flush)
 			if err == nil {
@@ -176,14 +175,12 @@ func (e *entity) reload(flush bool) {
 				return
 			}
 			n.log.Error("entity not loaded", "store", e.cell.store, "kind", e.target.Kind, "id", e.target.ID, "error", err)
-			select {
-			case <-time.After(wait):
-			case <-n.stop:
+			if threads.First(n.config.Threads, wait, n.stop, nil, nil) == 0 {
 				e.tell(closed{})
 				return
 			}
 		}
-	}()
+	})
 }
 
 func (e *entity) fetch(flush bool) (*journal.Stored, error) {
@@ -195,8 +192,8 @@ func (e *entity) fetch(flush bool) (*journal.Stored, error) {
 			return nil, err
 		}
 	}
-	n.loads <- struct{}{}
-	defer func() { <-n.loads }()
+	threads.Receive(n.config.Threads, n.loads)
+	defer func() { n.loads <- struct{}{} }()
 	all, err := n.config.Journal.Load(ctx, []journal.Key{e.key})
 	if err != nil || len(all) == 0 {
 		return nil, err

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,17 +16,20 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/threads"
 )
 
 // Config makes a Node. Journal is needed; zero values of the rest are defaults.
 type Config struct {
 	Journal journal.Journal
-	Writer  journal.Options
-	Publish func([]View) // views in commit order; called by one goroutine at a time for a store
+	Writer  journal.Options // its Threads are the node's
+	Publish func([]View)    // views in commit order; called by one goroutine at a time for a store
 	Now     func() time.Time
 	Zone    func(name string) (*time.Location, error)
 	Hooks   Hooks
 	Log     *slog.Logger
+	Engine  Engine          // what runs the actors: Proto.Actor
+	Threads threads.Threads // what runs beside them: goroutines
 
 	MailboxMax  int           // messages that wait for one entity: 4096
 	ResidentMax int           // entities in memory beside those that stay: 500 000
@@ -44,7 +50,7 @@ type Hooks struct {
 // Node hosts the cells of one process.
 type Node struct {
 	config Config
-	engine *engine
+	engine Engine
 	writer *journal.Writer
 	clock  *clock
 	log    *slog.Logger
@@ -52,13 +58,13 @@ type Node struct {
 	mu            sync.RWMutex
 	cells         map[string]*cell
 	reopening     map[string]bool // cells that were lost and are being opened again
-	leaving, left []ref           // actors out of memory since the last sweep, and before it
+	leaving, left []Mailbox       // actors out of memory since the last sweep, and before it
 	stopping      atomic.Bool
 	fenced        atomic.Bool // this process may not write any more
 	resident      atomic.Int64
-	tasks         sync.WaitGroup
+	tasks         threads.Group
 	stop          chan struct{}
-	loads         chan struct{} // bounds reads of single entities
+	loads         chan struct{} // a token for each read of a single entity: at most loadsMax at a time
 }
 
 // loadsMax is how many single entities are read from the journal at a time.
@@ -98,12 +104,20 @@ func NewNode(c Config) (*Node, error) {
 	if c.IdleAfter == 0 {
 		c.IdleAfter = 10 * time.Minute
 	}
-	n := &Node{config: c, engine: newEngine(), log: c.Log, cells: map[string]*cell{}, reopening: map[string]bool{}, stop: make(chan struct{}),
+	if c.Engine == nil {
+		c.Engine = newProtoActor()
+	}
+	c.Writer.Threads = c.Threads
+	n := &Node{config: c, engine: c.Engine, log: c.Log, cells: map[string]*cell{}, reopening: map[string]bool{}, stop: make(chan struct{}),
 		loads: make(chan struct{}, loadsMax)}
+	for range loadsMax {
+		n.loads <- struct{}{}
+	}
+	n.tasks.Threads = c.Threads
 	n.writer = journal.NewWriter(c.Journal, c.Writer)
 	n.clock = newClock(n)
-	n.tasks.Add(1)
-	go func() { defer n.tasks.Done(); n.clock.run() }()
+	n.tasks.Go(n.clock.wake)
+	n.tasks.Go(n.clock.tidy)
 	return n, nil
 }
 
@@ -123,14 +137,19 @@ func (n *Node) reopens(store string) bool {
 	return n.reopening[store]
 }
 
-// Stores lists the cells that are open.
+// Stores lists the cells that are open, in order.
 func (n *Node) Stores() (stores []string) {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	for s := range n.cells {
-		stores = append(stores, s)
+	for _, c := range n.open() {
+		stores = append(stores, c.store)
 	}
 	return stores
+}
+
+// open lists the cells by their stores.
+func (n *Node) open() []*cell {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(n.cells), func(a, b *cell) int { return strings.Compare(a.store, b.store) })
 }
 
 // Resident is how many orders and payments are in memory.
@@ -217,21 +236,19 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	close(n.stop)
 	n.clock.close()
-	n.mu.RLock()
-	for _, c := range n.cells {
+	for _, c := range n.open() {
 		c.tellAll(snapshot{})
 	}
-	n.mu.RUnlock()
 	err := n.writer.Flush(ctx)
 	err = errors.Join(err, n.writer.Stop(ctx))
-	n.mu.Lock()
-	for _, c := range n.cells {
+	for _, c := range n.open() {
 		c.close()
 	}
+	n.mu.Lock()
 	n.cells = map[string]*cell{}
 	n.mu.Unlock()
 	n.tasks.Wait()
-	n.engine.stop()
+	n.engine.Stop()
 	return err
 }
 
@@ -269,9 +286,7 @@ func (n *Node) lost(c *cell, err error) {
 			return
 		}
 		n.log.Error("cell not opened", "store", c.store, "error", err)
-		select {
-		case <-time.After(wait):
-		case <-n.stop:
+		if threads.First(n.config.Threads, wait, n.stop, nil, nil) == 0 {
 			return
 		}
 	}

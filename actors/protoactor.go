@@ -11,60 +11,57 @@ import (
 // This file is all that knows Proto.Actor: one actor for each entity, on its
 // synchronized dispatcher, so that a send to an idle entity runs its turn at once.
 
-// engine is the actor system of a node.
-type engine struct{ system *actor.ActorSystem }
+// protoActor is the actor system of a node.
+type protoActor struct{ system *actor.ActorSystem }
 
-func newEngine() *engine {
+func newProtoActor() protoActor {
 	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
-	return &engine{actor.NewActorSystem(actor.WithLoggerFactory(quiet))}
+	return protoActor{actor.NewActorSystem(actor.WithLoggerFactory(quiet))}
 }
 
-func (g *engine) stop() { g.system.Shutdown() }
+func (p protoActor) Stop() { p.system.Shutdown() }
 
-// ref is where an entity's messages go.
-type ref struct {
+// process is an actor of Proto.Actor.
+type process struct {
 	pid  *actor.PID
 	root *actor.RootContext
 }
 
-func (r ref) send(m any) { r.root.Send(r.pid, m) }
+func (p *process) Send(m any) { p.root.Send(p.pid, m) }
+func (p *process) Release()   { p.root.Stop(p.pid) }
 
 // props are the same for all actors: each is told which entity is its own.
 var props = actor.PropsFromProducer(func() actor.Actor { return &host{} },
 	actor.WithDispatcher(actor.NewSynchronizedDispatcher(300)),
 	actor.WithMailbox(func() actor.Mailbox { return &mailbox{} }))
 
-// spawn starts an entity's actor. Its first messages only bind it, so this may run
-// under a lock.
-func (g *engine) spawn(e *entity) ref {
-	r := ref{g.system.Root.Spawn(props), g.system.Root}
-	r.send(e)
+// Spawn implements Engine: the actor's first message binds it to its entity.
+func (p protoActor) Spawn(a Actor) Mailbox {
+	r := &process{p.system.Root.Spawn(props), p.system.Root}
+	r.Send(a)
 	return r
 }
 
-func (g *engine) release(r ref) { g.system.Root.Stop(r.pid) }
-
-// host is the actor of an entity.
-type host struct{ entity *entity }
+// host is what Proto.Actor runs for an entity.
+type host struct{ entity Actor }
 
 // settled tells an actor that it has taken all that waited.
 type settled struct{}
 
 func (h *host) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *entity:
+	case Actor:
 		h.entity = m
 	case settled:
 		if h.entity != nil {
-			h.entity.after()
+			h.entity.Settled()
 		}
 	case *actor.Stopped:
 		h.entity = nil // a stopped actor's state stays reachable through its process
 	case actor.SystemMessage, actor.AutoReceiveMessage:
 	default:
 		if h.entity != nil {
-			h.entity.queued.Add(-1)
-			h.entity.receive(m)
+			h.entity.Receive(m)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"github.com/brigata/brigata/actors/threads"
 )
 
 // ErrInvalid says that a source cut a row or head that no journal can hold. Nothing of
@@ -125,14 +127,7 @@ func (w *Writer) pause(try int) bool {
 	if try < 16 {
 		d = min(d, w.options.Backoff.Min<<try)
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-w.abort:
-		return false
-	}
+	return threads.First(w.options.Threads, d, w.abort, nil, nil) < 0
 }
 
 // verdict is what slots say of a batch. Neither: none of it is there.
@@ -250,7 +245,10 @@ func (w *Writer) fenced(err error) {
 	w.lose(w.spans, err)
 	w.mu.Lock()
 	waiting := make([]span, 0, len(w.queued))
-	for s := range w.queued {
+	for _, s := range w.rest {
+		waiting = append(waiting, span{source: s})
+	}
+	for _, s := range w.queue {
 		waiting = append(waiting, span{source: s})
 	}
 	w.mu.Unlock()
@@ -263,7 +261,7 @@ func (w *Writer) lose(spans []span, err error) {
 	if len(spans) == 0 {
 		return
 	}
-	r := <-w.free
+	r := w.unused()
 	r.lost, r.err = r.lost[:0], err
 	w.mu.Lock()
 	for _, s := range spans {

@@ -1,6 +1,10 @@
 package journal
 
-import "time"
+import (
+	"time"
+
+	"github.com/brigata/brigata/actors/threads"
+)
 
 // release is what the second goroutine tells sources about one batch.
 type release struct {
@@ -13,7 +17,11 @@ type release struct {
 // open is the second goroutine: it opens the gates, batch by batch.
 func (w *Writer) open() {
 	defer close(w.done)
-	for r := range w.gates {
+	for {
+		r, ok := threads.Receive(w.options.Threads, w.gates)
+		if !ok {
+			return
+		}
 		for _, s := range r.spans {
 			s.source.Durable(s.token)
 		}
@@ -30,6 +38,12 @@ func (w *Writer) open() {
 	}
 }
 
+// unused waits for a release that nobody uses: what bounds the batches ahead.
+func (w *Writer) unused() *release {
+	r, _ := threads.Receive(w.options.Threads, w.free)
+	return r
+}
+
 // committed hands the batch to the gates.
 func (w *Writer) committed(took time.Duration) {
 	w.pos += int64(len(w.batch.Rows))
@@ -40,7 +54,7 @@ func (w *Writer) committed(took time.Duration) {
 }
 
 func (w *Writer) release(spans []span) {
-	r := <-w.free
+	r := w.unused()
 	r.spans = append(r.spans[:0], spans...)
 	w.gates <- r
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/brigata/brigata/actors/threads"
 )
 
 // Source is what a writer writes for: a cell with rows and heads that wait. It must be
@@ -30,6 +32,7 @@ type Options struct {
 	BytesMax int // or this many bytes of payload and state (4 MiB)
 	Backoff  Backoff
 	Hooks    Hooks
+	Threads  threads.Threads // nil: goroutines
 }
 
 // Backoff is how long the writer waits between tries while the database does not
@@ -78,7 +81,8 @@ type Writer struct {
 	token  int64
 	pos    int64
 	spare  []Source
-	resent Batch // the rest of a batch that lost a source
+	rest   []Source // taken, and not yet cut
+	resent Batch    // the rest of a batch that lost a source
 }
 
 // span is what one source has in the batch.
@@ -113,8 +117,8 @@ func NewWriter(j Journal, o Options) *Writer {
 	for range batchesAhead {
 		w.free <- &release{}
 	}
-	go w.write()
-	go w.open()
+	threads.Go(o.Threads, w.write)
+	threads.Go(o.Threads, w.open)
 	return w
 }
 
@@ -169,18 +173,17 @@ func (w *Writer) Flush(ctx context.Context) error {
 	w.marks = append(w.marks, mark)
 	w.rouse()
 	w.mu.Unlock()
+	switch threads.First(w.options.Threads, threads.Forever, mark, w.done, ctx.Done()) {
+	case 0:
+		return nil
+	case 2:
+		return ctx.Err()
+	}
 	select {
 	case <-mark:
 		return nil
-	case <-w.done:
-		select {
-		case <-mark:
-			return nil
-		default:
-			return ErrStopped
-		}
-	case <-ctx.Done():
-		return ctx.Err()
+	default:
+		return ErrStopped
 	}
 }
 
@@ -195,13 +198,11 @@ func (w *Writer) Stop(ctx context.Context) error {
 	w.stopped = true
 	w.rouse()
 	w.mu.Unlock()
-	select {
-	case <-w.done:
+	if threads.First(w.options.Threads, threads.Forever, w.done, ctx.Done(), nil) == 0 {
 		return nil
-	case <-ctx.Done():
-		w.once.Do(func() { close(w.abort) })
-		return ctx.Err()
 	}
+	w.once.Do(func() { close(w.abort) })
+	return ctx.Err()
 }
 
 // write is the writer's goroutine.
@@ -212,8 +213,8 @@ func (w *Writer) write() {
 		if !ok {
 			return
 		}
-		for rest := pending; len(rest) > 0; {
-			rest = w.cut(rest)
+		for w.rest = pending; len(w.rest) > 0; {
+			w.rest = w.cut(w.rest)
 			if len(w.spans) > 0 && !w.settle() {
 				return
 			}
@@ -221,7 +222,7 @@ func (w *Writer) write() {
 		clear(pending)
 		w.spare = pending
 		if len(marks) > 0 {
-			r := <-w.free
+			r := w.unused()
 			r.marks = append(r.marks[:0], marks...)
 			w.gates <- r
 		}
@@ -240,7 +241,7 @@ func (w *Writer) take() ([]Source, []chan struct{}, bool) {
 		}
 		w.asleep = true
 		w.mu.Unlock()
-		<-w.wake
+		threads.Receive(w.options.Threads, w.wake)
 		w.mu.Lock()
 	}
 	for seen, i := -1, 0; seen != w.appends && i < 64; i++ {
