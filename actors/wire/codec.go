@@ -7891,3 +7891,1004 @@ func decodeTableMoved(b []byte, v *table.Moved) (err error) {
 	}
 	return nil
 }
+
+func appendStoreView(b []byte, v *store.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
+	if v.Zone != "" {
+		b = str(b, 26, v.Zone)
+	}
+	if v.Currency != "" {
+		b = str(b, 34, v.Currency)
+	}
+	if v.Date != "" {
+		b = str(b, 42, v.Date)
+	}
+	if v.Open {
+		b = num(b, 48, -1)
+	}
+	for i := range v.Paused {
+		b, at = open(b, 58)
+		b = shut(appendStorePause(b, &v.Paused[i]), at)
+	}
+	if v.WaitMS != 0 {
+		b = num(b, 64, v.WaitMS)
+	}
+	return b
+}
+
+func decodeStoreView(b []byte, v *store.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
+		case 3:
+			v.Zone = f.str()
+		case 4:
+			v.Currency = f.str()
+		case 5:
+			v.Date = f.str()
+		case 6:
+			v.Open = f.u != 0
+		case 7:
+			v.Paused = append(v.Paused, store.Pause{})
+			if err = decodeStorePause(f.raw, &v.Paused[len(v.Paused)-1]); err != nil {
+				return err
+			}
+		case 8:
+			v.WaitMS = f.int()
+		}
+	}
+	return nil
+}
+
+func appendMenuView(b []byte, v *menu.View) []byte {
+	var at int
+	if v.Version != 0 {
+		b = num(b, 8, v.Version)
+	}
+	if v.ETag != "" {
+		b = str(b, 18, v.ETag)
+	}
+	if !v.PublishedAt.IsZero() {
+		b = num(b, 24, v.PublishedAt.UnixMilli())
+	}
+	if v.Menu != nil {
+		b, at = open(b, 34)
+		b = shut(appendMenuMenu(b, v.Menu), at)
+	}
+	return b
+}
+
+func decodeMenuView(b []byte, v *menu.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Version = f.int()
+		case 2:
+			v.ETag = f.str()
+		case 3:
+			v.PublishedAt = f.time()
+		case 4:
+			v.Menu = new(menu.Menu)
+			if err = decodeMenuMenu(f.raw, v.Menu); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendStockView(b []byte, v *stock.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
+	if v.Mode != "" {
+		b = str(b, 26, string(v.Mode))
+	}
+	if v.Counted != 0 {
+		b = num(b, 32, v.Counted)
+	}
+	if v.Taken != 0 {
+		b = num(b, 40, v.Taken)
+	}
+	if v.Left != 0 {
+		b = num(b, 48, v.Left)
+	}
+	if v.LowAt != 0 {
+		b = num(b, 56, v.LowAt)
+	}
+	if v.Daily != 0 {
+		b = num(b, 64, v.Daily)
+	}
+	if !v.Until.IsZero() {
+		b = num(b, 72, v.Until.UnixMilli())
+	}
+	if v.Reason != "" {
+		b = str(b, 82, v.Reason)
+	}
+	b, at = open(b, 90)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if !v.Changed.IsZero() {
+		b = num(b, 96, v.Changed.UnixMilli())
+	}
+	return b
+}
+
+func decodeStockView(b []byte, v *stock.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
+		case 3:
+			v.Mode = stock.Mode(f.str())
+		case 4:
+			v.Counted = f.int()
+		case 5:
+			v.Taken = f.int()
+		case 6:
+			v.Left = f.int()
+		case 7:
+			v.LowAt = f.int()
+		case 8:
+			v.Daily = f.int()
+		case 9:
+			v.Until = f.time()
+		case 10:
+			v.Reason = f.str()
+		case 11:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 12:
+			v.Changed = f.time()
+		}
+	}
+	return nil
+}
+
+func appendPaymentView(b []byte, v *payment.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Table != "" {
+		b = str(b, 18, v.Table)
+	}
+	if v.Order != "" {
+		b = str(b, 26, v.Order)
+	}
+	if v.Part != "" {
+		b = str(b, 34, v.Part)
+	}
+	if v.Provider != "" {
+		b = str(b, 42, v.Provider)
+	}
+	if v.State != "" {
+		b = str(b, 50, string(v.State))
+	}
+	if v.Currency != "" {
+		b = str(b, 58, v.Currency)
+	}
+	if v.Amount != 0 {
+		b = num(b, 64, v.Amount)
+	}
+	if v.Tip != 0 {
+		b = num(b, 72, v.Tip)
+	}
+	if v.Refunded != 0 {
+		b = num(b, 80, v.Refunded)
+	}
+	if v.Tendered != 0 {
+		b = num(b, 88, v.Tendered)
+	}
+	if v.Change != nil {
+		b = num(b, 96, *v.Change)
+	}
+	if v.Reference != "" {
+		b = str(b, 106, v.Reference)
+	}
+	if !v.CreatedAt.IsZero() {
+		b = num(b, 112, v.CreatedAt.UnixMilli())
+	}
+	if !v.DoneAt.IsZero() {
+		b = num(b, 120, v.DoneAt.UnixMilli())
+	}
+	if !v.ExpiresAt.IsZero() {
+		b = num(b, 128, v.ExpiresAt.UnixMilli())
+	}
+	if v.Action != nil {
+		b, at = open(b, 138)
+		b = shut(appendPaymentAction(b, v.Action), at)
+	}
+	if v.Failure != nil {
+		b, at = open(b, 146)
+		b = shut(appendPaymentFailure(b, v.Failure), at)
+	}
+	for i := range v.Refunds {
+		b, at = open(b, 154)
+		b = shut(appendPaymentRefund(b, &v.Refunds[i]), at)
+	}
+	if v.By != nil {
+		b, at = open(b, 162)
+		b = shut(appendCommandWho(b, v.By), at)
+	}
+	return b
+}
+
+func decodePaymentView(b []byte, v *payment.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Table = f.str()
+		case 3:
+			v.Order = f.str()
+		case 4:
+			v.Part = f.str()
+		case 5:
+			v.Provider = f.str()
+		case 6:
+			v.State = payment.Status(f.str())
+		case 7:
+			v.Currency = f.str()
+		case 8:
+			v.Amount = f.int()
+		case 9:
+			v.Tip = f.int()
+		case 10:
+			v.Refunded = f.int()
+		case 11:
+			v.Tendered = f.int()
+		case 12:
+			v.Change = new(int64)
+			*v.Change = f.int()
+		case 13:
+			v.Reference = f.str()
+		case 14:
+			v.CreatedAt = f.time()
+		case 15:
+			v.DoneAt = f.time()
+		case 16:
+			v.ExpiresAt = f.time()
+		case 17:
+			v.Action = new(payment.Action)
+			if err = decodePaymentAction(f.raw, v.Action); err != nil {
+				return err
+			}
+		case 18:
+			v.Failure = new(payment.Failure)
+			if err = decodePaymentFailure(f.raw, v.Failure); err != nil {
+				return err
+			}
+		case 19:
+			v.Refunds = append(v.Refunds, payment.Refund{})
+			if err = decodePaymentRefund(f.raw, &v.Refunds[len(v.Refunds)-1]); err != nil {
+				return err
+			}
+		case 20:
+			v.By = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentAction(b []byte, v *payment.Action) []byte {
+	if v.Kind != "" {
+		b = str(b, 10, v.Kind)
+	}
+	if v.Data != "" {
+		b = str(b, 18, v.Data)
+	}
+	return b
+}
+
+func decodePaymentAction(b []byte, v *payment.Action) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Kind = f.str()
+		case 2:
+			v.Data = f.str()
+		}
+	}
+	return nil
+}
+
+func appendOrderView(b []byte, v *order.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.No != 0 {
+		b = num(b, 16, int64(v.No))
+	}
+	if v.Date != "" {
+		b = str(b, 26, v.Date)
+	}
+	if v.Type != "" {
+		b = str(b, 34, v.Type)
+	}
+	if v.Channel != "" {
+		b = str(b, 42, v.Channel)
+	}
+	if v.Table != "" {
+		b = str(b, 50, v.Table)
+	}
+	if v.Session != "" {
+		b = str(b, 58, v.Session)
+	}
+	if v.Round != 0 {
+		b = num(b, 64, int64(v.Round))
+	}
+	if v.Guests != 0 {
+		b = num(b, 72, int64(v.Guests))
+	}
+	if v.State != "" {
+		b = str(b, 82, string(v.State))
+	}
+	if v.Progress != "" {
+		b = str(b, 90, v.Progress)
+	}
+	if v.Payment != "" {
+		b = str(b, 98, v.Payment)
+	}
+	if v.Rush {
+		b = num(b, 104, -1)
+	}
+	if v.Note != "" {
+		b = str(b, 114, v.Note)
+	}
+	if v.Server != nil {
+		b, at = open(b, 122)
+		b = shut(appendCommandWho(b, v.Server), at)
+	}
+	if v.MenuVersion != 0 {
+		b = num(b, 128, v.MenuVersion)
+	}
+	if v.Currency != "" {
+		b = str(b, 138, v.Currency)
+	}
+	if v.TaxIncluded {
+		b = num(b, 144, -1)
+	}
+	if v.Subtotal != 0 {
+		b = num(b, 152, v.Subtotal)
+	}
+	if v.Discount != 0 {
+		b = num(b, 160, v.Discount)
+	}
+	if v.Service != 0 {
+		b = num(b, 168, v.Service)
+	}
+	if v.Tax != 0 {
+		b = num(b, 176, v.Tax)
+	}
+	if v.Total != 0 {
+		b = num(b, 184, v.Total)
+	}
+	if v.Paid != 0 {
+		b = num(b, 192, v.Paid)
+	}
+	if v.Refunded != 0 {
+		b = num(b, 200, v.Refunded)
+	}
+	for i := range v.Taxes {
+		b, at = open(b, 210)
+		b = shut(appendBillTax(b, &v.Taxes[i]), at)
+	}
+	if !v.PlacedAt.IsZero() {
+		b = num(b, 216, v.PlacedAt.UnixMilli())
+	}
+	if !v.AcceptedAt.IsZero() {
+		b = num(b, 224, v.AcceptedAt.UnixMilli())
+	}
+	if !v.PromiseAt.IsZero() {
+		b = num(b, 232, v.PromiseAt.UnixMilli())
+	}
+	if !v.ClosedAt.IsZero() {
+		b = num(b, 240, v.ClosedAt.UnixMilli())
+	}
+	if !v.DueAt.IsZero() {
+		b = num(b, 248, v.DueAt.UnixMilli())
+	}
+	if !v.PayBy.IsZero() {
+		b = num(b, 256, v.PayBy.UnixMilli())
+	}
+	if v.Code != "" {
+		b = str(b, 266, v.Code)
+	}
+	if v.Contact != nil {
+		b, at = open(b, 274)
+		b = shut(appendOrderContact(b, v.Contact), at)
+	}
+	if v.Ref != "" {
+		b = str(b, 282, v.Ref)
+	}
+	if v.Reason != "" {
+		b = str(b, 290, v.Reason)
+	}
+	if v.ReasonNote != "" {
+		b = str(b, 298, v.ReasonNote)
+	}
+	if v.Shelf != "" {
+		b = str(b, 306, v.Shelf)
+	}
+	if v.Driver != nil {
+		b, at = open(b, 314)
+		b = shut(appendOrderDriver(b, v.Driver), at)
+	}
+	if v.Delivery != "" {
+		b = str(b, 322, v.Delivery)
+	}
+	if !v.EtaAt.IsZero() {
+		b = num(b, 328, v.EtaAt.UnixMilli())
+	}
+	for i := range v.Lines {
+		b, at = open(b, 338)
+		b = shut(appendOrderLine(b, &v.Lines[i]), at)
+	}
+	if v.Label != "" {
+		b = str(b, 346, v.Label)
+	}
+	if v.WarnMS != 0 {
+		b = num(b, 352, v.WarnMS)
+	}
+	if v.LateMS != 0 {
+		b = num(b, 360, v.LateMS)
+	}
+	if v.HandedOff {
+		b = num(b, 368, -1)
+	}
+	if v.OverriddenBy != nil {
+		b, at = open(b, 378)
+		b = shut(appendCommandWho(b, v.OverriddenBy), at)
+	}
+	b, at = open(b, 386)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 2)
+	if !v.HurriedAt.IsZero() {
+		b = num(b, 392, v.HurriedAt.UnixMilli())
+	}
+	if v.GuestID != "" {
+		b = str(b, 402, v.GuestID)
+	}
+	return b
+}
+
+func decodeOrderView(b []byte, v *order.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.No = int(f.int())
+		case 3:
+			v.Date = f.str()
+		case 4:
+			v.Type = f.str()
+		case 5:
+			v.Channel = f.str()
+		case 6:
+			v.Table = f.str()
+		case 7:
+			v.Session = f.str()
+		case 8:
+			v.Round = int(f.int())
+		case 9:
+			v.Guests = int(f.int())
+		case 10:
+			v.State = order.Status(f.str())
+		case 11:
+			v.Progress = f.str()
+		case 12:
+			v.Payment = f.str()
+		case 13:
+			v.Rush = f.u != 0
+		case 14:
+			v.Note = f.str()
+		case 15:
+			v.Server = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.Server); err != nil {
+				return err
+			}
+		case 16:
+			v.MenuVersion = f.int()
+		case 17:
+			v.Currency = f.str()
+		case 18:
+			v.TaxIncluded = f.u != 0
+		case 19:
+			v.Subtotal = f.int()
+		case 20:
+			v.Discount = f.int()
+		case 21:
+			v.Service = f.int()
+		case 22:
+			v.Tax = f.int()
+		case 23:
+			v.Total = f.int()
+		case 24:
+			v.Paid = f.int()
+		case 25:
+			v.Refunded = f.int()
+		case 26:
+			v.Taxes = append(v.Taxes, bill.Tax{})
+			if err = decodeBillTax(f.raw, &v.Taxes[len(v.Taxes)-1]); err != nil {
+				return err
+			}
+		case 27:
+			v.PlacedAt = f.time()
+		case 28:
+			v.AcceptedAt = f.time()
+		case 29:
+			v.PromiseAt = f.time()
+		case 30:
+			v.ClosedAt = f.time()
+		case 31:
+			v.DueAt = f.time()
+		case 32:
+			v.PayBy = f.time()
+		case 33:
+			v.Code = f.str()
+		case 34:
+			v.Contact = new(order.Contact)
+			if err = decodeOrderContact(f.raw, v.Contact); err != nil {
+				return err
+			}
+		case 35:
+			v.Ref = f.str()
+		case 36:
+			v.Reason = f.str()
+		case 37:
+			v.ReasonNote = f.str()
+		case 38:
+			v.Shelf = f.str()
+		case 39:
+			v.Driver = new(order.Driver)
+			if err = decodeOrderDriver(f.raw, v.Driver); err != nil {
+				return err
+			}
+		case 40:
+			v.Delivery = f.str()
+		case 41:
+			v.EtaAt = f.time()
+		case 42:
+			v.Lines = append(v.Lines, order.Line{})
+			if err = decodeOrderLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		case 43:
+			v.Label = f.str()
+		case 44:
+			v.WarnMS = f.int()
+		case 45:
+			v.LateMS = f.int()
+		case 46:
+			v.HandedOff = f.u != 0
+		case 47:
+			v.OverriddenBy = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.OverriddenBy); err != nil {
+				return err
+			}
+		case 48:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 49:
+			v.HurriedAt = f.time()
+		case 50:
+			v.GuestID = f.str()
+		}
+	}
+	return nil
+}
+
+func appendTableView(b []byte, v *table.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Name != "" {
+		b = str(b, 18, v.Name)
+	}
+	if v.Area != "" {
+		b = str(b, 26, v.Area)
+	}
+	if v.State != "" {
+		b = str(b, 34, string(v.State))
+	}
+	if v.Session != "" {
+		b = str(b, 42, v.Session)
+	}
+	if !v.SeatedAt.IsZero() {
+		b = num(b, 48, v.SeatedAt.UnixMilli())
+	}
+	if v.Guests != 0 {
+		b = num(b, 56, int64(v.Guests))
+	}
+	if v.Server != nil {
+		b, at = open(b, 66)
+		b = shut(appendCommandWho(b, v.Server), at)
+	}
+	for i := range v.People {
+		b, at = open(b, 74)
+		b = shut(appendTablePerson(b, &v.People[i]), at)
+	}
+	b, at = open(b, 82)
+	b = shutUnlessEmpty(appendTableCart(b, &v.Cart), at, 1)
+	for i := range v.Calls {
+		b, at = open(b, 90)
+		b = shut(appendTableCall(b, &v.Calls[i]), at)
+	}
+	if v.Bill != nil {
+		b, at = open(b, 98)
+		b = shut(appendBillView(b, v.Bill), at)
+	}
+	if v.Phase != "" {
+		b = str(b, 106, v.Phase)
+	}
+	for _, x := range v.Orders {
+		b = str(b, 114, x)
+	}
+	b, at = open(b, 122)
+	b = shutUnlessEmpty(appendOrderCounts(b, &v.Items), at, 1)
+	if !v.LateAt.IsZero() {
+		b = num(b, 128, v.LateAt.UnixMilli())
+	}
+	for _, x := range v.Joined {
+		b = str(b, 138, x)
+	}
+	return b
+}
+
+func decodeTableView(b []byte, v *table.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Name = f.str()
+		case 3:
+			v.Area = f.str()
+		case 4:
+			v.State = table.Status(f.str())
+		case 5:
+			v.Session = f.str()
+		case 6:
+			v.SeatedAt = f.time()
+		case 7:
+			v.Guests = int(f.int())
+		case 8:
+			v.Server = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.Server); err != nil {
+				return err
+			}
+		case 9:
+			v.People = append(v.People, table.Person{})
+			if err = decodeTablePerson(f.raw, &v.People[len(v.People)-1]); err != nil {
+				return err
+			}
+		case 10:
+			if err = decodeTableCart(f.raw, &v.Cart); err != nil {
+				return err
+			}
+		case 11:
+			v.Calls = append(v.Calls, table.Call{})
+			if err = decodeTableCall(f.raw, &v.Calls[len(v.Calls)-1]); err != nil {
+				return err
+			}
+		case 12:
+			v.Bill = new(bill.View)
+			if err = decodeBillView(f.raw, v.Bill); err != nil {
+				return err
+			}
+		case 13:
+			v.Phase = f.str()
+		case 14:
+			v.Orders = append(v.Orders, f.str())
+		case 15:
+			if err = decodeOrderCounts(f.raw, &v.Items); err != nil {
+				return err
+			}
+		case 16:
+			v.LateAt = f.time()
+		case 17:
+			v.Joined = append(v.Joined, f.str())
+		}
+	}
+	return nil
+}
+
+func appendTableCart(b []byte, v *table.Cart) []byte {
+	var at int
+	if v.V != 0 {
+		b = num(b, 8, v.V)
+	}
+	if v.Subtotal != 0 {
+		b = num(b, 16, v.Subtotal)
+	}
+	for i := range v.Lines {
+		b, at = open(b, 26)
+		b = shut(appendTableCartLine(b, &v.Lines[i]), at)
+	}
+	return b
+}
+
+func decodeTableCart(b []byte, v *table.Cart) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.V = f.int()
+		case 2:
+			v.Subtotal = f.int()
+		case 3:
+			v.Lines = append(v.Lines, table.CartLine{})
+			if err = decodeTableCartLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendBillView(b []byte, v *bill.View) []byte {
+	var at int
+	if v.Currency != "" {
+		b = str(b, 10, v.Currency)
+	}
+	if v.TaxIncluded {
+		b = num(b, 16, -1)
+	}
+	for _, x := range v.Orders {
+		b = str(b, 26, x)
+	}
+	if v.Subtotal != 0 {
+		b = num(b, 32, v.Subtotal)
+	}
+	if v.Discount != 0 {
+		b = num(b, 40, v.Discount)
+	}
+	if v.Service != 0 {
+		b = num(b, 48, v.Service)
+	}
+	if v.Tax != 0 {
+		b = num(b, 56, v.Tax)
+	}
+	if v.Total != 0 {
+		b = num(b, 64, v.Total)
+	}
+	if v.Tip != 0 {
+		b = num(b, 72, v.Tip)
+	}
+	if v.Pending != 0 {
+		b = num(b, 80, v.Pending)
+	}
+	if v.Paid != 0 {
+		b = num(b, 88, v.Paid)
+	}
+	if v.Refunded != 0 {
+		b = num(b, 96, v.Refunded)
+	}
+	if v.Due != 0 {
+		b = num(b, 104, v.Due)
+	}
+	for i := range v.Taxes {
+		b, at = open(b, 114)
+		b = shut(appendBillTax(b, &v.Taxes[i]), at)
+	}
+	if v.Mode != "" {
+		b = str(b, 122, v.Mode)
+	}
+	for i := range v.Parts {
+		b, at = open(b, 130)
+		b = shut(appendBillPart(b, &v.Parts[i]), at)
+	}
+	for i := range v.Payments {
+		b, at = open(b, 138)
+		b = shut(appendBillPayment(b, &v.Payments[i]), at)
+	}
+	return b
+}
+
+func decodeBillView(b []byte, v *bill.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Currency = f.str()
+		case 2:
+			v.TaxIncluded = f.u != 0
+		case 3:
+			v.Orders = append(v.Orders, f.str())
+		case 4:
+			v.Subtotal = f.int()
+		case 5:
+			v.Discount = f.int()
+		case 6:
+			v.Service = f.int()
+		case 7:
+			v.Tax = f.int()
+		case 8:
+			v.Total = f.int()
+		case 9:
+			v.Tip = f.int()
+		case 10:
+			v.Pending = f.int()
+		case 11:
+			v.Paid = f.int()
+		case 12:
+			v.Refunded = f.int()
+		case 13:
+			v.Due = f.int()
+		case 14:
+			v.Taxes = append(v.Taxes, bill.Tax{})
+			if err = decodeBillTax(f.raw, &v.Taxes[len(v.Taxes)-1]); err != nil {
+				return err
+			}
+		case 15:
+			v.Mode = f.str()
+		case 16:
+			v.Parts = append(v.Parts, bill.Part{})
+			if err = decodeBillPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
+				return err
+			}
+		case 17:
+			v.Payments = append(v.Payments, bill.Payment{})
+			if err = decodeBillPayment(f.raw, &v.Payments[len(v.Payments)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendBillPart(b []byte, v *bill.Part) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Guest != "" {
+		b = str(b, 18, v.Guest)
+	}
+	if v.Amount != 0 {
+		b = num(b, 24, v.Amount)
+	}
+	if v.Tip != 0 {
+		b = num(b, 32, v.Tip)
+	}
+	if v.Paid != 0 {
+		b = num(b, 40, v.Paid)
+	}
+	if v.Due != 0 {
+		b = num(b, 48, v.Due)
+	}
+	for i := range v.Lines {
+		b, at = open(b, 58)
+		b = shut(appendBillShare(b, &v.Lines[i]), at)
+	}
+	return b
+}
+
+func decodeBillPart(b []byte, v *bill.Part) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Guest = f.str()
+		case 3:
+			v.Amount = f.int()
+		case 4:
+			v.Tip = f.int()
+		case 5:
+			v.Paid = f.int()
+		case 6:
+			v.Due = f.int()
+		case 7:
+			v.Lines = append(v.Lines, bill.Share{})
+			if err = decodeBillShare(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendBillShare(b []byte, v *bill.Share) []byte {
+	if v.Order != "" {
+		b = str(b, 10, v.Order)
+	}
+	if v.Line != "" {
+		b = str(b, 18, v.Line)
+	}
+	if v.Num != 0 {
+		b = num(b, 24, v.Num)
+	}
+	if v.Den != 0 {
+		b = num(b, 32, v.Den)
+	}
+	if v.Amount != 0 {
+		b = num(b, 40, v.Amount)
+	}
+	return b
+}
+
+func decodeBillShare(b []byte, v *bill.Share) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Order = f.str()
+		case 2:
+			v.Line = f.str()
+		case 3:
+			v.Num = f.int()
+		case 4:
+			v.Den = f.int()
+		case 5:
+			v.Amount = f.int()
+		}
+	}
+	return nil
+}

@@ -24,7 +24,7 @@ const protoFile = "event.proto"
 
 func main() {
 	g := &generator{numbers: readNumbers(protoFile), imports: map[string]bool{}}
-	for _, list := range [][]any{roots.Events, roots.States, roots.Parts} {
+	for _, list := range [][]any{roots.Events, roots.States, roots.Parts, roots.Views} {
 		for _, v := range list {
 			g.add(reflect.TypeOf(v).Elem())
 		}

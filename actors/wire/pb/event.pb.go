@@ -13327,6 +13327,1562 @@ func (x *TableMoved) GetN() int64 {
 	return 0
 }
 
+type StoreView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	Currency      string                 `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	Date          string                 `protobuf:"bytes,5,opt,name=date,proto3" json:"date,omitempty"`
+	Open          bool                   `protobuf:"varint,6,opt,name=open,proto3" json:"open,omitempty"`
+	Paused        []*StorePause          `protobuf:"bytes,7,rep,name=paused,proto3" json:"paused,omitempty"`
+	WaitMs        int64                  `protobuf:"zigzag64,8,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreView) Reset() {
+	*x = StoreView{}
+	mi := &file_event_proto_msgTypes[152]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreView) ProtoMessage() {}
+
+func (x *StoreView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[152]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
+func (*StoreView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{152}
+}
+
+func (x *StoreView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StoreView) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *StoreView) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *StoreView) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *StoreView) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *StoreView) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *StoreView) GetPaused() []*StorePause {
+	if x != nil {
+		return x.Paused
+	}
+	return nil
+}
+
+func (x *StoreView) GetWaitMs() int64 {
+	if x != nil {
+		return x.WaitMs
+	}
+	return 0
+}
+
+type MenuView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"zigzag64,1,opt,name=version,proto3" json:"version,omitempty"`
+	ETag          string                 `protobuf:"bytes,2,opt,name=e_tag,json=eTag,proto3" json:"e_tag,omitempty"`
+	PublishedAt   int64                  `protobuf:"zigzag64,3,opt,name=published_at,json=publishedAt,proto3" json:"published_at,omitempty"`
+	Menu          *MenuMenu              `protobuf:"bytes,4,opt,name=menu,proto3,oneof" json:"menu,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MenuView) Reset() {
+	*x = MenuView{}
+	mi := &file_event_proto_msgTypes[153]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MenuView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MenuView) ProtoMessage() {}
+
+func (x *MenuView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[153]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
+func (*MenuView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{153}
+}
+
+func (x *MenuView) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MenuView) GetETag() string {
+	if x != nil {
+		return x.ETag
+	}
+	return ""
+}
+
+func (x *MenuView) GetPublishedAt() int64 {
+	if x != nil {
+		return x.PublishedAt
+	}
+	return 0
+}
+
+func (x *MenuView) GetMenu() *MenuMenu {
+	if x != nil {
+		return x.Menu
+	}
+	return nil
+}
+
+type StockView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Mode          string                 `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	Counted       int64                  `protobuf:"zigzag64,4,opt,name=counted,proto3" json:"counted,omitempty"`
+	Taken         int64                  `protobuf:"zigzag64,5,opt,name=taken,proto3" json:"taken,omitempty"`
+	Left          int64                  `protobuf:"zigzag64,6,opt,name=left,proto3" json:"left,omitempty"`
+	LowAt         int64                  `protobuf:"zigzag64,7,opt,name=low_at,json=lowAt,proto3" json:"low_at,omitempty"`
+	Daily         int64                  `protobuf:"zigzag64,8,opt,name=daily,proto3" json:"daily,omitempty"`
+	Until         int64                  `protobuf:"zigzag64,9,opt,name=until,proto3" json:"until,omitempty"`
+	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,11,opt,name=by,proto3" json:"by,omitempty"`
+	Changed       int64                  `protobuf:"zigzag64,12,opt,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockView) Reset() {
+	*x = StockView{}
+	mi := &file_event_proto_msgTypes[154]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockView) ProtoMessage() {}
+
+func (x *StockView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[154]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockView.ProtoReflect.Descriptor instead.
+func (*StockView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{154}
+}
+
+func (x *StockView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StockView) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *StockView) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *StockView) GetCounted() int64 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+func (x *StockView) GetTaken() int64 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *StockView) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *StockView) GetLowAt() int64 {
+	if x != nil {
+		return x.LowAt
+	}
+	return 0
+}
+
+func (x *StockView) GetDaily() int64 {
+	if x != nil {
+		return x.Daily
+	}
+	return 0
+}
+
+func (x *StockView) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *StockView) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *StockView) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *StockView) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+type PaymentView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Table         string                 `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"`
+	Order         string                 `protobuf:"bytes,3,opt,name=order,proto3" json:"order,omitempty"`
+	Part          string                 `protobuf:"bytes,4,opt,name=part,proto3" json:"part,omitempty"`
+	Provider      string                 `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
+	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	Currency      string                 `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,8,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,9,opt,name=tip,proto3" json:"tip,omitempty"`
+	Refunded      int64                  `protobuf:"zigzag64,10,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	Tendered      int64                  `protobuf:"zigzag64,11,opt,name=tendered,proto3" json:"tendered,omitempty"`
+	Change        *int64                 `protobuf:"zigzag64,12,opt,name=change,proto3,oneof" json:"change,omitempty"`
+	Reference     string                 `protobuf:"bytes,13,opt,name=reference,proto3" json:"reference,omitempty"`
+	CreatedAt     int64                  `protobuf:"zigzag64,14,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	DoneAt        int64                  `protobuf:"zigzag64,15,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
+	ExpiresAt     int64                  `protobuf:"zigzag64,16,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Action        *PaymentAction         `protobuf:"bytes,17,opt,name=action,proto3,oneof" json:"action,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,18,opt,name=failure,proto3,oneof" json:"failure,omitempty"`
+	Refunds       []*PaymentRefund       `protobuf:"bytes,19,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,20,opt,name=by,proto3,oneof" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentView) Reset() {
+	*x = PaymentView{}
+	mi := &file_event_proto_msgTypes[155]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentView) ProtoMessage() {}
+
+func (x *PaymentView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[155]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
+func (*PaymentView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{155}
+}
+
+func (x *PaymentView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PaymentView) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *PaymentView) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *PaymentView) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *PaymentView) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *PaymentView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PaymentView) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PaymentView) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *PaymentView) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
+func (x *PaymentView) GetRefunded() int64 {
+	if x != nil {
+		return x.Refunded
+	}
+	return 0
+}
+
+func (x *PaymentView) GetTendered() int64 {
+	if x != nil {
+		return x.Tendered
+	}
+	return 0
+}
+
+func (x *PaymentView) GetChange() int64 {
+	if x != nil && x.Change != nil {
+		return *x.Change
+	}
+	return 0
+}
+
+func (x *PaymentView) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *PaymentView) GetCreatedAt() int64 {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return 0
+}
+
+func (x *PaymentView) GetDoneAt() int64 {
+	if x != nil {
+		return x.DoneAt
+	}
+	return 0
+}
+
+func (x *PaymentView) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *PaymentView) GetAction() *PaymentAction {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+func (x *PaymentView) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+func (x *PaymentView) GetRefunds() []*PaymentRefund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+func (x *PaymentView) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type PaymentAction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Data          string                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentAction) Reset() {
+	*x = PaymentAction{}
+	mi := &file_event_proto_msgTypes[156]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentAction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentAction) ProtoMessage() {}
+
+func (x *PaymentAction) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[156]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
+func (*PaymentAction) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{156}
+}
+
+func (x *PaymentAction) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PaymentAction) GetData() string {
+	if x != nil {
+		return x.Data
+	}
+	return ""
+}
+
+type OrderView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	No            int64                  `protobuf:"zigzag64,2,opt,name=no,proto3" json:"no,omitempty"`
+	Date          string                 `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	Type          string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	Channel       string                 `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	Table         string                 `protobuf:"bytes,6,opt,name=table,proto3" json:"table,omitempty"`
+	Session       string                 `protobuf:"bytes,7,opt,name=session,proto3" json:"session,omitempty"`
+	Round         int64                  `protobuf:"zigzag64,8,opt,name=round,proto3" json:"round,omitempty"`
+	Guests        int64                  `protobuf:"zigzag64,9,opt,name=guests,proto3" json:"guests,omitempty"`
+	State         string                 `protobuf:"bytes,10,opt,name=state,proto3" json:"state,omitempty"`
+	Progress      string                 `protobuf:"bytes,11,opt,name=progress,proto3" json:"progress,omitempty"`
+	Payment       string                 `protobuf:"bytes,12,opt,name=payment,proto3" json:"payment,omitempty"`
+	Rush          bool                   `protobuf:"varint,13,opt,name=rush,proto3" json:"rush,omitempty"`
+	Note          string                 `protobuf:"bytes,14,opt,name=note,proto3" json:"note,omitempty"`
+	Server        *CommandWho            `protobuf:"bytes,15,opt,name=server,proto3,oneof" json:"server,omitempty"`
+	MenuVersion   int64                  `protobuf:"zigzag64,16,opt,name=menu_version,json=menuVersion,proto3" json:"menu_version,omitempty"`
+	Currency      string                 `protobuf:"bytes,17,opt,name=currency,proto3" json:"currency,omitempty"`
+	TaxIncluded   bool                   `protobuf:"varint,18,opt,name=tax_included,json=taxIncluded,proto3" json:"tax_included,omitempty"`
+	Subtotal      int64                  `protobuf:"zigzag64,19,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
+	Discount      int64                  `protobuf:"zigzag64,20,opt,name=discount,proto3" json:"discount,omitempty"`
+	Service       int64                  `protobuf:"zigzag64,21,opt,name=service,proto3" json:"service,omitempty"`
+	Tax           int64                  `protobuf:"zigzag64,22,opt,name=tax,proto3" json:"tax,omitempty"`
+	Total         int64                  `protobuf:"zigzag64,23,opt,name=total,proto3" json:"total,omitempty"`
+	Paid          int64                  `protobuf:"zigzag64,24,opt,name=paid,proto3" json:"paid,omitempty"`
+	Refunded      int64                  `protobuf:"zigzag64,25,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	Taxes         []*BillTax             `protobuf:"bytes,26,rep,name=taxes,proto3" json:"taxes,omitempty"`
+	PlacedAt      int64                  `protobuf:"zigzag64,27,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	AcceptedAt    int64                  `protobuf:"zigzag64,28,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	PromiseAt     int64                  `protobuf:"zigzag64,29,opt,name=promise_at,json=promiseAt,proto3" json:"promise_at,omitempty"`
+	ClosedAt      int64                  `protobuf:"zigzag64,30,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	DueAt         int64                  `protobuf:"zigzag64,31,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	PayBy         int64                  `protobuf:"zigzag64,32,opt,name=pay_by,json=payBy,proto3" json:"pay_by,omitempty"`
+	Code          string                 `protobuf:"bytes,33,opt,name=code,proto3" json:"code,omitempty"`
+	Contact       *OrderContact          `protobuf:"bytes,34,opt,name=contact,proto3,oneof" json:"contact,omitempty"`
+	Ref           string                 `protobuf:"bytes,35,opt,name=ref,proto3" json:"ref,omitempty"`
+	Reason        string                 `protobuf:"bytes,36,opt,name=reason,proto3" json:"reason,omitempty"`
+	ReasonNote    string                 `protobuf:"bytes,37,opt,name=reason_note,json=reasonNote,proto3" json:"reason_note,omitempty"`
+	Shelf         string                 `protobuf:"bytes,38,opt,name=shelf,proto3" json:"shelf,omitempty"`
+	Driver        *OrderDriver           `protobuf:"bytes,39,opt,name=driver,proto3,oneof" json:"driver,omitempty"`
+	Delivery      string                 `protobuf:"bytes,40,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	EtaAt         int64                  `protobuf:"zigzag64,41,opt,name=eta_at,json=etaAt,proto3" json:"eta_at,omitempty"`
+	Lines         []*OrderLine           `protobuf:"bytes,42,rep,name=lines,proto3" json:"lines,omitempty"`
+	Label         string                 `protobuf:"bytes,43,opt,name=label,proto3" json:"label,omitempty"`
+	WarnMs        int64                  `protobuf:"zigzag64,44,opt,name=warn_ms,json=warnMs,proto3" json:"warn_ms,omitempty"`
+	LateMs        int64                  `protobuf:"zigzag64,45,opt,name=late_ms,json=lateMs,proto3" json:"late_ms,omitempty"`
+	HandedOff     bool                   `protobuf:"varint,46,opt,name=handed_off,json=handedOff,proto3" json:"handed_off,omitempty"`
+	OverriddenBy  *CommandWho            `protobuf:"bytes,47,opt,name=overridden_by,json=overriddenBy,proto3,oneof" json:"overridden_by,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,48,opt,name=by,proto3" json:"by,omitempty"`
+	HurriedAt     int64                  `protobuf:"zigzag64,49,opt,name=hurried_at,json=hurriedAt,proto3" json:"hurried_at,omitempty"`
+	GuestId       string                 `protobuf:"bytes,50,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderView) Reset() {
+	*x = OrderView{}
+	mi := &file_event_proto_msgTypes[157]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderView) ProtoMessage() {}
+
+func (x *OrderView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[157]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
+func (*OrderView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{157}
+}
+
+func (x *OrderView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OrderView) GetNo() int64 {
+	if x != nil {
+		return x.No
+	}
+	return 0
+}
+
+func (x *OrderView) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *OrderView) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *OrderView) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *OrderView) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *OrderView) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *OrderView) GetRound() int64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *OrderView) GetGuests() int64 {
+	if x != nil {
+		return x.Guests
+	}
+	return 0
+}
+
+func (x *OrderView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *OrderView) GetProgress() string {
+	if x != nil {
+		return x.Progress
+	}
+	return ""
+}
+
+func (x *OrderView) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *OrderView) GetRush() bool {
+	if x != nil {
+		return x.Rush
+	}
+	return false
+}
+
+func (x *OrderView) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *OrderView) GetServer() *CommandWho {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *OrderView) GetMenuVersion() int64 {
+	if x != nil {
+		return x.MenuVersion
+	}
+	return 0
+}
+
+func (x *OrderView) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *OrderView) GetTaxIncluded() bool {
+	if x != nil {
+		return x.TaxIncluded
+	}
+	return false
+}
+
+func (x *OrderView) GetSubtotal() int64 {
+	if x != nil {
+		return x.Subtotal
+	}
+	return 0
+}
+
+func (x *OrderView) GetDiscount() int64 {
+	if x != nil {
+		return x.Discount
+	}
+	return 0
+}
+
+func (x *OrderView) GetService() int64 {
+	if x != nil {
+		return x.Service
+	}
+	return 0
+}
+
+func (x *OrderView) GetTax() int64 {
+	if x != nil {
+		return x.Tax
+	}
+	return 0
+}
+
+func (x *OrderView) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *OrderView) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *OrderView) GetRefunded() int64 {
+	if x != nil {
+		return x.Refunded
+	}
+	return 0
+}
+
+func (x *OrderView) GetTaxes() []*BillTax {
+	if x != nil {
+		return x.Taxes
+	}
+	return nil
+}
+
+func (x *OrderView) GetPlacedAt() int64 {
+	if x != nil {
+		return x.PlacedAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetAcceptedAt() int64 {
+	if x != nil {
+		return x.AcceptedAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetPromiseAt() int64 {
+	if x != nil {
+		return x.PromiseAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetClosedAt() int64 {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetDueAt() int64 {
+	if x != nil {
+		return x.DueAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetPayBy() int64 {
+	if x != nil {
+		return x.PayBy
+	}
+	return 0
+}
+
+func (x *OrderView) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *OrderView) GetContact() *OrderContact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
+func (x *OrderView) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *OrderView) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OrderView) GetReasonNote() string {
+	if x != nil {
+		return x.ReasonNote
+	}
+	return ""
+}
+
+func (x *OrderView) GetShelf() string {
+	if x != nil {
+		return x.Shelf
+	}
+	return ""
+}
+
+func (x *OrderView) GetDriver() *OrderDriver {
+	if x != nil {
+		return x.Driver
+	}
+	return nil
+}
+
+func (x *OrderView) GetDelivery() string {
+	if x != nil {
+		return x.Delivery
+	}
+	return ""
+}
+
+func (x *OrderView) GetEtaAt() int64 {
+	if x != nil {
+		return x.EtaAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetLines() []*OrderLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *OrderView) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *OrderView) GetWarnMs() int64 {
+	if x != nil {
+		return x.WarnMs
+	}
+	return 0
+}
+
+func (x *OrderView) GetLateMs() int64 {
+	if x != nil {
+		return x.LateMs
+	}
+	return 0
+}
+
+func (x *OrderView) GetHandedOff() bool {
+	if x != nil {
+		return x.HandedOff
+	}
+	return false
+}
+
+func (x *OrderView) GetOverriddenBy() *CommandWho {
+	if x != nil {
+		return x.OverriddenBy
+	}
+	return nil
+}
+
+func (x *OrderView) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *OrderView) GetHurriedAt() int64 {
+	if x != nil {
+		return x.HurriedAt
+	}
+	return 0
+}
+
+func (x *OrderView) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+type TableView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Area          string                 `protobuf:"bytes,3,opt,name=area,proto3" json:"area,omitempty"`
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	Session       string                 `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"`
+	SeatedAt      int64                  `protobuf:"zigzag64,6,opt,name=seated_at,json=seatedAt,proto3" json:"seated_at,omitempty"`
+	Guests        int64                  `protobuf:"zigzag64,7,opt,name=guests,proto3" json:"guests,omitempty"`
+	Server        *CommandWho            `protobuf:"bytes,8,opt,name=server,proto3,oneof" json:"server,omitempty"`
+	People        []*TablePerson         `protobuf:"bytes,9,rep,name=people,proto3" json:"people,omitempty"`
+	Cart          *TableCart             `protobuf:"bytes,10,opt,name=cart,proto3" json:"cart,omitempty"`
+	Calls         []*TableCall           `protobuf:"bytes,11,rep,name=calls,proto3" json:"calls,omitempty"`
+	Bill          *BillView              `protobuf:"bytes,12,opt,name=bill,proto3,oneof" json:"bill,omitempty"`
+	Phase         string                 `protobuf:"bytes,13,opt,name=phase,proto3" json:"phase,omitempty"`
+	Orders        []string               `protobuf:"bytes,14,rep,name=orders,proto3" json:"orders,omitempty"`
+	Items         *OrderCounts           `protobuf:"bytes,15,opt,name=items,proto3" json:"items,omitempty"`
+	LateAt        int64                  `protobuf:"zigzag64,16,opt,name=late_at,json=lateAt,proto3" json:"late_at,omitempty"`
+	Joined        []string               `protobuf:"bytes,17,rep,name=joined,proto3" json:"joined,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableView) Reset() {
+	*x = TableView{}
+	mi := &file_event_proto_msgTypes[158]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableView) ProtoMessage() {}
+
+func (x *TableView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[158]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableView.ProtoReflect.Descriptor instead.
+func (*TableView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{158}
+}
+
+func (x *TableView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TableView) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TableView) GetArea() string {
+	if x != nil {
+		return x.Area
+	}
+	return ""
+}
+
+func (x *TableView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *TableView) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *TableView) GetSeatedAt() int64 {
+	if x != nil {
+		return x.SeatedAt
+	}
+	return 0
+}
+
+func (x *TableView) GetGuests() int64 {
+	if x != nil {
+		return x.Guests
+	}
+	return 0
+}
+
+func (x *TableView) GetServer() *CommandWho {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *TableView) GetPeople() []*TablePerson {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
+func (x *TableView) GetCart() *TableCart {
+	if x != nil {
+		return x.Cart
+	}
+	return nil
+}
+
+func (x *TableView) GetCalls() []*TableCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+func (x *TableView) GetBill() *BillView {
+	if x != nil {
+		return x.Bill
+	}
+	return nil
+}
+
+func (x *TableView) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *TableView) GetOrders() []string {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *TableView) GetItems() *OrderCounts {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *TableView) GetLateAt() int64 {
+	if x != nil {
+		return x.LateAt
+	}
+	return 0
+}
+
+func (x *TableView) GetJoined() []string {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+type TableCart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             int64                  `protobuf:"zigzag64,1,opt,name=v,proto3" json:"v,omitempty"`
+	Subtotal      int64                  `protobuf:"zigzag64,2,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
+	Lines         []*TableCartLine       `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableCart) Reset() {
+	*x = TableCart{}
+	mi := &file_event_proto_msgTypes[159]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableCart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableCart) ProtoMessage() {}
+
+func (x *TableCart) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[159]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
+func (*TableCart) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{159}
+}
+
+func (x *TableCart) GetV() int64 {
+	if x != nil {
+		return x.V
+	}
+	return 0
+}
+
+func (x *TableCart) GetSubtotal() int64 {
+	if x != nil {
+		return x.Subtotal
+	}
+	return 0
+}
+
+func (x *TableCart) GetLines() []*TableCartLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type BillView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Currency      string                 `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	TaxIncluded   bool                   `protobuf:"varint,2,opt,name=tax_included,json=taxIncluded,proto3" json:"tax_included,omitempty"`
+	Orders        []string               `protobuf:"bytes,3,rep,name=orders,proto3" json:"orders,omitempty"`
+	Subtotal      int64                  `protobuf:"zigzag64,4,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
+	Discount      int64                  `protobuf:"zigzag64,5,opt,name=discount,proto3" json:"discount,omitempty"`
+	Service       int64                  `protobuf:"zigzag64,6,opt,name=service,proto3" json:"service,omitempty"`
+	Tax           int64                  `protobuf:"zigzag64,7,opt,name=tax,proto3" json:"tax,omitempty"`
+	Total         int64                  `protobuf:"zigzag64,8,opt,name=total,proto3" json:"total,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,9,opt,name=tip,proto3" json:"tip,omitempty"`
+	Pending       int64                  `protobuf:"zigzag64,10,opt,name=pending,proto3" json:"pending,omitempty"`
+	Paid          int64                  `protobuf:"zigzag64,11,opt,name=paid,proto3" json:"paid,omitempty"`
+	Refunded      int64                  `protobuf:"zigzag64,12,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	Due           int64                  `protobuf:"zigzag64,13,opt,name=due,proto3" json:"due,omitempty"`
+	Taxes         []*BillTax             `protobuf:"bytes,14,rep,name=taxes,proto3" json:"taxes,omitempty"`
+	Mode          string                 `protobuf:"bytes,15,opt,name=mode,proto3" json:"mode,omitempty"`
+	Parts         []*BillPart            `protobuf:"bytes,16,rep,name=parts,proto3" json:"parts,omitempty"`
+	Payments      []*BillPayment         `protobuf:"bytes,17,rep,name=payments,proto3" json:"payments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillView) Reset() {
+	*x = BillView{}
+	mi := &file_event_proto_msgTypes[160]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillView) ProtoMessage() {}
+
+func (x *BillView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[160]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillView.ProtoReflect.Descriptor instead.
+func (*BillView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{160}
+}
+
+func (x *BillView) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *BillView) GetTaxIncluded() bool {
+	if x != nil {
+		return x.TaxIncluded
+	}
+	return false
+}
+
+func (x *BillView) GetOrders() []string {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *BillView) GetSubtotal() int64 {
+	if x != nil {
+		return x.Subtotal
+	}
+	return 0
+}
+
+func (x *BillView) GetDiscount() int64 {
+	if x != nil {
+		return x.Discount
+	}
+	return 0
+}
+
+func (x *BillView) GetService() int64 {
+	if x != nil {
+		return x.Service
+	}
+	return 0
+}
+
+func (x *BillView) GetTax() int64 {
+	if x != nil {
+		return x.Tax
+	}
+	return 0
+}
+
+func (x *BillView) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *BillView) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
+func (x *BillView) GetPending() int64 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *BillView) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *BillView) GetRefunded() int64 {
+	if x != nil {
+		return x.Refunded
+	}
+	return 0
+}
+
+func (x *BillView) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *BillView) GetTaxes() []*BillTax {
+	if x != nil {
+		return x.Taxes
+	}
+	return nil
+}
+
+func (x *BillView) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *BillView) GetParts() []*BillPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *BillView) GetPayments() []*BillPayment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
+type BillPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Guest         string                 `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,4,opt,name=tip,proto3" json:"tip,omitempty"`
+	Paid          int64                  `protobuf:"zigzag64,5,opt,name=paid,proto3" json:"paid,omitempty"`
+	Due           int64                  `protobuf:"zigzag64,6,opt,name=due,proto3" json:"due,omitempty"`
+	Lines         []*BillShare           `protobuf:"bytes,7,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillPart) Reset() {
+	*x = BillPart{}
+	mi := &file_event_proto_msgTypes[161]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillPart) ProtoMessage() {}
+
+func (x *BillPart) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[161]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
+func (*BillPart) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{161}
+}
+
+func (x *BillPart) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *BillPart) GetGuest() string {
+	if x != nil {
+		return x.Guest
+	}
+	return ""
+}
+
+func (x *BillPart) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *BillPart) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
+func (x *BillPart) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *BillPart) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *BillPart) GetLines() []*BillShare {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type BillShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         string                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Line          string                 `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
+	Num           int64                  `protobuf:"zigzag64,3,opt,name=num,proto3" json:"num,omitempty"`
+	Den           int64                  `protobuf:"zigzag64,4,opt,name=den,proto3" json:"den,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillShare) Reset() {
+	*x = BillShare{}
+	mi := &file_event_proto_msgTypes[162]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillShare) ProtoMessage() {}
+
+func (x *BillShare) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[162]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
+func (*BillShare) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{162}
+}
+
+func (x *BillShare) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *BillShare) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *BillShare) GetNum() int64 {
+	if x != nil {
+		return x.Num
+	}
+	return 0
+}
+
+func (x *BillShare) GetDen() int64 {
+	if x != nil {
+		return x.Den
+	}
+	return 0
+}
+
+func (x *BillShare) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
 var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
@@ -14524,7 +16080,188 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"TableMoved\x12\x18\n" +
 	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
-	"\x01n\x18\x02 \x01(\x12R\x01nB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\xe6\x01\n" +
+	"\tStoreView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x12\x12\n" +
+	"\x04date\x18\x05 \x01(\tR\x04date\x12\x12\n" +
+	"\x04open\x18\x06 \x01(\bR\x04open\x12.\n" +
+	"\x06paused\x18\a \x03(\v2\x16.brigata.v1.StorePauseR\x06paused\x12\x17\n" +
+	"\await_ms\x18\b \x01(\x12R\x06waitMs\"\x94\x01\n" +
+	"\bMenuView\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x12R\aversion\x12\x13\n" +
+	"\x05e_tag\x18\x02 \x01(\tR\x04eTag\x12!\n" +
+	"\fpublished_at\x18\x03 \x01(\x12R\vpublishedAt\x12-\n" +
+	"\x04menu\x18\x04 \x01(\v2\x14.brigata.v1.MenuMenuH\x00R\x04menu\x88\x01\x01B\a\n" +
+	"\x05_menu\"\xba\x02\n" +
+	"\tStockView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\tR\x04mode\x12\x18\n" +
+	"\acounted\x18\x04 \x01(\x12R\acounted\x12\x14\n" +
+	"\x05taken\x18\x05 \x01(\x12R\x05taken\x12\x12\n" +
+	"\x04left\x18\x06 \x01(\x12R\x04left\x12\x15\n" +
+	"\x06low_at\x18\a \x01(\x12R\x05lowAt\x12\x14\n" +
+	"\x05daily\x18\b \x01(\x12R\x05daily\x12\x14\n" +
+	"\x05until\x18\t \x01(\x12R\x05until\x12\x16\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tR\x06reason\x12&\n" +
+	"\x02by\x18\v \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x18\n" +
+	"\achanged\x18\f \x01(\x12R\achanged\"\x9d\x05\n" +
+	"\vPaymentView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
+	"\x05order\x18\x03 \x01(\tR\x05order\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\tR\x04part\x12\x1a\n" +
+	"\bprovider\x18\x05 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x1a\n" +
+	"\bcurrency\x18\a \x01(\tR\bcurrency\x12\x16\n" +
+	"\x06amount\x18\b \x01(\x12R\x06amount\x12\x10\n" +
+	"\x03tip\x18\t \x01(\x12R\x03tip\x12\x1a\n" +
+	"\brefunded\x18\n" +
+	" \x01(\x12R\brefunded\x12\x1a\n" +
+	"\btendered\x18\v \x01(\x12R\btendered\x12\x1b\n" +
+	"\x06change\x18\f \x01(\x12H\x00R\x06change\x88\x01\x01\x12\x1c\n" +
+	"\treference\x18\r \x01(\tR\treference\x12\x1d\n" +
+	"\n" +
+	"created_at\x18\x0e \x01(\x12R\tcreatedAt\x12\x17\n" +
+	"\adone_at\x18\x0f \x01(\x12R\x06doneAt\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x10 \x01(\x12R\texpiresAt\x126\n" +
+	"\x06action\x18\x11 \x01(\v2\x19.brigata.v1.PaymentActionH\x01R\x06action\x88\x01\x01\x129\n" +
+	"\afailure\x18\x12 \x01(\v2\x1a.brigata.v1.PaymentFailureH\x02R\afailure\x88\x01\x01\x123\n" +
+	"\arefunds\x18\x13 \x03(\v2\x19.brigata.v1.PaymentRefundR\arefunds\x12+\n" +
+	"\x02by\x18\x14 \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\x02by\x88\x01\x01B\t\n" +
+	"\a_changeB\t\n" +
+	"\a_actionB\n" +
+	"\n" +
+	"\b_failureB\x05\n" +
+	"\x03_by\"7\n" +
+	"\rPaymentAction\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\tR\x04data\"\xd6\v\n" +
+	"\tOrderView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02no\x18\x02 \x01(\x12R\x02no\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x18\n" +
+	"\achannel\x18\x05 \x01(\tR\achannel\x12\x14\n" +
+	"\x05table\x18\x06 \x01(\tR\x05table\x12\x18\n" +
+	"\asession\x18\a \x01(\tR\asession\x12\x14\n" +
+	"\x05round\x18\b \x01(\x12R\x05round\x12\x16\n" +
+	"\x06guests\x18\t \x01(\x12R\x06guests\x12\x14\n" +
+	"\x05state\x18\n" +
+	" \x01(\tR\x05state\x12\x1a\n" +
+	"\bprogress\x18\v \x01(\tR\bprogress\x12\x18\n" +
+	"\apayment\x18\f \x01(\tR\apayment\x12\x12\n" +
+	"\x04rush\x18\r \x01(\bR\x04rush\x12\x12\n" +
+	"\x04note\x18\x0e \x01(\tR\x04note\x123\n" +
+	"\x06server\x18\x0f \x01(\v2\x16.brigata.v1.CommandWhoH\x00R\x06server\x88\x01\x01\x12!\n" +
+	"\fmenu_version\x18\x10 \x01(\x12R\vmenuVersion\x12\x1a\n" +
+	"\bcurrency\x18\x11 \x01(\tR\bcurrency\x12!\n" +
+	"\ftax_included\x18\x12 \x01(\bR\vtaxIncluded\x12\x1a\n" +
+	"\bsubtotal\x18\x13 \x01(\x12R\bsubtotal\x12\x1a\n" +
+	"\bdiscount\x18\x14 \x01(\x12R\bdiscount\x12\x18\n" +
+	"\aservice\x18\x15 \x01(\x12R\aservice\x12\x10\n" +
+	"\x03tax\x18\x16 \x01(\x12R\x03tax\x12\x14\n" +
+	"\x05total\x18\x17 \x01(\x12R\x05total\x12\x12\n" +
+	"\x04paid\x18\x18 \x01(\x12R\x04paid\x12\x1a\n" +
+	"\brefunded\x18\x19 \x01(\x12R\brefunded\x12)\n" +
+	"\x05taxes\x18\x1a \x03(\v2\x13.brigata.v1.BillTaxR\x05taxes\x12\x1b\n" +
+	"\tplaced_at\x18\x1b \x01(\x12R\bplacedAt\x12\x1f\n" +
+	"\vaccepted_at\x18\x1c \x01(\x12R\n" +
+	"acceptedAt\x12\x1d\n" +
+	"\n" +
+	"promise_at\x18\x1d \x01(\x12R\tpromiseAt\x12\x1b\n" +
+	"\tclosed_at\x18\x1e \x01(\x12R\bclosedAt\x12\x15\n" +
+	"\x06due_at\x18\x1f \x01(\x12R\x05dueAt\x12\x15\n" +
+	"\x06pay_by\x18  \x01(\x12R\x05payBy\x12\x12\n" +
+	"\x04code\x18! \x01(\tR\x04code\x127\n" +
+	"\acontact\x18\" \x01(\v2\x18.brigata.v1.OrderContactH\x01R\acontact\x88\x01\x01\x12\x10\n" +
+	"\x03ref\x18# \x01(\tR\x03ref\x12\x16\n" +
+	"\x06reason\x18$ \x01(\tR\x06reason\x12\x1f\n" +
+	"\vreason_note\x18% \x01(\tR\n" +
+	"reasonNote\x12\x14\n" +
+	"\x05shelf\x18& \x01(\tR\x05shelf\x124\n" +
+	"\x06driver\x18' \x01(\v2\x17.brigata.v1.OrderDriverH\x02R\x06driver\x88\x01\x01\x12\x1a\n" +
+	"\bdelivery\x18( \x01(\tR\bdelivery\x12\x15\n" +
+	"\x06eta_at\x18) \x01(\x12R\x05etaAt\x12+\n" +
+	"\x05lines\x18* \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\x12\x14\n" +
+	"\x05label\x18+ \x01(\tR\x05label\x12\x17\n" +
+	"\awarn_ms\x18, \x01(\x12R\x06warnMs\x12\x17\n" +
+	"\alate_ms\x18- \x01(\x12R\x06lateMs\x12\x1d\n" +
+	"\n" +
+	"handed_off\x18. \x01(\bR\thandedOff\x12@\n" +
+	"\roverridden_by\x18/ \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\foverriddenBy\x88\x01\x01\x12&\n" +
+	"\x02by\x180 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x1d\n" +
+	"\n" +
+	"hurried_at\x181 \x01(\x12R\thurriedAt\x12\x19\n" +
+	"\bguest_id\x182 \x01(\tR\aguestIdB\t\n" +
+	"\a_serverB\n" +
+	"\n" +
+	"\b_contactB\t\n" +
+	"\a_driverB\x10\n" +
+	"\x0e_overridden_by\"\xb7\x04\n" +
+	"\tTableView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04area\x18\x03 \x01(\tR\x04area\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x12\x1b\n" +
+	"\tseated_at\x18\x06 \x01(\x12R\bseatedAt\x12\x16\n" +
+	"\x06guests\x18\a \x01(\x12R\x06guests\x123\n" +
+	"\x06server\x18\b \x01(\v2\x16.brigata.v1.CommandWhoH\x00R\x06server\x88\x01\x01\x12/\n" +
+	"\x06people\x18\t \x03(\v2\x17.brigata.v1.TablePersonR\x06people\x12)\n" +
+	"\x04cart\x18\n" +
+	" \x01(\v2\x15.brigata.v1.TableCartR\x04cart\x12+\n" +
+	"\x05calls\x18\v \x03(\v2\x15.brigata.v1.TableCallR\x05calls\x12-\n" +
+	"\x04bill\x18\f \x01(\v2\x14.brigata.v1.BillViewH\x01R\x04bill\x88\x01\x01\x12\x14\n" +
+	"\x05phase\x18\r \x01(\tR\x05phase\x12\x16\n" +
+	"\x06orders\x18\x0e \x03(\tR\x06orders\x12-\n" +
+	"\x05items\x18\x0f \x01(\v2\x17.brigata.v1.OrderCountsR\x05items\x12\x17\n" +
+	"\alate_at\x18\x10 \x01(\x12R\x06lateAt\x12\x16\n" +
+	"\x06joined\x18\x11 \x03(\tR\x06joinedB\t\n" +
+	"\a_serverB\a\n" +
+	"\x05_bill\"f\n" +
+	"\tTableCart\x12\f\n" +
+	"\x01v\x18\x01 \x01(\x12R\x01v\x12\x1a\n" +
+	"\bsubtotal\x18\x02 \x01(\x12R\bsubtotal\x12/\n" +
+	"\x05lines\x18\x03 \x03(\v2\x19.brigata.v1.TableCartLineR\x05lines\"\xe9\x03\n" +
+	"\bBillView\x12\x1a\n" +
+	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12!\n" +
+	"\ftax_included\x18\x02 \x01(\bR\vtaxIncluded\x12\x16\n" +
+	"\x06orders\x18\x03 \x03(\tR\x06orders\x12\x1a\n" +
+	"\bsubtotal\x18\x04 \x01(\x12R\bsubtotal\x12\x1a\n" +
+	"\bdiscount\x18\x05 \x01(\x12R\bdiscount\x12\x18\n" +
+	"\aservice\x18\x06 \x01(\x12R\aservice\x12\x10\n" +
+	"\x03tax\x18\a \x01(\x12R\x03tax\x12\x14\n" +
+	"\x05total\x18\b \x01(\x12R\x05total\x12\x10\n" +
+	"\x03tip\x18\t \x01(\x12R\x03tip\x12\x18\n" +
+	"\apending\x18\n" +
+	" \x01(\x12R\apending\x12\x12\n" +
+	"\x04paid\x18\v \x01(\x12R\x04paid\x12\x1a\n" +
+	"\brefunded\x18\f \x01(\x12R\brefunded\x12\x10\n" +
+	"\x03due\x18\r \x01(\x12R\x03due\x12)\n" +
+	"\x05taxes\x18\x0e \x03(\v2\x13.brigata.v1.BillTaxR\x05taxes\x12\x12\n" +
+	"\x04mode\x18\x0f \x01(\tR\x04mode\x12*\n" +
+	"\x05parts\x18\x10 \x03(\v2\x14.brigata.v1.BillPartR\x05parts\x123\n" +
+	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\"\xad\x01\n" +
+	"\bBillPart\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05guest\x18\x02 \x01(\tR\x05guest\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\x12R\x06amount\x12\x10\n" +
+	"\x03tip\x18\x04 \x01(\x12R\x03tip\x12\x12\n" +
+	"\x04paid\x18\x05 \x01(\x12R\x04paid\x12\x10\n" +
+	"\x03due\x18\x06 \x01(\x12R\x03due\x12+\n" +
+	"\x05lines\x18\a \x03(\v2\x15.brigata.v1.BillShareR\x05lines\"q\n" +
+	"\tBillShare\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\tR\x05order\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\tR\x04line\x12\x10\n" +
+	"\x03num\x18\x03 \x01(\x12R\x03num\x12\x10\n" +
+	"\x03den\x18\x04 \x01(\x12R\x03den\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\x12R\x06amountB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
 
 var (
 	file_event_proto_rawDescOnce sync.Once
@@ -14538,7 +16275,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 159)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 170)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                // 0: brigata.v1.Event
 	(*Int64S)(nil),               // 1: brigata.v1.Int64s
@@ -14692,13 +16429,24 @@ var file_event_proto_goTypes = []any{
 	(*TableState)(nil),           // 149: brigata.v1.TableState
 	(*TableLeave)(nil),           // 150: brigata.v1.TableLeave
 	(*TableMoved)(nil),           // 151: brigata.v1.TableMoved
-	nil,                          // 152: brigata.v1.StoreConfig.AcceptEntry
-	nil,                          // 153: brigata.v1.StoreConfig.PayEntry
-	nil,                          // 154: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                          // 155: brigata.v1.MenuDish.PricesEntry
-	nil,                          // 156: brigata.v1.StoreState.PaymentsEntry
-	nil,                          // 157: brigata.v1.StockState.OrdersEntry
-	nil,                          // 158: brigata.v1.StockState.GoneEntry
+	(*StoreView)(nil),            // 152: brigata.v1.StoreView
+	(*MenuView)(nil),             // 153: brigata.v1.MenuView
+	(*StockView)(nil),            // 154: brigata.v1.StockView
+	(*PaymentView)(nil),          // 155: brigata.v1.PaymentView
+	(*PaymentAction)(nil),        // 156: brigata.v1.PaymentAction
+	(*OrderView)(nil),            // 157: brigata.v1.OrderView
+	(*TableView)(nil),            // 158: brigata.v1.TableView
+	(*TableCart)(nil),            // 159: brigata.v1.TableCart
+	(*BillView)(nil),             // 160: brigata.v1.BillView
+	(*BillPart)(nil),             // 161: brigata.v1.BillPart
+	(*BillShare)(nil),            // 162: brigata.v1.BillShare
+	nil,                          // 163: brigata.v1.StoreConfig.AcceptEntry
+	nil,                          // 164: brigata.v1.StoreConfig.PayEntry
+	nil,                          // 165: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                          // 166: brigata.v1.MenuDish.PricesEntry
+	nil,                          // 167: brigata.v1.StoreState.PaymentsEntry
+	nil,                          // 168: brigata.v1.StockState.OrdersEntry
+	nil,                          // 169: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -14783,9 +16531,9 @@ var file_event_proto_depIdxs = []int32{
 	5,   // 79: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
 	6,   // 80: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
 	8,   // 81: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	152, // 82: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	153, // 83: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	154, // 84: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	163, // 82: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	164, // 83: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	165, // 84: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
 	9,   // 85: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
 	10,  // 86: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
 	11,  // 87: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
@@ -14815,7 +16563,7 @@ var file_event_proto_depIdxs = []int32{
 	30,  // 111: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
 	5,   // 112: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
 	5,   // 113: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	155, // 114: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	166, // 114: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
 	32,  // 115: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
 	5,   // 116: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
 	33,  // 117: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
@@ -14939,14 +16687,14 @@ var file_event_proto_depIdxs = []int32{
 	141, // 235: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
 	15,  // 236: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
 	142, // 237: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	156, // 238: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	167, // 238: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
 	27,  // 239: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
 	27,  // 240: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
 	5,   // 241: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
 	3,   // 242: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
 	43,  // 243: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	157, // 244: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	158, // 245: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	168, // 244: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	169, // 245: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
 	3,   // 246: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
 	53,  // 247: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
 	60,  // 248: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
@@ -14967,13 +16715,40 @@ var file_event_proto_depIdxs = []int32{
 	136, // 263: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
 	150, // 264: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
 	151, // 265: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	1,   // 266: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	143, // 267: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	268, // [268:268] is the sub-list for method output_type
-	268, // [268:268] is the sub-list for method input_type
-	268, // [268:268] is the sub-list for extension type_name
-	268, // [268:268] is the sub-list for extension extendee
-	0,   // [0:268] is the sub-list for field type_name
+	5,   // 266: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	141, // 267: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 268: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 269: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 270: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	156, // 271: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 272: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 273: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 274: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	3,   // 275: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 276: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 277: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 278: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 279: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 280: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 281: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 282: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 283: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	159, // 284: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 285: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	160, // 286: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 287: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 288: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 289: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	161, // 290: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 291: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	162, // 292: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	1,   // 293: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	143, // 294: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	295, // [295:295] is the sub-list for method output_type
+	295, // [295:295] is the sub-list for method input_type
+	295, // [295:295] is the sub-list for extension type_name
+	295, // [295:295] is the sub-list for extension extendee
+	0,   // [0:295] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -15084,13 +16859,17 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[146].OneofWrappers = []any{}
 	file_event_proto_msgTypes[147].OneofWrappers = []any{}
 	file_event_proto_msgTypes[149].OneofWrappers = []any{}
+	file_event_proto_msgTypes[153].OneofWrappers = []any{}
+	file_event_proto_msgTypes[155].OneofWrappers = []any{}
+	file_event_proto_msgTypes[157].OneofWrappers = []any{}
+	file_event_proto_msgTypes[158].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   159,
+			NumMessages:   170,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

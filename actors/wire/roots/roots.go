@@ -40,3 +40,6 @@ var States = []any{&store.State{}, &menu.State{}, &stock.State{}, &payment.State
 
 // Parts are what a turn carries beside events.
 var Parts = []any{&command.Who{}, &refusal.Refusal{}}
+
+// Views are what nodes tell one another of their entities.
+var Views = []any{&store.View{}, &menu.View{}, &stock.View{}, &payment.View{}, &order.View{}, &table.View{}}
