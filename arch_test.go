@@ -55,6 +55,8 @@ var owners = []struct{ dependency, area, why string }{
 	{"google.golang.org/grpc", "cluster", "nodes speak to one another in the cluster only"},
 	{"github.com/hashicorp/memberlist", "cluster", "membership has one home"},
 	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
+	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
+	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/alecthomas/kong", "cmd", "flags and environment are read in one place"},
 }
 

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/refusal"
@@ -20,8 +21,10 @@ type gate struct {
 	heads   []journal.Head
 	outs    []out
 	views   []shown
-	cuts    []cut // handed to the writer, oldest first
-	durable int64 // token of the last cut that is
+	traces  []wire.Trace // sampled ones of what waits
+	since   time.Time    // of the first turn that waits
+	cuts    []cut        // handed to the writer, oldest first
+	durable int64        // token of the last cut that is
 	lost    bool
 
 	freeBlocks []*block
@@ -56,6 +59,8 @@ type cut struct {
 	blocks []*block
 	outs   []out
 	views  []shown
+	traces []wire.Trace
+	since  time.Time
 }
 
 const (
@@ -83,6 +88,9 @@ func (g *gate) append(e *entity, a appended) bool {
 		g.mu.Unlock()
 		return false
 	}
+	if a.trace.Sampled() {
+		g.traces = append(g.traces, a.trace)
+	}
 	if a.n > 0 {
 		b := e.block
 		if b == nil {
@@ -95,7 +103,7 @@ func (g *gate) append(e *entity, a appended) bool {
 		g.heads = append(g.heads, *a.head)
 	}
 	if a.view != nil {
-		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: a.view, Live: a.live, Trace: a.trace}
+		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: a.view, Live: a.live, At: e.at, Trace: a.trace}
 		if e.viewAt > 0 {
 			g.views[e.viewAt-1].view = v
 		} else {
@@ -117,6 +125,9 @@ func (g *gate) newBlock(e *entity) (b *block) {
 	}
 	b.entity, b.seq, b.n, b.payload = e, e.durableSeq+1, 0, b.payload[:0]
 	e.block = b
+	if len(g.blocks) == 0 {
+		g.since = g.cell.node.config.Now()
+	}
 	g.blocks = append(g.blocks, b)
 	return b
 }
@@ -165,9 +176,12 @@ func (c *cell) Cut(b *journal.Batch) {
 	for i := range g.views {
 		g.views[i].entity.viewAt = 0
 	}
-	next := cut{token: b.Token, blocks: g.blocks, outs: g.outs, views: g.views}
+	for i := range g.traces {
+		b.Traces = append(b.Traces, journal.Trace{ID: g.traces[i].ID, Span: g.traces[i].Span})
+	}
+	next := cut{token: b.Token, blocks: g.blocks, outs: g.outs, views: g.views, traces: g.traces, since: g.since}
 	g.cuts = append(g.cuts, next)
-	g.blocks, g.outs, g.views = nil, nil, nil
+	g.blocks, g.outs, g.views, g.traces = nil, nil, nil, nil
 	if last := len(g.freeCuts) - 1; last >= 0 {
 		old := g.freeCuts[last]
 		g.freeCuts = g.freeCuts[:last]
@@ -198,6 +212,9 @@ func (c *cell) Durable(token int64) {
 	}
 	g.mu.Unlock()
 
+	if hook := c.node.config.Hooks.Opened; hook != nil && len(done.blocks) > 0 {
+		hook(Opened{Since: done.since, At: c.node.config.Now(), Traces: done.traces})
+	}
 	if c.node.config.Publish != nil && len(done.views) > 0 {
 		for i := range done.views {
 			g.publish = append(g.publish, done.views[i].view)

@@ -17,6 +17,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/threads"
+	"github.com/brigata/brigata/actors/wire"
 )
 
 // Config makes a Node. Journal is needed; zero values of the rest are defaults.
@@ -41,10 +42,28 @@ type Config struct {
 type Hooks struct {
 	// Turn: an entity of that kind has taken a message.
 	Turn func(kind string, events int)
+	// Traced: a turn of a command whose trace is sampled was taken.
+	Traced func(TracedTurn)
+	// Opened: a gate opened: all that waited is durable.
+	Opened func(Opened)
 	// Panicked: rules have a bug; the entity is loaded again.
 	Panicked func(store, kind, id string, value any, stack []byte)
 	// Lost: a cell cannot be written any more.
 	Lost func(store string, err error)
+}
+
+// TracedTurn is a turn that one traced command led to.
+type TracedTurn struct {
+	Trace        wire.Trace
+	Kind, ID     string
+	Events       int
+	Began, Ended time.Time
+}
+
+// Opened is what one transaction let out of a cell.
+type Opened struct {
+	Since, At time.Time    // the first of its turns, and when the gate opened
+	Traces    []wire.Trace // of its sampled turns; the callee's only during the call
 }
 
 // Node hosts the cells of one process.

@@ -51,5 +51,6 @@ type View struct {
 	V      int64
 	View   any        // a pointer to the kind's View
 	Live   bool       // false: it has come to its end, or is gone from memory
+	At     time.Time  // of the turn that led to it; zero when the cell was opened
 	Trace  wire.Trace // of the command that led to it
 }

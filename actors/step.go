@@ -17,6 +17,12 @@ var payloads = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b
 // then look at what the entity owes and when it is due. o is who asked, if anybody
 // outside did. What it returns is for whoever asked inside.
 func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *refusal.Refusal) {
+	if hook := e.cell.node.config.Hooks.Traced; hook != nil && t.Trace.Sampled() {
+		began := e.cell.node.config.Now()
+		defer func() {
+			hook(TracedTurn{t.Trace, e.kind.name, e.target.ID, len(t.Events), began, e.cell.node.config.Now()})
+		}()
+	}
 	events, reply, err := e.machine.step(c)
 	if err != nil {
 		no = asRefusal(err)

@@ -111,6 +111,7 @@ type waiting struct {
 	tag      int64
 	id       int64 // the client's
 	deadline time.Time
+	command  Command
 }
 
 func (c *session) command(who *auth.Principal, m *message) {
@@ -118,13 +119,14 @@ func (c *session) command(who *auth.Principal, m *message) {
 		c.refuse(m.ID, errDraining)
 		return
 	}
+	is := c.server.begin(m, c.trace)
 	r, bad := c.server.request(who, m)
-	if bad != nil {
-		c.refuse(m.ID, bad)
-		return
+	if bad == nil {
+		r.To, r.Trace, is.Store = c, is.Trace, r.Store
+		r.Tag, bad = c.wait(m.ID, r.Deadline, is)
 	}
-	r.To, r.Trace = c, c.trace
-	if r.Tag, bad = c.wait(m.ID, r.Deadline); bad != nil {
+	if bad != nil {
+		c.server.finish(&is, bad)
 		c.refuse(m.ID, bad)
 		return
 	}
@@ -134,7 +136,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 
 // wait notes an unanswered command and returns its tag: clients may use an id twice,
 // the tag is ours.
-func (c *session) wait(id int64, deadline time.Time) (int64, *refusal.Refusal) {
+func (c *session) wait(id int64, deadline time.Time, is Command) (int64, *refusal.Refusal) {
 	if c.server.inflight.Add(1) > int64(c.server.limits.InflightNode) {
 		c.server.inflight.Add(-1)
 		return 0, errBusy
@@ -146,32 +148,42 @@ func (c *session) wait(id int64, deadline time.Time) (int64, *refusal.Refusal) {
 		return 0, errInflight
 	}
 	c.lastTag++
-	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline})
+	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline, is})
 	return c.lastTag, nil
 }
 
 // answered takes the command off the list; false if its deadline was faster.
-func (c *session) answered(tag int64) (id int64, ok bool) {
+func (c *session) answered(tag int64, no *refusal.Refusal) (id int64, ok bool) {
+	w, ok := c.take(tag)
+	if ok {
+		c.server.finish(&w.command, no)
+	}
+	return w.id, ok
+}
+
+func (c *session) take(tag int64) (w waiting, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, w := range c.waiting {
-		if w.tag == tag {
+	for i := range c.waiting {
+		if c.waiting[i].tag == tag {
+			w = c.waiting[i]
 			last := len(c.waiting) - 1
 			c.waiting[i] = c.waiting[last]
+			c.waiting[last] = waiting{}
 			c.waiting = c.waiting[:last]
 			if last == 0 && cap(c.waiting) > 8 {
 				c.waiting = nil
 			}
 			c.server.inflight.Add(-1)
-			return w.id, true
+			return w, true
 		}
 	}
-	return 0, false
+	return w, false
 }
 
 // Reply takes the engine's answer: it may come on any goroutine.
 func (c *session) Reply(tag int64, a actors.Answer) {
-	id, ok := c.answered(tag)
+	id, ok := c.answered(tag, a.Refusal)
 	if !ok {
 		return
 	}
@@ -206,7 +218,7 @@ func (c *session) expire(now time.Time) {
 	}
 	c.mu.Unlock()
 	for _, tag := range late {
-		if id, ok := c.answered(tag); ok {
+		if id, ok := c.answered(tag, errDeadline); ok {
 			c.refuse(id, errDeadline)
 		}
 	}

@@ -40,6 +40,7 @@ func (s *Server) routes() *http.ServeMux {
 	})
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	m.HandleFunc("GET /readyz", s.readyz)
+	s.operations(m)
 	m.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, notFound("resource", r.URL.Path))
 	})
@@ -99,9 +100,13 @@ func (s *Server) as(permission string, h func(*call) *refusal.Refusal) http.Hand
 	}
 }
 
+func bearer(r *http.Request) string {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return token
+}
+
 func (s *Server) check(c *call, permission string) *refusal.Refusal {
-	token, _ := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
-	who, err := s.config.Keys.Verify(token, s.now())
+	who, err := s.config.Keys.Verify(bearer(c.Request), s.now())
 	if err != nil {
 		s.stats.BadTokens.Add(1)
 		return asRefusal(err)
@@ -216,13 +221,17 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 		return errDraining
 	}
 	m.Store = c.store
+	is := s.begin(m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
+	is.Store = m.Store
 	r, bad := s.request(c.who, m)
 	if bad != nil {
+		s.finish(&is, bad)
 		return bad
 	}
-	r.Trace = wire.ParseTrace(c.Request.Header.Get("traceparent"))
+	r.Trace = is.Trace
 	s.stats.Commands.Add(1)
 	a := s.ask(c.Context(), r)
+	s.finish(&is, a.Refusal)
 	if a.Refusal != nil {
 		return a.Refusal
 	}

@@ -48,6 +48,8 @@ type Config struct {
 	Ready         func() error     // says why the node is not ready; nil: always ready
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: slog.Default
+	Hooks         Hooks
+	Operations    Operations
 }
 
 // Server is the gateway of one node. It is an http.Handler.
@@ -112,7 +114,28 @@ func New(c Config) (*Server, error) {
 // Publish gives the boards the newest views, in commit order of each entity; those of
 // one store must not come from two goroutines at once. It never blocks: clients' queues
 // are bounded and have writers of their own.
-func (s *Server) Publish(views []actors.View) { s.boards.Publish(views) }
+func (s *Server) Publish(views []actors.View) {
+	hook := s.config.Hooks.Published
+	if hook == nil {
+		s.boards.Publish(views)
+		return
+	}
+	p := Published{Began: s.now()}
+	s.boards.Publish(views)
+	p.Done = s.now()
+	for i := range views {
+		if at := views[i].At; p.Oldest.IsZero() || at.Before(p.Oldest) {
+			p.Oldest = at
+		}
+		if views[i].Trace.Sampled() {
+			p.Traces = append(p.Traces, views[i].Trace)
+		}
+	}
+	if p.Oldest.IsZero() { // a cell was opened
+		p.Oldest = p.Began
+	}
+	hook(p)
+}
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -237,6 +260,9 @@ func (s *Server) part(c *session) {
 }
 
 func (s *Server) closed(code websocket.StatusCode) {
+	if hook := s.config.Hooks.Closed; hook != nil {
+		hook(int(code))
+	}
 	n, _ := s.stats.Closes.LoadOrStore(code, new(atomic.Int64))
 	n.(*atomic.Int64).Add(1)
 }
@@ -252,6 +278,9 @@ func (s *Server) Revoke(match func(*auth.Principal) bool) {
 
 // Connections returns how many sockets are open.
 func (s *Server) Connections() int { return int(s.open.Load()) }
+
+// Inflight returns how many commands have no answer yet.
+func (s *Server) Inflight() int { return int(s.inflight.Load()) }
 
 // Stats returns the counters.
 func (s *Server) Stats() *Stats { return &s.stats }

@@ -117,6 +117,7 @@ func (c *session) subscribed(m *message, asks []boards.Ask) {
 		}
 		b = wire.AppendString(append(b, `{"t":`...), m.Sub[i].Topic)
 		b = append(b, ',')
+		c.server.tellSubscribed(a)
 		if a.Got == nil {
 			b = append(wire.AppendRefusal(append(b, `"err":`...), a.Refusal), '}')
 			continue

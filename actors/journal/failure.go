@@ -226,7 +226,7 @@ func (w *Writer) twice() {
 func (w *Writer) keep(spans []span) {
 	old := w.batch
 	w.token++
-	b := Batch{Token: w.token, Pos: w.pos, Rows: w.resent.Rows[:0], Heads: w.resent.Heads[:0]}
+	b := Batch{Token: w.token, Pos: w.pos, Rows: w.resent.Rows[:0], Heads: w.resent.Heads[:0], Traces: old.Traces}
 	kept := make([]span, 0, len(spans))
 	for _, s := range spans {
 		at := span{source: s.source, token: s.token, rows: len(b.Rows), heads: len(b.Heads)}

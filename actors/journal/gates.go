@@ -48,7 +48,7 @@ func (w *Writer) unused() *release {
 func (w *Writer) committed(took time.Duration) {
 	w.pos += int64(len(w.batch.Rows))
 	if hook := w.options.Hooks.Committed; hook != nil {
-		hook(len(w.batch.Rows), w.bytes, took)
+		hook(Committed{len(w.batch.Rows), w.bytes, took, w.batch.Traces})
 	}
 	w.release(w.spans)
 }

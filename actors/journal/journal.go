@@ -82,6 +82,14 @@ type Batch struct {
 	Pos   int64 // stream position of the first row; each row is one further
 	Rows  []Row
 	Heads []Head
+	// Traces are the sampled traces that wait for this batch; databases ignore them.
+	Traces []Trace
+}
+
+// Trace is a W3C trace context that is sampled.
+type Trace struct {
+	ID   [16]byte
+	Span [8]byte
 }
 
 // Slot is what a journal holds at a row's (Key, Seq).

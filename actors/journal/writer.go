@@ -42,10 +42,17 @@ type Backoff struct{ Min, Max time.Duration }
 // Hooks tell of the writer's work, for logs and metrics. They are called on its
 // goroutine and must be quick.
 type Hooks struct {
-	Committed func(rows, bytes int, took time.Duration)
+	Committed func(Committed)
 	Unknown   func(err error) // a commit whose outcome only Probe can tell
 	Probed    func(err error) // nil: the journal answered
 	Lost      func(s Source, err error)
+}
+
+// Committed is one transaction. Took is from its first try.
+type Committed struct {
+	Rows, Bytes int
+	Took        time.Duration
+	Traces      []Trace // the callee's only during the call
 }
 
 // batchesAhead is how many committed batches may wait for their gates to open before
@@ -262,7 +269,7 @@ func (w *Writer) cut(from []Source) []Source {
 	w.token++
 	clear(w.batch.Rows)
 	clear(w.batch.Heads)
-	w.batch = Batch{Token: w.token, Pos: w.pos, Rows: w.batch.Rows[:0], Heads: w.batch.Heads[:0]}
+	w.batch = Batch{Token: w.token, Pos: w.pos, Rows: w.batch.Rows[:0], Heads: w.batch.Heads[:0], Traces: w.batch.Traces[:0]}
 	w.spans, w.bytes = w.spans[:0], 0
 	b := &w.batch
 	for i, s := range from {

@@ -26,6 +26,9 @@ type Trace struct {
 
 const traceSize = 25
 
+// Sampled says that whoever began the trace wants to see it.
+func (t Trace) Sampled() bool { return t.Flags&1 != 0 }
+
 // ParseTrace reads a traceparent header; what is no such thing is no trace.
 func ParseTrace(s string) (t Trace) {
 	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[:2] == "ff" {

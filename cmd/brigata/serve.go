@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/cmd/brigata/server"
+	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
 	"github.com/brigata/brigata/gateway/auth"
 )
@@ -25,6 +27,10 @@ type Serve struct {
 	Name           string   `help:"Stable name of this node." default:"node-1" env:"BRIGATA_NAME"`
 	NoDemo         bool     `help:"Do not load the demo store into an empty database."`
 	AllowedOrigins []string `help:"Browser origins to accept beside this host."`
+
+	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
+	OTLP        string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
+	TraceShare  float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
 }
 
 // Run starts the node and waits for a signal.
@@ -32,7 +38,8 @@ func (s *Serve) Run(ctx context.Context) error {
 	tune()
 	began := time.Now()
 	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
-		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default()})
+		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default(),
+		MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
 	}

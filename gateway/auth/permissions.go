@@ -102,16 +102,18 @@ var permissions = map[string]roles{
 	"topic:printers": kitchen,
 	"topic:nodes":    nobody, // and not for managers either: adminOnly
 
-	"rest:menu:read":    everyone,
-	"rest:order:read":   staff | guest | channel,
-	"rest:orders:read":  staff,
-	"rest:history:read": nobody,
-	"rest:stores:read":  nobody,
-	"rest:stores:write": nobody, // adminOnly
+	"rest:menu:read":     everyone,
+	"rest:order:read":    staff | guest | channel,
+	"rest:orders:read":   staff,
+	"rest:history:read":  nobody,
+	"rest:stores:read":   nobody,
+	"rest:stores:write":  nobody, // adminOnly
+	"rest:metrics:read":  nobody, // adminOnly
+	"rest:profiles:read": nobody, // adminOnly
 }
 
 // adminOnly is what managers may not do either.
-var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true}
+var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true, "rest:metrics:read": true, "rest:profiles:read": true}
 
 // Permissions returns every permission there is, sorted.
 func Permissions() []string { return slices.Sorted(maps.Keys(permissions)) }

@@ -34,6 +34,9 @@ type Subscription struct {
 	over   bool
 }
 
+// Resumes says that AppendState appends what changed since, and not all.
+func (s *Subscription) Resumes(epoch string, since uint64) bool { return s.topic.Resumes(epoch, since) }
+
 // AppendState appends where the topic stands, and what the client lacks of it. It is
 // for the done of Subscribe only.
 func (s *Subscription) AppendState(b []byte, epoch string, since uint64) []byte {

@@ -230,10 +230,15 @@ func (t *Topic) Unsubscribe(s *Subscriber) {
 // Subscribers returns who is subscribed. The slice is the topic's own.
 func (t *Topic) Subscribers() []*Subscriber { return t.subs }
 
+// Resumes says that a client at that position gets what changed since, and no snapshot.
+func (t *Topic) Resumes(epoch string, since uint64) bool {
+	return epoch == t.source.Epoch && since >= t.floor && since <= t.seq
+}
+
 // AppendState appends "e", "s", "mode" and "d" of a subscription's answer: what changed
 // since (epoch, since), or everything when that position is not known here.
 func (t *Topic) AppendState(b []byte, a Audience, epoch string, since uint64) []byte {
-	delta := epoch == t.source.Epoch && since >= t.floor && since <= t.seq
+	delta := t.Resumes(epoch, since)
 	b = t.appendPosition(b)
 	if !delta {
 		return append(t.appendEntries(append(b, `,"mode":"snap","d":[`...), a, t.order.Front(), false), ']')

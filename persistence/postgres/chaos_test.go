@@ -122,7 +122,7 @@ func newStorm(t *testing.T, wrap func(*postgres.Journal, string) journal.Journal
 		w := journal.NewWriter(j, journal.Options{
 			Backoff: journal.Backoff{Min: time.Millisecond, Max: 100 * time.Millisecond},
 			Hooks: journal.Hooks{
-				Committed: func(rows, _ int, _ time.Duration) { s.blocks.Add(int64(rows)) },
+				Committed: func(c journal.Committed) { s.blocks.Add(int64(c.Rows)) },
 				Unknown:   func(error) { s.unknown.Add(1) },
 				Lost:      func(journal.Source, error) { s.lost.Add(1) },
 			},

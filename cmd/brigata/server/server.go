@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/cmd/brigata/demo"
+	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
@@ -38,7 +40,9 @@ type Options struct {
 	Demo        bool     // load the demo store into an empty database
 	Origins     []string // browsers' origins beside our own host
 	Limits      gateway.Limits
-	Out         io.Writer // for people
+	Telemetry   telemetry.Options
+	MetricsFrom []netip.Prefix // networks that read /metrics without a token
+	Out         io.Writer      // for people
 	Log         *slog.Logger
 }
 
@@ -56,6 +60,7 @@ type Node struct {
 	journal journal.Journal
 	host    *actors.Node
 	gateway *gateway.Server
+	told    *telemetry.Telemetry
 	http    *http.Server
 	address net.Addr
 	served  chan error
@@ -110,15 +115,25 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
-	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log,
-		Publish: func(v []actors.View) { n.gateway.Publish(v) },
-		Hooks:   actors.Hooks{Lost: n.lost}})
+	o.Telemetry.Node, o.Telemetry.Version = o.Name, version()
+	if n.told, err = telemetry.New(ctx, o.Telemetry); err != nil {
+		return err
+	}
+	hooks, writerHooks := n.told.Host()
+	count := hooks.Lost
+	hooks.Lost = func(store string, err error) { count(store, err); n.lost(store, err) }
+	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
+		Publish: func(v []actors.View) { n.gateway.Publish(v) }})
 	if err != nil {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
-		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document})
+		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document,
+		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles()}})
 	if err != nil {
+		return err
+	}
+	if err := n.gauges(); err != nil {
 		return err
 	}
 	return n.openStores(ctx)
@@ -231,6 +246,9 @@ func (n *Node) Stop() error {
 	}
 	if n.journal != nil {
 		errs = append(errs, n.journal.Close())
+	}
+	if n.told != nil {
+		errs = append(errs, n.told.Stop(ctx))
 	}
 	return errors.Join(errs...)
 }

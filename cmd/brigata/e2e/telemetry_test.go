@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// collector takes spans as an OpenTelemetry collector does: OTLP over HTTP.
+type collector struct {
+	*httptest.Server
+	mu    sync.Mutex
+	spans []*tracepb.Span
+	more  chan struct{}
+}
+
+func newCollector(t *testing.T) *collector {
+	c := &collector{more: make(chan struct{}, 1)}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.URL.Path != "/v1/traces" {
+			t.Errorf("%s: %v", r.URL, err)
+			return
+		}
+		c.take(t, b)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// take reads an ExportTraceServiceRequest: repeated ResourceSpans at 1.
+func (c *collector) take(t *testing.T, b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(b) > 0 {
+		_, _, n := protowire.ConsumeTag(b)
+		raw, m := protowire.ConsumeBytes(b[n:])
+		var r tracepb.ResourceSpans
+		if n < 0 || m < 0 || proto.Unmarshal(raw, &r) != nil {
+			t.Error("the export cannot be read")
+			return
+		}
+		for _, s := range r.ScopeSpans {
+			c.spans = append(c.spans, s.Spans...)
+		}
+		b = b[n+m:]
+	}
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns the spans once enough says so.
+func (c *collector) wait(t *testing.T, enough func([]*tracepb.Span) bool) []*tracepb.Span {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		c.mu.Lock()
+		spans := slices.Clone(c.spans)
+		c.mu.Unlock()
+		if enough(spans) {
+			return spans
+		}
+		select {
+		case <-c.more:
+		case <-late:
+			var names []string
+			for _, s := range spans {
+				names = append(names, s.Name)
+			}
+			t.Fatalf("only these spans came: %v", names)
+		}
+	}
+}
+
+func named(spans []*tracepb.Span, name string) *tracepb.Span {
+	for _, s := range spans {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// TestTrace follows one order from a phone's traceparent to the push: one trace, and
+// the transaction that made it durable linked to it.
+func TestTrace(t *testing.T) {
+	col := newCollector(t)
+	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0")
+	const trace, phone = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, strings.Replace(n.url, "http", "ws", 1)+"/v1/ws", &websocket.DialOptions{
+		Subprotocols: []string{"brigata.v1.json"}, HTTPHeader: http.Header{"Traceparent": {"00-" + trace + "-" + phone + "-01"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	for _, m := range []string{
+		`{"id":1,"auth":{"token":"` + n.token + `","client":"phone","version":"1"}}`,
+		`{"id":2,"cmd":"order.place","cid":"` + newID() + `","d":{"type":"dine_in","table":"T01","lines":[{"dish":"kung-pao-chicken","qty":1}]}}`,
+	} {
+		if err := ws.Write(ctx, websocket.MessageText, []byte(m)); err != nil {
+			t.Fatal(err)
+		}
+		_, b, err := ws.Read(ctx)
+		var r struct{ OK json.RawMessage }
+		if err != nil || json.Unmarshal(b, &r) != nil || r.OK == nil {
+			t.Fatalf("%s: %v", b, err)
+		}
+	}
+	want := []string{"order.place", "order turn", "stock turn", "table turn", "store turn", "gate", "push", "journal commit"}
+	spans := col.wait(t, func(s []*tracepb.Span) bool {
+		return !slices.ContainsFunc(want, func(name string) bool { return named(s, name) == nil })
+	})
+	root := named(spans, "order.place")
+	if hex.EncodeToString(root.TraceId) != trace || hex.EncodeToString(root.ParentSpanId) != phone {
+		t.Errorf("the command is span %x below %x of trace %x", root.SpanId, root.ParentSpanId, root.TraceId)
+	}
+	for _, name := range want[1:7] {
+		if s := named(spans, name); string(s.TraceId) != string(root.TraceId) || string(s.ParentSpanId) != string(root.SpanId) || s.EndTimeUnixNano < s.StartTimeUnixNano {
+			t.Errorf("%s is not below the command: %v", name, s)
+		}
+	}
+	commit := named(spans, "journal commit")
+	if len(commit.Links) == 0 || string(commit.Links[0].SpanId) != string(root.SpanId) {
+		t.Errorf("the transaction is not linked to the command: %v", commit)
+	}
+}
+
+// TestMetrics reads the metrics after an order and a refusal, and shows who may.
+func TestMetrics(t *testing.T) {
+	n := startNode(t, t.TempDir(), "--metrics-from", "192.0.2.0/24")
+	n.terminal("order", "--table", "T01", "mapo-tofu")
+	n.terminal("order", "--table", "T01", "no-such-dish")
+	for _, c := range []struct {
+		path, token string
+		status      int
+	}{
+		{"/metrics", "", 401}, {"/metrics", n.roleToken("manager"), 403}, {"/metrics", n.token, 200},
+		{"/debug/pprof/", n.roleToken("waiter"), 403}, {"/debug/pprof/goroutine", n.token, 200},
+	} {
+		r, err := http.NewRequest("GET", n.url+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		got, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(got.Body)
+		got.Body.Close()
+		if got.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.path, got.StatusCode, c.status)
+		}
+		if c.path != "/metrics" || c.status != 200 {
+			continue
+		}
+		for _, line := range []string{
+			`brigata_command_duration_seconds_count{code="ok",command="order.place"} 1`,
+			`brigata_command_duration_seconds_count{code="invalid",command="order.place"} 1`,
+			"brigata_cells 1", "brigata_ready 1", `brigata_turns_total{kind="order"}`, "brigata_journal_commit_duration_seconds_bucket", "go_goroutines",
+		} {
+			if !strings.Contains(string(b), line) {
+				t.Errorf("no %s in the metrics", line)
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway"
+)
+
+// Host returns the host's hooks, and those of its writer.
+func (t *Telemetry) Host() (actors.Hooks, journal.Hooks) {
+	return actors.Hooks{
+			Turn:     func(kind string, _ int) { t.m.count(t.m.turns, "kind", kind) },
+			Traced:   t.turn,
+			Opened:   t.opened,
+			Panicked: func(_, kind, _ string, _ any, _ []byte) { t.m.count(t.m.panics, "kind", kind) },
+			Lost:     func(_ string, err error) { t.m.count(t.m.lost, "reason", reasonOf(err)) },
+		}, journal.Hooks{
+			Committed: t.committed,
+			Unknown:   func(error) { t.m.unknown.Add(context.Background(), 1) },
+		}
+}
+
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, journal.ErrFenced):
+		return "fenced"
+	case errors.Is(err, journal.ErrConflict):
+		return "conflict"
+	case errors.Is(err, journal.ErrInvalid):
+		return "invalid"
+	}
+	return "other"
+}
+
+// Gateway returns the gateway's hooks.
+func (t *Telemetry) Gateway() gateway.Hooks {
+	return gateway.Hooks{
+		Trace:      t.trace,
+		Answered:   t.answered,
+		Published:  t.published,
+		Subscribed: func(mode string) { t.m.count(t.m.resumes, "mode", mode) },
+		Closed:     t.m.closed,
+	}
+}
+
+// trace gives a command its place in a trace: below its client's, or, for some, a new
+// one. The zero value means that nothing inside is traced.
+func (t *Telemetry) trace(parent wire.Trace) wire.Trace {
+	switch {
+	case t.traces == nil:
+		return parent
+	case parent.Flags&1 != 0:
+		is := newTrace()
+		is.ID = parent.ID
+		return is
+	case parent == wire.Trace{} && t.options.Sample > 0 && rand.Float64() < t.options.Sample:
+		return newTrace()
+	}
+	return parent
+}
+
+// kept says that a command's span is exported whether it was sampled or not.
+func (t *Telemetry) kept(code refusal.Code, took time.Duration) bool {
+	return took >= t.options.Slow || code == refusal.Internal || code == refusal.Unavailable || code == refusal.Overloaded || code == refusal.Moved
+}
+
+func (t *Telemetry) answered(c gateway.Command) {
+	took, code := c.Answered.Sub(c.Received), "ok"
+	if c.Code != "" {
+		code = string(c.Code)
+	}
+	ctx, sampled := context.Background(), c.Trace.Flags&1 != 0
+	if sampled && t.traces != nil { // for the exemplar
+		ctx = trace.ContextWithRemoteSpanContext(ctx, contextOf(c.Trace))
+	}
+	t.m.answered(ctx, c.Name, code, took)
+	if t.traces == nil || !sampled && !t.kept(c.Code, took) {
+		return
+	}
+	s := span{name: c.Name, parent: c.Parent, kind: trace.SpanKindServer, began: c.Received, ended: c.Answered,
+		attributes: []attribute.KeyValue{attribute.String("brigata.store", c.Store), attribute.String("brigata.code", code)}}
+	if sampled {
+		s.is = c.Trace
+	}
+	if t.kept(c.Code, 0) {
+		s.failed = code
+	}
+	t.traces.add(s)
+}
+
+func (t *Telemetry) turn(x actors.TracedTurn) {
+	if t.traces != nil {
+		t.traces.add(span{name: x.Kind + " turn", parent: x.Trace, began: x.Began, ended: x.Ended,
+			attributes: []attribute.KeyValue{attribute.String("brigata.kind", x.Kind), attribute.String("brigata.id", x.ID), attribute.Int("brigata.events", x.Events)}})
+	}
+}
+
+func (t *Telemetry) opened(o actors.Opened) {
+	t.m.gate.Record(context.Background(), o.At.Sub(o.Since).Seconds())
+	if t.traces == nil {
+		return
+	}
+	for _, x := range o.Traces {
+		t.traces.add(span{name: "gate", parent: x, began: o.Since, ended: o.At})
+	}
+}
+
+func (t *Telemetry) committed(c journal.Committed) {
+	ctx := context.Background()
+	t.m.commit.Record(ctx, c.Took.Seconds())
+	t.m.rows.Record(ctx, int64(c.Rows))
+	t.m.bytes.Record(ctx, int64(c.Bytes))
+	if t.traces == nil || len(c.Traces) == 0 {
+		return
+	}
+	links := make([]wire.Trace, len(c.Traces))
+	for i, x := range c.Traces {
+		links[i] = wire.Trace{ID: x.ID, Span: x.Span, Flags: 1}
+	}
+	ended := time.Now()
+	t.traces.add(span{name: "journal commit", kind: trace.SpanKindClient, began: ended.Add(-c.Took), ended: ended, links: links,
+		attributes: []attribute.KeyValue{attribute.Int("brigata.rows", c.Rows), attribute.Int("brigata.bytes", c.Bytes)}})
+}
+
+func (t *Telemetry) published(p gateway.Published) {
+	t.m.lag.Record(context.Background(), p.Done.Sub(p.Oldest).Seconds())
+	if t.traces == nil {
+		return
+	}
+	for _, x := range p.Traces {
+		t.traces.add(span{name: "push", parent: x, kind: trace.SpanKindProducer, began: p.Began, ended: p.Done})
+	}
+}

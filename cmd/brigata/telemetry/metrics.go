@@ -1,0 +1,83 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// instruments are what hooks record.
+type instruments struct {
+	command, commit, gate, lag metric.Float64Histogram // s
+	rows, bytes                metric.Int64Histogram
+	turns, panics, lost        metric.Int64Counter
+	unknown, resumes, closes   metric.Int64Counter
+
+	sets sync.Map // label values → metric.MeasurementOption: made once each
+}
+
+// Bounds of histograms: a commit is a fraction of a millisecond to seconds.
+var (
+	seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	counts  = []float64{1, 4, 16, 64, 256, 1024, 4096}
+	sizes   = []float64{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22}
+)
+
+func (m *instruments) make(meter metric.Meter) error {
+	var errs []error
+	duration := func(to *metric.Float64Histogram, name, help string) {
+		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(help), metric.WithExplicitBucketBoundaries(seconds...))
+		*to, errs = h, append(errs, err)
+	}
+	amount := func(to *metric.Int64Histogram, name, unit, help string, bounds []float64) {
+		h, err := meter.Int64Histogram(name, metric.WithUnit(unit), metric.WithDescription(help), metric.WithExplicitBucketBoundaries(bounds...))
+		*to, errs = h, append(errs, err)
+	}
+	count := func(to *metric.Int64Counter, name, help string) {
+		c, err := meter.Int64Counter(name, metric.WithDescription(help))
+		*to, errs = c, append(errs, err)
+	}
+	duration(&m.command, "brigata.command.duration", "From a command's receipt to its answer, by command and code (ok or the refusal's).")
+	duration(&m.commit, "brigata.journal.commit.duration", "One transaction of the journal's writer.")
+	duration(&m.gate, "brigata.gate.wait", "From a cell's first turn after a cut until the gate opened for it.")
+	duration(&m.lag, "brigata.board.lag", "From a decision until its view stood in the queues of those who watch.")
+	amount(&m.rows, "brigata.journal.batch.rows", "", "Rows of one transaction.", counts)
+	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
+	count(&m.turns, "brigata.turns", "Turns of entities, by kind.")
+	count(&m.panics, "brigata.panics", "Panics of rules, by kind; the entity was loaded again.")
+	count(&m.lost, "brigata.cells.lost", "Cells that could not be written any more, by reason.")
+	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
+	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
+	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
+	return errors.Join(errs...)
+}
+
+// set makes the option for label values once; both must come from closed sets.
+func (m *instruments) set(k1, v1, k2, v2 string) metric.MeasurementOption {
+	key := [4]string{k1, v1, k2, v2}
+	if o, ok := m.sets.Load(key); ok {
+		return o.(metric.MeasurementOption)
+	}
+	labels := []attribute.KeyValue{attribute.String(k1, v1)}
+	if k2 != "" {
+		labels = append(labels, attribute.String(k2, v2))
+	}
+	o := metric.WithAttributeSet(attribute.NewSet(labels...))
+	m.sets.Store(key, o)
+	return o
+}
+
+func (m *instruments) answered(ctx context.Context, command, code string, took time.Duration) {
+	m.command.Record(ctx, took.Seconds(), m.set("command", command, "code", code))
+}
+
+func (m *instruments) count(c metric.Int64Counter, label, value string) {
+	c.Add(context.Background(), 1, m.set(label, value, "", ""))
+}
+
+func (m *instruments) closed(code int) { m.count(m.closes, "code", strconv.Itoa(code)) }

@@ -1,0 +1,108 @@
+// Package telemetry turns the hooks of the host, the journal and the gateway into
+// OpenTelemetry metrics and traces. Its promises: labels come from closed sets, nothing
+// personal leaves, and what is not sampled costs a counter and a histogram. cmd makes
+// one per node; nobody else knows OpenTelemetry.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	semconv "go.opentelemetry.io/otel/semconv/v1.34.0"
+)
+
+// Options say what is told, and where to.
+type Options struct {
+	Node    string // the node's stable name
+	Version string // of the build
+
+	// OTLP is where traces go, such as http://127.0.0.1:4318 (OTLP over HTTP); "": nowhere.
+	OTLP string
+	// Sample is the share of commands that are traced whole, 0 to 1. Commands that fail or
+	// are slow are kept all the same, without the steps inside.
+	Sample float64
+	// Slow is from when on a command counts as slow: 1 s.
+	Slow time.Duration
+}
+
+// Telemetry is a node's metrics and traces. Stop ends it.
+type Telemetry struct {
+	options  Options
+	registry *prometheus.Registry
+	provider *sdkmetric.MeterProvider
+	meter    metric.Meter
+	m        instruments
+	traces   *traces // nil: none are exported
+}
+
+// New starts telemetry.
+func New(ctx context.Context, o Options) (*Telemetry, error) {
+	if o.Sample < 0 || o.Sample > 1 {
+		return nil, fmt.Errorf("the sampled share is 0 to 1, not %v", o.Sample)
+	}
+	if o.Slow == 0 {
+		o.Slow = time.Second
+	}
+	what := resource.NewSchemaless(semconv.ServiceName("brigata"), semconv.ServiceInstanceID(o.Node), semconv.ServiceVersion(o.Version))
+	t := &Telemetry{options: o, registry: prometheus.NewRegistry()}
+	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo())
+	if err != nil {
+		return nil, err
+	}
+	t.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(what))
+	t.meter = t.provider.Meter("brigata")
+	if err := t.m.make(t.meter); err != nil {
+		return nil, err
+	}
+	if o.OTLP != "" {
+		if t.traces, err = newTraces(ctx, o, what); err != nil {
+			return nil, fmt.Errorf("traces: %w", err)
+		}
+	}
+	return t, nil
+}
+
+// Handler serves the metrics in Prometheus's forms, OpenMetrics with exemplars included.
+func (t *Telemetry) Handler() http.Handler {
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4})
+}
+
+// Stop exports what is left.
+func (t *Telemetry) Stop(ctx context.Context) error {
+	err := t.provider.Shutdown(ctx)
+	if t.traces != nil {
+		err = errors.Join(err, t.traces.provider.Shutdown(ctx))
+	}
+	return err
+}
+
+// Gauge tells what value returns at each scrape.
+func (t *Telemetry) Gauge(name, unit, help string, value func() float64) error {
+	_, err := t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(value())
+			return nil
+		}))
+	return err
+}
+
+// Counter tells what value returns at each scrape; it must never fall.
+func (t *Telemetry) Counter(name, help string, value func() int64) error {
+	_, err := t.meter.Int64ObservableCounter(name, metric.WithDescription(help),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(value())
+			return nil
+		}))
+	return err
+}

@@ -1,0 +1,72 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway"
+)
+
+// TestKept: what fails or is slow is exported though nothing is sampled, and all else
+// is not.
+func TestKept(t *testing.T) {
+	var bodies []byte
+	to := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, b...)
+	}))
+	defer to.Close()
+	x, err := New(t.Context(), Options{Node: "n1", OTLP: to.URL, Slow: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for name, c := range map[string]gateway.Command{
+		"quick.one":   {Answered: began.Add(time.Millisecond)},
+		"refused.one": {Answered: began.Add(time.Millisecond), Code: refusal.SoldOut},
+		"failed.one":  {Answered: began.Add(time.Millisecond), Code: refusal.Internal},
+		"slow.one":    {Answered: began.Add(time.Second)},
+	} {
+		c.Name, c.Received, c.Trace = name, began, x.Gateway().Trace(wire.Trace{})
+		if c.Trace.Sampled() {
+			t.Errorf("%s is sampled", name)
+		}
+		x.Gateway().Answered(c)
+	}
+	if err := x.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"quick.one": false, "refused.one": false, "failed.one": true, "slow.one": true} {
+		if got := strings.Contains(string(bodies), name); got != want {
+			t.Errorf("%s exported: %v", name, got)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{{Sample: -1}, {Sample: 1.5}, {OTLP: "here"}} {
+		if _, err := New(t.Context(), o); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+}
+
+// BenchmarkAnswered is what telemetry adds to a command that is not traced.
+func BenchmarkAnswered(b *testing.B) {
+	x, err := New(b.Context(), Options{Node: "n1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := gateway.Command{Name: "order.place", Store: "demo", Received: time.Now(), Answered: time.Now()}
+	b.ReportAllocs()
+	for b.Loop() {
+		x.answered(c)
+	}
+}

@@ -1,0 +1,47 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+)
+
+// operators lets those through who come from one of the networks, or whose token is
+// good for the permission.
+func (s *Server) operators(permission string, from []netip.Prefix, h http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		peer, _ := netip.ParseAddr(address(r))
+		peer = peer.Unmap()
+		if slices.ContainsFunc(from, func(p netip.Prefix) bool { return p.Contains(peer) }) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		who, err := s.config.Keys.Verify(bearer(r), s.now())
+		switch {
+		case err != nil:
+			s.stats.BadTokens.Add(1)
+			writeProblem(w, asRefusal(err))
+		case !who.May(permission):
+			writeProblem(w, forbidden(permission))
+		default:
+			h.ServeHTTP(w, r)
+		}
+	}
+}
+
+// Operations are what operators may read over HTTP. Handlers that are nil are not there.
+type Operations struct {
+	Metrics     http.Handler
+	MetricsFrom []netip.Prefix // networks that may read the metrics without a token
+	Profiles    http.Handler   // below /debug/pprof/, for admins
+}
+
+func (s *Server) operations(m *http.ServeMux) {
+	o := &s.config.Operations
+	if o.Metrics != nil {
+		m.Handle("GET /metrics", s.operators("rest:metrics:read", o.MetricsFrom, o.Metrics))
+	}
+	if o.Profiles != nil {
+		m.Handle("GET /debug/pprof/", s.operators("rest:profiles:read", nil, o.Profiles))
+	}
+}
