@@ -1,0 +1,236 @@
+package cells
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/brigata/brigata/actors/journal"
+)
+
+// ErrNewer says that a cell holds what this version does not know: a newer node wrote
+// it, and one has to open it.
+var ErrNewer = errors.New("cells: written by a newer version")
+
+// Keeper is one process's part in the protocol: its lease, its watch over the others'
+// leases, and its cells. It belongs to whoever drives it.
+type Keeper struct {
+	world   World
+	leases  journal.Leases
+	options Options
+	events  Events
+
+	// life is raised by every lapse: what an earlier life asked for is not heard.
+	life     int
+	lease    journal.Lease // holding: as it stands in the database, as far as known
+	holding  bool
+	until    time.Duration // the lease may not be relied on from here
+	joining  bool
+	renewing bool
+	scanning bool
+	joinAt   time.Duration
+	renewAt  time.Duration
+	scanAt   time.Duration
+	scans    int // how many scans have been asked for, and
+	scanned  int // the number of the last one that was answered
+
+	watches map[int64]*watch
+	table   map[string]*place
+	names   []string // of the table, sorted: what a keeper does does not depend on maps
+	held    map[string]*held
+
+	candidates []string       // who may take cells, sorted
+	formats    map[string]int // what each of them can read
+	election   int            // the number of this set of candidates, and
+	changedAt  time.Duration  // when it came to be
+	draining   bool
+}
+
+// place is what is known of a cell.
+type place struct {
+	claim  journal.Claim
+	free   time.Duration // since when it was seen without a live owner; 0: it has one
+	shy    time.Duration // not claimed before that
+	create bool          // somebody asked for it: it need not wait for a better node
+
+	preferred string // at the election
+	dated     int
+}
+
+// held is a cell that this process has, or is about to have.
+type held struct {
+	claim   int64
+	state   state
+	since   time.Duration // in this state
+	stopped time.Duration // when it stopped answering
+	retry   time.Duration // when what failed is tried again; 0: nothing failed
+	wait    time.Duration // and how long was waited for that
+	needs   int           // the format that it turned out to need; 0: this one will do
+}
+
+type state int
+
+const (
+	claiming  state = iota
+	opening         // claimed, being loaded
+	open            // answers
+	leaving         // its actors stop
+	releasing       // nothing of it can be written any more
+)
+
+// NewKeeper makes a keeper; nothing happens before the first Tick.
+func NewKeeper(w World, l journal.Leases, o Options, e Events) *Keeper {
+	o.ensureDefaults()
+	return &Keeper{world: w, leases: l, options: o, events: e,
+		watches: map[int64]*watch{}, table: map[string]*place{}, held: map[string]*held{}}
+}
+
+// Tick does what is due, and returns when the next thing is. It is called then, and after
+// every other call of the keeper; calls too early or too late do no harm.
+func (k *Keeper) Tick() time.Duration {
+	now := k.world.Now()
+	if k.holding && now >= k.until {
+		k.lapse(errRanOut)
+	}
+	switch {
+	case !k.holding:
+		k.join(now)
+		return k.joinAt
+	case now >= k.renewAt && !k.renewing:
+		k.renew(now)
+	}
+	if now >= k.scanAt && !k.scanning {
+		k.scan(now)
+	}
+	k.balance(now)
+	next := k.until
+	if !k.renewing {
+		next = min(next, k.renewAt)
+	}
+	if !k.scanning {
+		next = min(next, k.scanAt)
+	}
+	for _, h := range k.held {
+		if h.retry > 0 {
+			next = min(next, h.retry)
+		}
+	}
+	return next
+}
+
+// errRanOut is why a process that heard of no renewal gives its cells up.
+var errRanOut = errors.New("cells: the lease was not renewed in time")
+
+// lapse ends everything that the lease allowed. The process takes a new epoch before it
+// opens anything again: what it sent before can then not be written any more.
+func (k *Keeper) lapse(why error) {
+	k.holding, k.until = false, 0
+	k.life++
+	k.joining, k.renewing, k.scanning = false, false, false
+	k.world.DropAll()
+	clear(k.held)
+	if k.events.Lapsed != nil {
+		k.events.Lapsed(why)
+	}
+}
+
+// Good says until when reads may be answered from memory; 0: not at all.
+func (k *Keeper) Good() time.Duration {
+	if !k.holding {
+		return 0
+	}
+	return k.until
+}
+
+// Lost hears from the host that a cell cannot be written any more, and was dropped.
+func (k *Keeper) Lost(cell string, claim int64, err error) {
+	h := k.held[cell]
+	switch {
+	case h == nil || h.claim != claim:
+	case errors.Is(err, journal.ErrFenced):
+		k.lapse(fmt.Errorf("append: %w", err))
+	case h.state == opening || h.state == open:
+		delete(k.held, cell) // the row is still ours: it is claimed anew, for another activation
+	}
+}
+
+// Where says who has a cell; false if there is no such cell, as far as is known here.
+func (k *Keeper) Where(cell string) (Owner, bool) {
+	p := k.table[cell]
+	if p == nil {
+		return Owner{}, false
+	}
+	o := Owner{Claim: p.claim.Claim}
+	switch w := k.watches[p.claim.Node]; {
+	case k.alive(p.claim) && w != nil:
+		o.Node, o.Name, o.Address = p.claim.Node, w.lease.Name, w.lease.Address
+	case w == nil: // too new to be known here
+		o.Node = p.claim.Node
+	}
+	if o.Mine = k.mine(p.claim); o.Mine {
+		h := k.held[cell]
+		o.Open = h != nil && h.state == open
+	}
+	return o, true
+}
+
+// Claims lists what is known of all cells, by name.
+func (k *Keeper) Claims() []journal.Claim {
+	all := make([]journal.Claim, 0, len(k.names))
+	for _, n := range k.names {
+		all = append(all, k.table[n].claim)
+	}
+	return all
+}
+
+// Leases lists the leases as they were read last, by node, and which of them stand
+// still.
+func (k *Keeper) Leases() (all []journal.Lease, still []bool) {
+	for _, n := range k.nodes() {
+		w := k.watches[n]
+		all = append(all, w.lease)
+		still = append(still, w.still() > k.options.TTL+k.options.Margin)
+	}
+	return all, still
+}
+
+// Lease is this process's own, and whether it holds it.
+func (k *Keeper) Lease() (journal.Lease, bool) { return k.lease, k.holding }
+
+// Drain begins to hand every cell over; none is claimed any more.
+func (k *Keeper) Drain() { k.draining = true }
+
+// Held counts the cells that this process has, and how many of them answer.
+func (k *Keeper) Held() (all, answering int) {
+	for _, h := range k.held {
+		if h.state == open {
+			answering++
+		}
+	}
+	return len(k.held), answering
+}
+
+// Homeless counts the cells that no live node has.
+func (k *Keeper) Homeless() (n int) {
+	for _, p := range k.table {
+		if !k.alive(p.claim) {
+			n++
+		}
+	}
+	return n
+}
+
+// mine: its own means the same node at the same epoch.
+func (k *Keeper) mine(c journal.Claim) bool {
+	return k.holding && c.Node == k.lease.Node && c.Epoch == k.lease.Epoch
+}
+
+func (k *Keeper) nodes() []int64 {
+	all := make([]int64, 0, len(k.watches))
+	for n := range k.watches {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
