@@ -35,6 +35,7 @@ var areas = map[string][]string{
 	"actors":         append([]string{"actors/wire", "actors/journal", "actors/threads"}, pure...),
 	"actors/threads": {},
 	"actors/journal": {"actors/threads"},
+	"actors/story":   append([]string{"actors", "actors/wire"}, pure...),
 	"persistence":    {"actors", "actors/journal"},
 	"cluster":        append([]string{"actors", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
 	"gateway":        append([]string{"actors", "actors/wire"}, pure...),

@@ -11,10 +11,10 @@ import (
 	"github.com/brigata/brigata/actors/wire"
 )
 
-// delivered turns what an entity owes into a command of its receiver's kind. It is the
+// Delivered turns what an entity owes into a command of its receiver's kind. It is the
 // only place that knows who talks to whom where the sender's package cannot name the
 // receiver's.
-func delivered(do any) command.Command {
+func Delivered(do any) command.Command {
 	switch d := do.(type) {
 	case *order.Join:
 		return &table.OrderJoins{Join: *d}

@@ -305,7 +305,7 @@ func asRefusal(err error) *refusal.Refusal {
 
 // duty takes what another entity owes this one, and tells it what became of it.
 func (e *entity) duty(d *duty) {
-	c := delivered(d.is.Do)
+	c := Delivered(d.is.Do)
 	e.fill(c.Head())
 	reply, no := e.step(c, wire.Turn{Trace: d.trace}, nil)
 	a := &command.Answered{Duty: d.is, Reply: reply, Refusal: no}

@@ -259,7 +259,7 @@ func (s State) ended(e *Ended) State {
 	s.Takes = slices.Clone(s.Takes)
 	for i := range s.Takes {
 		t := &s.Takes[i]
-		t.Want, t.Rev, t.Back, t.Done, t.Denied = s.fired(t.Stock), t.Rev+1, true, false, nil
+		t.Want, t.Rev, t.Back, t.Done, t.Denied = min(t.Want, s.fired(t.Stock)), t.Rev+1, true, false, nil
 	}
 	if e.As == Voided {
 		s.items(s.every(func(i *Item) bool { return i.live() }), func(i *Item) {

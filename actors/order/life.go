@@ -126,6 +126,7 @@ func (t *turn) handOff(c *HandOff) (Reply, error) {
 	t.do(e)
 	if c.To != "shelf" {
 		t.serveReady(c.By)
+		t.settle()
 	}
 	return &HandOffReply{t.s.ID, t.s.State, t.s.Delivery}, nil
 }

@@ -32,7 +32,7 @@ func Owes(s State) (duties []Duty) {
 	if s.State == Submitted && s.ready() {
 		duties = append(duties, Duty{To: command.Target{Kind: "store"}, Do: &store.TakeNumber{Order: s.ID, PrepMS: s.prep().Milliseconds()}})
 	}
-	if s.Table != "" && s.Joined && s.TableNo == nil && s.State != Submitted && s.ToldRev < s.Rev {
+	if s.Table != "" && s.Round > 0 && s.State != Submitted && s.ToldRev < s.Rev { // a table that never took it need not hear
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, N: s.Rev, Do: s.tell()})
 	}
 	return duties
@@ -190,41 +190,64 @@ func (s *State) startAt() time.Time {
 }
 
 // planned are the items that fire next by themselves, and when: the lowest course at
-// the start, the next one when all that was fired is ready.
+// the start, the next one when every live item of the courses before it is ready, and
+// what was added to a course that has begun at once.
 func (s *State) planned() (items []string, at time.Time) {
-	course, last, fired := -1, time.Time{}, false
+	course, begun := -1, -1
 	for l := range s.Lines {
 		for i := range s.Lines[l].Items {
 			item := &s.Lines[l].Items[i]
-			fired = fired || item.FireSeq > 0
-			switch {
-			case item.State == Queued || item.State == Cooking:
-				return nil, at
-			case item.State == Held && !item.Hold && (course < 0 || item.Course < course):
+			if item.waits() && (course < 0 || item.Course < course) {
 				course = item.Course
-			case item.ReadyAt.After(last):
-				last = item.ReadyAt
-			case item.State == Void && item.VoidAt.After(last):
-				last = item.VoidAt
+			}
+			if item.FireSeq > 0 {
+				begun = max(begun, item.Course)
 			}
 		}
 	}
-	if course < 0 {
-		return nil, at
-	}
-	items = s.every(func(i *Item) bool { return i.State == Held && !i.Hold && i.Course == course })
 	switch {
-	case !fired:
-		at = s.AcceptedAt
-		if start := s.startAt(); start.After(at) {
-			at = start
-		}
-	case s.AutoFireMS < 0:
+	case course < 0:
 		return nil, at
-	default:
-		at = last.Add(time.Duration(s.AutoFireMS) * time.Millisecond)
+	case begun < 0:
+		if at = s.AcceptedAt; s.startAt().After(at) {
+			at = s.startAt()
+		}
+		return s.every(func(i *Item) bool { return i.waits() && i.Course == course }), at
 	}
-	return items, at
+	if late := s.every(func(i *Item) bool { return i.waits() && !i.AddedAt.IsZero() && i.Course <= begun }); late != nil {
+		return late, s.AcceptedAt
+	}
+	last, ready := s.readyBefore(course)
+	if !ready || s.AutoFireMS < 0 {
+		return nil, at
+	}
+	items = s.every(func(i *Item) bool { return i.waits() && i.Course == course })
+	return items, last.Add(time.Duration(s.AutoFireMS) * time.Millisecond)
+}
+
+// waits says that the item fires with its course.
+func (i *Item) waits() bool { return i.State == Held && !i.Hold }
+
+// readyBefore says that all live items of the courses before are ready, and since when.
+func (s *State) readyBefore(course int) (last time.Time, ready bool) {
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			item := &s.Lines[l].Items[i]
+			done := item.ReadyAt
+			switch {
+			case item.Course >= course:
+				continue
+			case item.State == Void:
+				done = item.VoidAt
+			case item.State != Ready && item.State != Served:
+				return last, false
+			}
+			if done.After(last) {
+				last = done
+			}
+		}
+	}
+	return last, true
 }
 
 // ViewOf is the order as it stands, with what is derived of it.

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"slices"
 	"unicode/utf8"
 
@@ -45,6 +46,7 @@ type turn struct {
 	events []Event
 	h      *command.Header
 	today  *store.Today
+	id     string // as the command names the table
 }
 
 func (t *turn) do(e Event) {
@@ -84,6 +86,7 @@ func (t *turn) decide(c Command) (Reply, error) {
 	case *bill.Claim, *bill.Unclaim, *bill.Credit, *bill.Refund, *bill.CallStaff:
 		return t.payment(c)
 	}
+	t.id = tableOf(c)
 	if t.s.Leaving != nil {
 		return nil, t.state()
 	}
@@ -108,6 +111,28 @@ func (t *turn) decide(c Command) (Reply, error) {
 	panic("table: unknown command")
 }
 
+func tableOf(c Command) string {
+	switch c := c.(type) {
+	case *Open:
+		return c.Table
+	case *Clear:
+		return c.Table
+	case *Go:
+		return c.Table
+	case *Ring:
+		return c.Table
+	case *Ack:
+		return c.Table
+	case *SetCart:
+		return c.Table
+	case *SplitBill:
+		return c.Table
+	case *DiscountBill:
+		return c.Table
+	}
+	return ""
+}
+
 func (s *State) status() Status {
 	if s.Status == "" {
 		return Free
@@ -124,8 +149,11 @@ func (t *turn) state() error {
 	if t.s.Leaving != nil {
 		st = "moving"
 	}
-	return errState.With(refusal.Fields{Kind: "table", ID: t.s.ID, State: st})
+	return errState.With(refusal.Fields{Kind: "table", ID: t.name(), State: st})
 }
+
+// name is the table's id, which its state does not know before it was first opened.
+func (t *turn) name() string { return cmp.Or(t.s.ID, t.id) }
 
 // known refuses tables that are not on the floor.
 func (t *turn) known(id string) error {
@@ -138,7 +166,7 @@ func (t *turn) known(id string) error {
 // guest refuses a guest who does not sit here; the staff may.
 func (t *turn) guest(isGuest bool, session string) error {
 	if !t.s.occupied() || isGuest && !t.s.Session.is(session) {
-		return errSession.With(refusal.Fields{Kind: "session", ID: t.s.ID, State: string(t.s.status())})
+		return errSession.With(refusal.Fields{Kind: "session", ID: t.name(), State: string(t.s.status())})
 	}
 	return nil
 }
@@ -222,7 +250,7 @@ func (t *turn) came(guest, name string) {
 	t.do(&PersonCame{Person{guest, name, len(people)}})
 }
 
-func (t *turn) name() string {
+func (t *turn) caller() string {
 	if t.h.IsGuest() {
 		for _, p := range t.s.Session.People {
 			if p.Guest == t.h.Guest {
@@ -247,7 +275,7 @@ func (t *turn) ring(c *Ring) (Reply, error) {
 		return nil, err
 	}
 	t.came(c.Guest, c.By.Name)
-	return t.rang(Call{ID: string(c.ID), Kind: c.Kind, Note: c.Note, By: t.name(), At: c.At, Guest: c.Guest}), nil
+	return t.rang(Call{ID: string(c.ID), Kind: c.Kind, Note: c.Note, By: t.caller(), At: c.At, Guest: c.Guest}), nil
 }
 
 // rang raises a call, unless the same one is waiting already.

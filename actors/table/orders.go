@@ -22,6 +22,7 @@ func (s *Session) entry(id string) *Entry {
 
 // joins takes an order into the session; one of the staff seats a free table.
 func (t *turn) joins(j *order.Join) (Reply, error) {
+	t.id = j.Table
 	if e := t.s.Session.entry(j.Order); e != nil {
 		return t.welcome(e), nil
 	}
