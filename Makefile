@@ -8,7 +8,7 @@ REAL := /persistence/postgres|/persistence/projection|/cmd/
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: bin/brigata ## build and start a node on 127.0.0.1:8080 with SQLite and the demo store in ./data
+run: $(if $(shell command -v npm),ui) bin/brigata ## build and start a node on 127.0.0.1:8080 with SQLite and the demo store in ./data
 	@./bin/brigata serve --listen 127.0.0.1:8080 --data ./data
 
 .PHONY: bin/brigata bin/brigata-bench
@@ -17,12 +17,25 @@ bin/brigata:
 bin/brigata-bench:
 	@go build -trimpath -o bin/brigata-bench ./cmd/brigata-bench
 
+# The browser's apps. Without Node the rest builds and runs; the pages then say how to build them.
+UI_SOURCES := $(shell git ls-files --cached --others --exclude-standard web/src web/test web/public 'web/*.html' 'web/*.ts' 'web/*.js' web/package-lock.json)
+ui: web/dist/index.html ## build the browser's apps into web/dist (when stale)
+web/dist/index.html: web/node_modules/.package-lock.json $(UI_SOURCES)
+	@cd web && npx vite build --logLevel warn && touch dist/index.html
+web/node_modules/.package-lock.json: web/package-lock.json
+	@command -v npm >/dev/null || { echo "missing: Node.js 20.19 or newer, with npm"; exit 1; }
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+web-check: web/node_modules/.checked ## lint, types and unit tests of the browser's apps (when they changed)
+web/node_modules/.checked: web/node_modules/.package-lock.json web/package.json $(UI_SOURCES)
+	@cd web && npx biome check --error-on-warnings . && npx svelte-check --tsconfig ./tsconfig.json --threshold warning --output human && npx vitest run --reporter=dot && touch node_modules/.checked
+
 check: ## format, vet, staticcheck, architecture, generated code, unit tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: gofmt -w ."; exit 1; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	@$(MAKE) -s gen-check
 	go test . $$(go list ./... | grep -vE '$(REAL)')
+	@! command -v npm >/dev/null || $(MAKE) -s web-check
 
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -timeout 12m $$(go list ./... | grep -E '$(REAL)')
@@ -42,12 +55,13 @@ FUZZTIME ?= 30s
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@.ci/fuzz $(FUZZTIME)
 
-gen: ## regenerate what is generated: protobuf code
+gen: ## regenerate what is generated: protobuf code, the browser's types
 	go generate ./actors/wire
-gen-check:
+	go run ./actors/wire/typescript web/src/lib/wire.ts
+gen-check: # the browser's types are held by a test of actors/wire/typescript
 	@cp -r actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$ && go generate ./actors/wire && diff -rq actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$; s=$$?; rm -rf $(or $(TMPDIR),/tmp)/wire.$$$$; [ $$s = 0 ] || { echo "generated code is stale: commit what make gen wrote"; exit 1; }
 
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help run check test test-all race bench fuzz gen gen-check deps
+.PHONY: help run ui web-check check test test-all race bench fuzz gen gen-check deps

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,19 @@ var commands = map[string]maker{
 
 	"bill.discount@table": {func() command.Command { return new(table.DiscountBill) }, ofTable},
 	"bill.discount@order": {func() command.Command { return new(order.DiscountBill) }, ofOrder},
+}
+
+// Commands lists the commands by name, sorted.
+func Commands() []string {
+	var all []string
+	for name := range commands {
+		name, _, _ = strings.Cut(name, "@")
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // KnownCommand says that the name is a command.

@@ -28,6 +28,7 @@ import (
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/persistence/postgres"
 	"github.com/brigata/brigata/persistence/sqlite"
+	"github.com/brigata/brigata/web"
 )
 
 // Options are what an operator can set.
@@ -96,7 +97,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		listener.Close()
 		return n, err
 	}
-	n.http = &http.Server{Handler: n.gateway, ConnContext: n.gateway.ConnContext, ReadHeaderTimeout: 10 * time.Second,
+	n.http = &http.Server{Handler: web.Handler(n.demoLogins(n.gateway)), ConnContext: n.gateway.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
 	if err := n.writeLocal(); err != nil { // before anybody is told that the node is ready
 		listener.Close()

@@ -1,0 +1,134 @@
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { Ok } from "./frames";
+import { offline, Refused } from "./frames";
+import { newID } from "./id";
+import type { Commands } from "./wire";
+
+export interface Queued {
+	cid: string;
+	cmd: string;
+	d: object;
+	/** Who gave the command: nobody else may send it. */
+	owner: string;
+	at: number;
+	/** What it is about, for people: shown when it is refused after all. */
+	about?: string;
+}
+
+interface Schema extends DBSchema {
+	outbox: { key: string; value: Queued };
+}
+
+export interface OutboxOptions {
+	send: (q: Queued) => Promise<Ok<unknown>>;
+	live: () => boolean;
+	changed: () => void;
+	/** Told of a command that was refused after its page had gone. */
+	refused: (q: Queued, why: Refused) => void;
+	open?: () => Promise<Pick<IDBPDatabase<Schema>, "getAll" | "put" | "delete"> | undefined>;
+}
+
+/** Commands as old as this are not sent any more: the evening is over. ms */
+export const tooOld = 12 * 3600_000;
+const inFlightMax = 8;
+const queueMax = 500;
+
+interface Job extends Queued {
+	resolve?: (ok: Ok<unknown>) => void;
+	reject?: (e: Error) => void;
+	sent?: boolean;
+}
+
+/**
+ * Outbox sends commands in the order in which they were given, with ids that stay the
+ * same, until each has its one outcome: through a cut, a retry, a reload of the page.
+ * What must never wait (payments) does not go through it.
+ */
+export class Outbox {
+	private o: OutboxOptions;
+	private jobs: Job[] = [];
+	private db?: Awaited<ReturnType<NonNullable<OutboxOptions["open"]>>>;
+	private timer?: ReturnType<typeof setTimeout>;
+	private owner = "";
+
+	constructor(o: OutboxOptions) {
+		this.o = o;
+	}
+
+	get size() {
+		return this.jobs.length;
+	}
+
+	/** Takes up what an earlier page of the same owner left. */
+	async load(owner: string) {
+		if (this.owner === owner) return this.flush();
+		this.owner = owner;
+		this.db ??= await (this.o.open ?? open)().catch(() => undefined);
+		const old = ((await this.db?.getAll("outbox")) ?? []).filter((q) => q.owner === owner);
+		const now = Date.now();
+		const have = new Set(this.jobs.map((j) => j.cid));
+		for (const q of old) if (now - q.at > tooOld) void this.db?.delete("outbox", q.cid);
+		this.jobs.unshift(...old.filter((q) => now - q.at <= tooOld && !have.has(q.cid)).sort((a, b) => (a.cid < b.cid ? -1 : 1)));
+		this.flush();
+	}
+
+	/** Queues a command; resolves with its outcome, however long that takes. */
+	add<C extends keyof Commands>(cmd: C, d: Commands[C]["d"], about?: string): Promise<Ok<Commands[C]["ok"]>> {
+		if (this.jobs.length >= queueMax) return Promise.reject(offline());
+		const q: Queued = { cid: newID(), cmd, d: d as object, owner: this.owner, at: Date.now(), about };
+		return new Promise((resolve, reject) => {
+			this.jobs.push({ ...q, resolve: resolve as Job["resolve"], reject });
+			void this.db?.put("outbox", q);
+			this.flush();
+		});
+	}
+
+	/** Sends what may be sent now. */
+	flush() {
+		this.o.changed();
+		if (!this.o.live()) return;
+		for (const j of this.jobs.slice(0, inFlightMax)) {
+			if (j.sent) continue;
+			j.sent = true;
+			void this.try(j);
+		}
+	}
+
+	private async try(j: Job) {
+		try {
+			const { resolve: _r, reject: _j, sent: _s, ...q } = j;
+			const ok = await this.o.send(q);
+			this.done(j);
+			j.resolve?.(ok);
+		} catch (e) {
+			const why = e instanceof Refused ? e : offline();
+			if (why.refusal.retry) {
+				j.sent = false;
+				this.again(why.refusal.after_ms);
+				return;
+			}
+			this.done(j);
+			if (j.reject) j.reject(why);
+			else this.o.refused(j, why);
+		}
+	}
+
+	private done(j: Job) {
+		this.jobs.splice(this.jobs.indexOf(j), 1);
+		void this.db?.delete("outbox", j.cid);
+		this.flush();
+	}
+
+	private again(afterMS: number) {
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => this.flush(), Math.max(200, afterMS));
+		this.o.changed();
+	}
+}
+
+const open = () =>
+	openDB<Schema>("brigata", 1, {
+		upgrade(db) {
+			db.createObjectStore("outbox", { keyPath: "cid" });
+		},
+	});
