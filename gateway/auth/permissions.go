@@ -106,7 +106,7 @@ var permissions = map[string]roles{
 	"rest:order:read":    staff | guest | channel,
 	"rest:orders:read":   staff,
 	"rest:history:read":  nobody,
-	"rest:stores:read":   nobody,
+	"rest:stores:read":   staff,  // stations, areas, tables and reasons are in it
 	"rest:stores:write":  nobody, // adminOnly
 	"rest:metrics:read":  nobody, // adminOnly
 	"rest:profiles:read": nobody, // adminOnly

@@ -1,6 +1,7 @@
 // Who is logged in on this device, and how the next token is had.
-import type { Code, Fields, Role } from "./wire";
+
 import { Refused } from "./frames";
+import type { Code, Fields, Role } from "./wire";
 
 export interface Login {
 	kind: "user" | "demo" | "guest" | "token";
@@ -30,7 +31,15 @@ interface Grant {
 const early = 0.8;
 
 /** One REST call; what the server refuses is thrown as Refused. */
-export async function rest<T>(path: string, o: { method?: string; body?: unknown; token?: string; headers?: Record<string, string> } = {}): Promise<T> {
+export async function rest<T>(
+	path: string,
+	o: {
+		method?: string;
+		body?: unknown;
+		token?: string;
+		headers?: Record<string, string>;
+	} = {},
+): Promise<T> {
 	let r: Response;
 	try {
 		r = await fetch(path, {
@@ -43,7 +52,13 @@ export async function rest<T>(path: string, o: { method?: string; body?: unknown
 			body: o.body === undefined ? undefined : JSON.stringify(o.body),
 		});
 	} catch {
-		throw new Refused({ code: "offline", message: "There is no connection", fields: {}, retry: true, after_ms: 0 });
+		throw new Refused({
+			code: "offline",
+			message: "There is no connection",
+			fields: {},
+			retry: true,
+			after_ms: 0,
+		});
 	}
 	if (!r.ok) throw await problem(r);
 	if (r.status === 204) return undefined as T;
@@ -51,7 +66,13 @@ export async function rest<T>(path: string, o: { method?: string; body?: unknown
 }
 
 async function problem(r: Response): Promise<Refused> {
-	const p = (await r.json().catch(() => ({}))) as { code?: Code; detail?: string; fields?: Fields; retry?: boolean; after_ms?: number };
+	const p = (await r.json().catch(() => ({}))) as {
+		code?: Code;
+		detail?: string;
+		fields?: Fields;
+		retry?: boolean;
+		after_ms?: number;
+	};
 	return new Refused({
 		code: p.code ?? (r.status >= 500 ? "unavailable" : r.status === 404 ? "not_found" : "bad_request"),
 		message: p.detail ?? r.statusText,
@@ -101,7 +122,13 @@ export class Auth {
 		if (l.kind === "demo") return this.demo(l.role!);
 		if (l.kind === "token") throw gone();
 		try {
-			return this.grant(l.kind, await rest<Grant>("/v1/token/refresh", { body: { refresh: l.refresh } }), l);
+			return this.grant(
+				l.kind,
+				await rest<Grant>("/v1/token/refresh", {
+					body: { refresh: l.refresh },
+				}),
+				l,
+			);
 		} catch (e) {
 			const now = this.login;
 			if (now && now.refresh !== l.refresh && Date.now() < now.until) return now.token; // another tab was first
@@ -129,7 +156,9 @@ export class Auth {
 	}
 
 	private grant(kind: Login["kind"], g: Grant, more: Partial<Login> = {}): string {
-		const { key, role, name, table, store, guest } = { ...more } as Partial<Login>;
+		const { key, role, name, table, store, guest } = {
+			...more,
+		} as Partial<Login>;
 		this.login = {
 			kind,
 			token: g.token,
@@ -146,4 +175,11 @@ export class Auth {
 	}
 }
 
-const gone = () => new Refused({ code: "unauthenticated", message: "Log in", fields: { reason: "missing" }, retry: false, after_ms: 0 });
+const gone = () =>
+	new Refused({
+		code: "unauthenticated",
+		message: "Log in",
+		fields: { reason: "missing" },
+		retry: false,
+		after_ms: 0,
+	});

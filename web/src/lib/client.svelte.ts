@@ -55,7 +55,7 @@ export class Client {
 	readonly auth: Auth;
 	readonly socket: Socket;
 	readonly outbox: Outbox;
-	private views = new Map<string, View<never>>();
+	private views = new Map<string, View<unknown>>();
 	private wasLive = false;
 
 	constructor(auth: Auth, app: string) {
@@ -99,7 +99,7 @@ export class Client {
 		let v = this.views.get(name) as View<T> | undefined;
 		if (!v) {
 			v = new View<T>();
-			this.views.set(name, v as View<never>);
+			this.views.set(name, v as View<unknown>);
 			this.socket.topic<T>(name, v.show);
 		}
 		return v;
@@ -122,7 +122,9 @@ export class Client {
 
 	/** Asks what a command would do. */
 	dry<C extends keyof Commands>(cmd: C, d: Commands[C]["d"]) {
-		return this.socket.command<Commands[C]["ok"]>(cmd, "", d as object, { dry: true });
+		return this.socket.command<Commands[C]["ok"]>(cmd, "", d as object, {
+			dry: true,
+		});
 	}
 
 	private changed() {

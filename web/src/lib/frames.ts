@@ -42,7 +42,11 @@ export interface Answer {
 
 /** A command that the server refused, or that could not be sent (code "offline"). */
 export class Refused extends Error {
-	constructor(readonly refusal: Omit<Refusal, "code"> & { code: Refusal["code"] | "offline" }) {
+	constructor(
+		readonly refusal: Omit<Refusal, "code"> & {
+			code: Refusal["code"] | "offline";
+		},
+	) {
 		super(refusal.message);
 	}
 	get code() {
@@ -51,4 +55,10 @@ export class Refused extends Error {
 }
 
 export const offline = () =>
-	new Refused({ code: "offline", message: "There is no connection", fields: {}, retry: true, after_ms: 0 });
+	new Refused({
+		code: "offline",
+		message: "There is no connection",
+		fields: {},
+		retry: true,
+		after_ms: 0,
+	});

@@ -1,5 +1,5 @@
-import { common } from "./words";
 import type { Text } from "./wire";
+import { common } from "./words";
 
 export type Locale = "zh" | "en";
 /** A text with {names} in it; one with plural forms is chosen by n. */
@@ -11,10 +11,14 @@ const first = (): Locale => {
 	return asked.startsWith("zh") ? "zh" : "en";
 };
 
-let locale = $state<Locale>(first());
-const rules: Record<Locale, Intl.PluralRules> = { zh: new Intl.PluralRules("zh"), en: new Intl.PluralRules("en") };
+const start = first();
+let locale = $state<Locale>(start);
+const rules: Record<Locale, Intl.PluralRules> = {
+	zh: new Intl.PluralRules("zh"),
+	en: new Intl.PluralRules("en"),
+};
 const tag = (l: Locale) => (l === "zh" ? "zh-CN" : "en");
-document.documentElement.lang = tag(locale);
+document.documentElement.lang = tag(start);
 
 export const lang = {
 	get v() {
@@ -39,10 +43,13 @@ export const lang = {
 
 /** dictionary makes an app's translator; every key exists in both languages or it does not compile. */
 export function dictionary<W extends Words>(en: W, zh: { [K in keyof W]: Message }) {
-	const words = { en: { ...common.en, ...en }, zh: { ...common.zh, ...zh } } as Record<Locale, Words>;
+	const words = {
+		en: { ...common.en, ...en },
+		zh: { ...common.zh, ...zh },
+	} as Record<Locale, Words>;
 	return (key: keyof W | keyof typeof common.en, p: Record<string, string | number> = {}): string => {
 		const m = words[locale][key as string] ?? String(key);
-		const s = typeof m === "string" ? m : m[rules[locale].select(Number(p.n)) as "one"] ?? m.other;
+		const s = typeof m === "string" ? m : (m[rules[locale].select(Number(p.n)) as "one"] ?? m.other);
 		return s.replace(/\{(\w+)\}/g, (_, k: string) => String(p[k] ?? ""));
 	};
 }
@@ -58,7 +65,11 @@ export const alt = (x: Text): string => {
 const digits: Record<string, number> = {};
 /** Money: minor units and a currency, as the reader writes it. */
 export function money(minor: number, currency: string): string {
-	const f = new Intl.NumberFormat(tag(locale), { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+	const f = new Intl.NumberFormat(tag(locale), {
+		style: "currency",
+		currency,
+		currencyDisplay: "narrowSymbol",
+	});
 	digits[currency] ??= f.resolvedOptions().maximumFractionDigits ?? 2;
 	return f.format(minor / 10 ** digits[currency]);
 }
@@ -71,4 +82,8 @@ export const mmss = (ms: number) => {
 };
 
 export const clock = (ms: number, seconds = false) =>
-	new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) });
+	new Date(ms).toLocaleTimeString("en-GB", {
+		hour: "2-digit",
+		minute: "2-digit",
+		...(seconds ? { second: "2-digit" } : {}),
+	});

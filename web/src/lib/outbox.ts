@@ -75,7 +75,14 @@ export class Outbox {
 	/** Queues a command; resolves with its outcome, however long that takes. */
 	add<C extends keyof Commands>(cmd: C, d: Commands[C]["d"], about?: string): Promise<Ok<Commands[C]["ok"]>> {
 		if (this.jobs.length >= queueMax) return Promise.reject(offline());
-		const q: Queued = { cid: newID(), cmd, d: d as object, owner: this.owner, at: Date.now(), about };
+		const q: Queued = {
+			cid: newID(),
+			cmd,
+			d: d as object,
+			owner: this.owner,
+			at: Date.now(),
+			about,
+		};
 		return new Promise((resolve, reject) => {
 			this.jobs.push({ ...q, resolve: resolve as Job["resolve"], reject });
 			void this.db?.put("outbox", q);

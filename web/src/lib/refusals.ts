@@ -1,5 +1,5 @@
-import { dictionary } from "./i18n.svelte";
 import { Refused } from "./frames";
+import { dictionary } from "./i18n.svelte";
 
 const t = dictionary({}, {});
 

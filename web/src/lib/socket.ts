@@ -102,7 +102,12 @@ export class Socket {
 	/** Sends one command and waits for its answer; rejects with Refused. */
 	command<T>(cmd: string, cid: string, d: object, more: { dry?: boolean } = {}): Promise<Ok<T>> {
 		const store = this.session?.stores && this.session.stores.length > 1 ? { store: this.session.stores[0] } : {};
-		return this.ask({ cmd, ...(more.dry ? { dry: true } : { cid }), ...store, d }) as Promise<Ok<T>>;
+		return this.ask({
+			cmd,
+			...(more.dry ? { dry: true } : { cid }),
+			...store,
+			d,
+		}) as Promise<Ok<T>>;
 	}
 
 	private ask(m: object): Promise<unknown> {
@@ -146,7 +151,9 @@ export class Socket {
 		const sent = Date.now();
 		this.heard = sent;
 		try {
-			const s = (await this.request({ auth: { token, client: this.o.client, version: "1" } })) as Session;
+			const s = (await this.request({
+				auth: { token, client: this.o.client, version: "1" },
+			})) as Session;
 			if (ws !== this.ws) return;
 			const trip = Date.now() - sent;
 			this.offset = Date.parse(s.now) + trip / 2 - Date.now();
@@ -162,7 +169,9 @@ export class Socket {
 
 	private async subscribe(topics: Topic[]) {
 		if (!topics.length) return;
-		const { subs } = (await this.request({ sub: topics.map((t) => this.named(t.ask())) })) as { subs: SubResult[] };
+		const { subs } = (await this.request({
+			sub: topics.map((t) => this.named(t.ask())),
+		})) as { subs: SubResult[] };
 		for (const [i, r] of subs.entries()) if (!r.err) topics[i]!.subscribed(r);
 	}
 
@@ -265,7 +274,9 @@ export class Socket {
 	private async refresh() {
 		try {
 			const token = await this.o.token();
-			const s = (await this.ask({ auth: { token, client: this.o.client, version: "1" } })) as Session;
+			const s = (await this.ask({
+				auth: { token, client: this.o.client, version: "1" },
+			})) as Session;
 			this.session = { ...this.session!, ...s };
 			this.refreshAt = Date.now() + s.ttl * 800;
 		} catch {
