@@ -208,44 +208,33 @@ func (c *cell) close() {
 // noticed keeps the cell's own values up with what entities became.
 func (c *cell) noticed(e *entity, view any) {
 	switch s := e.machine.state().(type) {
-	case *store.State:
-		c.mu.Lock()
-		changed := !s.SameValues(c.storeS)
-		c.storeS = *s
-		c.mu.Unlock()
-		if changed {
-			c.renew()
+	case *store.State: // only its own mailbox changes storeS
+		if !s.SameValues(c.storeS) {
+			c.renew(func() { c.storeS = *s })
 		}
 	case *menu.State:
-		c.mu.Lock()
-		changed := c.menuM != s.Menu
-		c.menuM = s.Menu
-		c.mu.Unlock()
-		if changed {
-			c.renew()
+		if c.today.Load().Menu != s.Menu {
+			c.renew(func() { c.menuM = s.Menu })
 		}
 	case *stock.State:
 		v, _ := view.(*stock.View)
 		tracked := v != nil && v.Tracked()
-		c.mu.Lock()
-		changed := c.tracked[e.target.ID] != tracked
-		if changed {
-			c.tracked = maps.Clone(c.tracked)
-			c.tracked[e.target.ID] = tracked
-		}
-		c.mu.Unlock()
-		if changed {
-			c.renew()
+		if c.today.Load().Tracked[e.target.ID] != tracked {
+			c.renew(func() {
+				c.tracked = maps.Clone(c.tracked)
+				c.tracked[e.target.ID] = tracked
+			})
 		}
 	case *table.State:
 		c.joined(s)
 	}
 }
 
-// renew makes the values that rules look up anew.
-func (c *cell) renew() {
+// renew makes the values that rules look up anew, after a change to what they are made of.
+func (c *cell) renew(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	change()
 	if cfg := c.storeS.Config; cfg != nil && c.zone.String() != cfg.Zone {
 		if z, err := c.node.config.Zone(cfg.Zone); err == nil {
 			c.zone = z

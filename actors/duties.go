@@ -28,15 +28,12 @@ func Delivered(do any) command.Command {
 	panic(fmt.Sprintf("actors: nobody takes a %T", do))
 }
 
-// duty is a message from one entity to another of its cell.
+// duty is a message from one entity to another of its cell; it goes back as an outcome.
 type duty struct {
-	from  *entity
-	is    command.Duty
-	trace wire.Trace // of the command that led to it
+	from     *entity
+	answered command.Answered // its Duty is what is owed; the receiver fills in the rest
+	trace    wire.Trace       // of the command that led to it
 }
 
-// outcome is what became of a duty.
-type outcome struct {
-	answered *command.Answered
-	trace    wire.Trace
-}
+// outcome is a duty with what became of it.
+type outcome duty

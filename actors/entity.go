@@ -305,11 +305,10 @@ func asRefusal(err error) *refusal.Refusal {
 
 // duty takes what another entity owes this one, and tells it what became of it.
 func (e *entity) duty(d *duty) {
-	c := Delivered(d.is.Do)
+	c := Delivered(d.answered.Duty.Do)
 	e.fill(c.Head())
-	reply, no := e.step(c, wire.Turn{Trace: d.trace}, nil)
-	a := &command.Answered{Duty: d.is, Reply: reply, Refusal: no}
-	d.from.tell(&outcome{a, d.trace})
+	d.answered.Reply, d.answered.Refusal = e.step(c, wire.Turn{Trace: d.trace}, nil)
+	d.from.tell((*outcome)(d))
 }
 
 // outcome takes what became of a duty of this entity.
@@ -322,7 +321,7 @@ func (e *entity) outcome(o *outcome) {
 		}
 	}
 	e.fill(&o.answered.Header)
-	e.step(o.answered, wire.Turn{Trace: o.trace}, nil)
+	e.step(&o.answered, wire.Turn{Trace: o.trace}, nil)
 }
 
 func flightOf(d command.Duty) flight { return flight{d.To, d.N, reflect.TypeOf(d.Do)} }
@@ -342,7 +341,8 @@ func (e *entity) panicked(m, value any) {
 		no = no.With(refusal.Fields{Trace: m.Trace.String()})
 		m.To.Reply(m.Tag, Answer{Refusal: no})
 	case *duty:
-		m.from.tell(&outcome{&command.Answered{Duty: m.is, Refusal: no}, m.trace})
+		m.answered.Reply, m.answered.Refusal = nil, no
+		m.from.tell((*outcome)(m))
 	}
 	for _, w := range e.waiting {
 		w.to.Reply(w.tag, Answer{Refusal: no})

@@ -25,6 +25,7 @@ type gate struct {
 	since   time.Time    // of the first turn that waits
 	cuts    []cut        // handed to the writer, oldest first
 	durable int64        // token of the last cut that is
+	queued  bool         // the writer knows that something waits
 	lost    bool
 
 	freeBlocks []*block
@@ -112,8 +113,14 @@ func (g *gate) append(e *entity, a appended) bool {
 		}
 	}
 	g.outs = append(g.outs, a.outs...)
+	queued := g.queued
+	g.queued = true
 	g.mu.Unlock()
-	g.cell.node.writer.Append(g.cell)
+	if queued {
+		g.cell.node.writer.Grow()
+	} else {
+		g.cell.node.writer.Append(g.cell)
+	}
 	return true
 }
 
@@ -164,6 +171,7 @@ func (c *cell) Cut(b *journal.Batch) {
 	g := &c.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.queued = false
 	if len(g.blocks)+len(g.heads) == 0 {
 		return
 	}

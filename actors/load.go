@@ -135,7 +135,7 @@ func (c *cell) values() {
 			c.joined(s)
 		}
 	}
-	c.renew()
+	c.renew(func() {})
 }
 
 // resume lets every entity of an opened cell see its duties and its due time, after

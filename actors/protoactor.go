@@ -21,14 +21,14 @@ func newProtoActor() protoActor {
 
 func (p protoActor) Stop() { p.system.Shutdown() }
 
-// process is an actor of Proto.Actor.
+// process is an actor of Proto.Actor: its name, and where that leads.
 type process struct {
-	pid  *actor.PID
-	root *actor.RootContext
+	pid *actor.PID
+	actor.Process
 }
 
-func (p *process) Send(m any) { p.root.Send(p.pid, m) }
-func (p *process) Release()   { p.root.Stop(p.pid) }
+func (p *process) Send(m any) { p.SendUserMessage(p.pid, m) }
+func (p *process) Release()   { p.Stop(p.pid) }
 
 // props are the same for all actors: each is told which entity is its own.
 var props = actor.PropsFromProducer(func() actor.Actor { return &host{} },
@@ -37,7 +37,9 @@ var props = actor.PropsFromProducer(func() actor.Actor { return &host{} },
 
 // Spawn implements Engine: the actor's first message binds it to its entity.
 func (p protoActor) Spawn(a Actor) Mailbox {
-	r := &process{p.system.Root.Spawn(props), p.system.Root}
+	pid := p.system.Root.Spawn(props)
+	to, _ := p.system.ProcessRegistry.Get(pid) // once: a send through the name looks it up
+	r := &process{pid, to}
 	r.Send(a)
 	return r
 }
@@ -83,6 +85,9 @@ func (m *mailbox) PostSystemMessage(x any) { m.post(&m.sys, x) }
 
 func (m *mailbox) post(queue *[]any, x any) {
 	m.mu.Lock()
+	if *queue == nil {
+		*queue = make([]any, 0, queueRoom)
+	}
 	*queue = append(*queue, x)
 	start := !m.running && m.invoker != nil
 	m.running = m.running || start
@@ -104,8 +109,10 @@ func (m *mailbox) UserMessageCount() int {
 	return len(m.user)
 }
 
-// spareMax is the largest slice that a mailbox keeps for the next messages.
-const spareMax = 64
+const (
+	queueRoom = 4  // messages that most queues never exceed
+	spareMax  = 64 // the largest slice that a mailbox keeps for the next messages
+)
 
 // run takes messages until none is left; the entity recovers from its rules' panics.
 func (m *mailbox) run() {

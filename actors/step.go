@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +14,13 @@ import (
 
 // payloads are scratch for a turn's bytes before the gate has them.
 var payloads = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b }}
+
+func putPayload(p *[]byte, b []byte) {
+	if cap(b) <= payloadKept {
+		*p = b
+		payloads.Put(p)
+	}
+}
 
 // step is one turn: decide, apply, append to the cell's log with what waits for it,
 // then look at what the entity owes and when it is due. o is who asked, if anybody
@@ -159,10 +168,7 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 			o.to.Reply(o.tag, Answer{Refusal: errMoved})
 		}
 	}
-	if cap(b) <= payloadKept {
-		*p = b
-		payloads.Put(p)
-	}
+	putPayload(p, b)
 	if e.kind.stays && len(t.Events) > 0 {
 		e.cell.noticed(e, view)
 	}
@@ -171,7 +177,10 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 // head is a snapshot as of now.
 func (e *entity) head() *journal.Head {
 	s := wire.Snapshot{Entity: e.target.ID, State: e.machine.state(), V: e.seq, At: e.at, Answers: e.answers.list}
-	b := wire.AppendSnapshot(nil, &s)
+	p := payloads.Get().(*[]byte)
+	whole := wire.AppendSnapshot((*p)[:0], &s)
+	b := bytes.Clone(whole) // as large as it is, for it waits
+	putPayload(p, whole)
 	e.since, e.bytes, e.snapBytes = 0, 0, len(b)
 	return &journal.Head{Key: e.key, Cell: e.cell.store, Kind: e.kind.id, Seq: e.seq, Live: e.machine.live(), Due: e.machine.due(), State: b}
 }
@@ -194,7 +203,9 @@ func (e *entity) after() {
 
 // follow sends what the entity owes and is not on its way, and sets its alarm.
 func (e *entity) follow() {
-	for _, d := range e.machine.owes() {
+	duties := e.machine.owes()
+	e.flying = slices.Grow(e.flying, len(duties))
+	for _, d := range duties {
 		d.To = e.cell.target(d.To)
 		f := flightOf(d)
 		if e.isFlying(f) {
@@ -202,7 +213,7 @@ func (e *entity) follow() {
 		}
 		e.flying = append(e.flying, f)
 		if to := e.cell.entity(d.To, true); to != nil {
-			to.tell(&duty{e, d, e.trace})
+			to.tell(&duty{from: e, answered: command.Answered{Duty: d}, trace: e.trace})
 		}
 	}
 	if due := e.machine.due(); !due.Equal(e.dueAt) {

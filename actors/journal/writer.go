@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brigata/brigata/actors/threads"
@@ -70,9 +71,10 @@ type Writer struct {
 	queued  map[Source]struct{}
 	lost    map[Source]struct{}
 	marks   []chan struct{} // flushes
-	appends int             // calls so far: tells whether others still append
 	asleep  bool
 	stopped bool
+
+	appends atomic.Int64 // so far: tells whether others still append
 
 	wake  chan struct{}
 	abort chan struct{} // closed: give up on a journal that does not answer
@@ -133,12 +135,12 @@ func NewWriter(j Journal, o Options) *Writer {
 // goroutine, also while s waits already. It does nothing for a lost source and after
 // Stop.
 func (w *Writer) Append(s Source) {
+	w.appends.Add(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
 		return
 	}
-	w.appends++
 	if _, ok := w.queued[s]; ok {
 		return
 	}
@@ -151,6 +153,10 @@ func (w *Writer) Append(s Source) {
 	w.queue = append(w.queue, s)
 	w.rouse()
 }
+
+// Grow says that a source which waits has more to cut: the next batch waits for whoever
+// still appends. It is Append for who knows that Cut has not been called since the last.
+func (w *Writer) Grow() { w.appends.Add(1) }
 
 // rouse wakes the writer's goroutine; the caller holds the lock.
 func (w *Writer) rouse() {
@@ -251,8 +257,8 @@ func (w *Writer) take() ([]Source, []chan struct{}, bool) {
 		threads.Receive(w.options.Threads, w.wake)
 		w.mu.Lock()
 	}
-	for seen, i := -1, 0; seen != w.appends && i < 64; i++ {
-		seen = w.appends
+	for seen, i := int64(-1), 0; seen != w.appends.Load() && i < 64; i++ {
+		seen = w.appends.Load()
 		w.mu.Unlock()
 		runtime.Gosched()
 		w.mu.Lock()
