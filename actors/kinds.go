@@ -140,7 +140,7 @@ var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.A
 	live: always[menu.State],
 	view: func(s menu.State, _ *store.Today, _ string) any { return menu.ViewOf(s) }}
 
-var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, apply: stock.Apply, owes: stock.Owes, due: stock.Due,
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: stock.Owes, due: stock.Due,
 	live: always[stock.State],
 	view: func(s stock.State, _ *store.Today, _ string) any {
 		if !s.Exists {

@@ -101,6 +101,54 @@ func (m Map[V]) With(id string, v V) Map[V] {
 	return Map[V]{root, m.n}
 }
 
+// Put is With in place, for whoever holds the only copy of m: what was copied from it
+// before must not be used any more.
+func (m *Map[V]) Put(id string, v V) {
+	l := leaf[V]{id, hash(id), v}
+	at := &m.root
+	for level := 0; ; level++ {
+		if *at == nil {
+			*at = &node[V]{}
+		}
+		n := *at
+		if level == depth {
+			var added bool
+			*at, added = n.with(l, level)
+			m.n += count(added)
+			return
+		}
+		bit := digit(l.h, level)
+		if n.childs&bit == 0 {
+			i := rank(n.leaves, bit)
+			if n.leaves&bit == 0 {
+				n.leaf, n.leaves = slices.Insert(n.leaf, i, l), n.leaves|bit
+				m.n++
+				return
+			}
+			if n.leaf[i].id == id {
+				n.leaf[i] = l
+				return
+			}
+			n.lower(i, bit, level)
+		}
+		at = &n.child[rank(n.childs, bit)]
+	}
+}
+
+func count(added bool) int {
+	if added {
+		return 1
+	}
+	return 0
+}
+
+// lower moves leaf i one level down, in place.
+func (n *node[V]) lower(i int, bit uint16, level int) {
+	child, _ := (*node[V])(nil).with(n.leaf[i], level+1)
+	n.leaf, n.leaves = slices.Delete(n.leaf, i, i+1), n.leaves&^bit
+	n.child, n.childs = slices.Insert(n.child, rank(n.childs, bit), child), n.childs|bit
+}
+
 // Without returns the map that has no id.
 func (m Map[V]) Without(id string) Map[V] {
 	if _, ok := m.Get(id); !ok {

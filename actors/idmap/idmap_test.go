@@ -45,6 +45,34 @@ func TestAgainstMap(t *testing.T) {
 	})
 }
 
+func TestPutIsWithInPlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m, want idmap.Map[int]
+		for i := range rapid.IntRange(1, 300).Draw(t, "steps") {
+			id := fmt.Sprint("id-", rapid.IntRange(0, 100).Draw(t, "id"))
+			if want = want.With(id, i); rapid.IntRange(0, 9).Draw(t, "how") > 0 {
+				m.Put(id, i)
+			} else {
+				m = m.With(id, i)
+			}
+			if rapid.IntRange(0, 9).Draw(t, "out") == 0 {
+				m, want = m.Without(id), want.Without(id)
+			}
+		}
+		x, y := fmt.Sprint(inOrder(m)), fmt.Sprint(inOrder(want))
+		if x != y || m.Len() != want.Len() {
+			t.Fatalf("%s, want %s", x, y)
+		}
+	})
+}
+
+func inOrder(m idmap.Map[int]) (all []string) {
+	for id, v := range m.All() {
+		all = append(all, fmt.Sprint(id, "=", v))
+	}
+	return all
+}
+
 func TestOrderDependsOnContentAlone(t *testing.T) {
 	var a, b idmap.Map[int]
 	for i := range 500 {
@@ -65,6 +93,23 @@ func TestOrderDependsOnContentAlone(t *testing.T) {
 	}
 	if fmt.Sprint(x) != fmt.Sprint(y) {
 		t.Error("two equal maps differ in order")
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	ids := make([]string, 100_000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("0192f3a1-7b2c-7d3e-8f40-%012d", i)
+	}
+	var m idmap.Map[int]
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if i%len(ids) == 0 {
+			m = idmap.Map[int]{}
+		}
+		m.Put(ids[i%len(ids)], i)
+		i++
 	}
 }
 

@@ -9,9 +9,15 @@ import (
 
 // Apply folds one fact into the state.
 func Apply(s State, e Event) State {
+	s.apply(e)
+	return s
+}
+
+// apply is Apply in place; what s shares with others it copies before it changes it.
+func (s *State) apply(e Event) {
 	switch e := e.(type) {
 	case *Sent:
-		s = sent(e)
+		s.sent(e)
 	case *TableTook:
 		s.Joined, s.Session, s.Label, s.Round, s.Guests, s.Server = true, e.Session, e.Label, e.Round, e.Guests, e.Server
 		if e.Lines != nil {
@@ -23,10 +29,10 @@ func Apply(s State, e Event) State {
 		s.ask(e.Ask)
 	case *StockGave:
 		s.stock(e.Stock, e.Rev, func(t *Take) { t.Done = true })
-		return s
+		return
 	case *StockDenied:
 		s.stock(e.Stock, e.Rev, func(t *Take) { t.Done, t.Denied = true, &e.Left })
-		return s
+		return
 	case *TableDenied:
 		s.Joined, s.TableNo = true, e.Refusal
 	case *WasPlaced:
@@ -37,26 +43,26 @@ func Apply(s State, e Event) State {
 			s.Delivery = "pending"
 		}
 	case *Ended:
-		s = s.ended(e)
+		s.ended(e)
 	case *TableKnows:
 		s.ToldRev = e.Rev
-		return s
+		return
 	case *TableSaid:
-		return s.said(e)
+		s.said(e)
+		return
 	default:
-		s = s.applyLater(e)
+		s.applyLater(e)
 	}
 	s.Rev++
-	return s
 }
 
 // applyLater folds what happens once an order is placed.
-func (s State) applyLater(e Event) State {
+func (s *State) applyLater(e Event) {
 	switch e := e.(type) {
 	case *Moved:
-		s = s.moved(e)
+		s.moved(e)
 	case *ItemsVoided:
-		s = s.voided(e)
+		s.voided(e)
 	case *VoidSeen:
 		s.items(e.Items, func(i *Item) { i.Bumped = true })
 	case *RushSet:
@@ -103,12 +109,11 @@ func (s State) applyLater(e Event) State {
 		s.Off = e.Off
 		s.total(e.Totals)
 	}
-	return s
 }
 
 // said takes the table's word. It need not be told of it, unless it is another table
 // now: that one is told everything.
-func (s State) said(e *TableSaid) State {
+func (s *State) said(e *TableSaid) {
 	moved := s.Table != e.Table
 	s.Heard, s.Table, s.Label, s.Session, s.Guests, s.Server = e.Rev, e.Table, e.Label, e.Session, e.Guests, e.Server
 	s.Off, s.Allowed, s.Paid, s.Refunded, s.HurriedAt = e.Discount, e.Allowed, e.Paid, e.Refunded, e.Hurried
@@ -119,11 +124,10 @@ func (s State) said(e *TableSaid) State {
 		s.Rev++
 		s.BillRev, s.ToldRev = s.Rev, 0
 	}
-	return s
 }
 
-func sent(e *Sent) State {
-	s := State{Asked: e.Asked, Guest: e.Guest, FromCart: e.FromCart, CartV: e.CartV, WantSum: e.WantTotal, HoldAll: e.Hold,
+func (s *State) sent(e *Sent) {
+	*s = State{Asked: e.Asked, Guest: e.Guest, FromCart: e.FromCart, CartV: e.CartV, WantSum: e.WantTotal, HoldAll: e.Hold,
 		LaterAt: e.LaterAt, AutoFireMS: e.AutoFireMS}
 	s.View = View{ID: e.ID, Type: e.Type, Channel: e.Channel, Table: e.Table, Session: e.Session, Guests: e.Guests,
 		State: Submitted, Note: e.Note, MenuVersion: e.MenuVersion, Currency: e.Currency, TaxIncluded: e.TaxIncluded,
@@ -131,7 +135,6 @@ func sent(e *Sent) State {
 		GuestID: e.GuestID}
 	s.total(e.Totals)
 	s.ask(e.Ask)
-	return s
 }
 
 func (s *State) total(t bill.Totals) {
@@ -182,7 +185,7 @@ func (s *State) items(ids []string, change func(*Item)) {
 	}
 }
 
-func (s State) moved(e *Moved) State {
+func (s *State) moved(e *Moved) {
 	s.items(e.Items, func(i *Item) {
 		i.State = e.To
 		switch e.To {
@@ -207,10 +210,9 @@ func (s State) moved(e *Moved) State {
 	if e.Recall {
 		s.HandedOff = false
 	}
-	return s
 }
 
-func (s State) voided(e *ItemsVoided) State {
+func (s *State) voided(e *ItemsVoided) {
 	ids := make([]string, len(e.Items))
 	for i, v := range e.Items {
 		ids[i] = v.ID
@@ -233,7 +235,6 @@ func (s State) voided(e *ItemsVoided) State {
 	}
 	s.total(e.Totals)
 	s.ask(e.Ask)
-	return s
 }
 
 // revalue sets what is voided of a line: as many portions as lack in all of its items.
@@ -250,11 +251,11 @@ func (l *Line) revalue() {
 }
 
 // ended settles an order's fate. What was fired stays taken; the rest goes back.
-func (s State) ended(e *Ended) State {
+func (s *State) ended(e *Ended) {
 	s.State, s.ClosedAt, s.Reason, s.ReasonNote, s.Asked, s.Adding = e.As, e.At, e.Reason, e.Note, "", nil
 	s.BillRev = s.Rev + 1
 	if e.As == Closed {
-		return s
+		return
 	}
 	s.Takes = slices.Clone(s.Takes)
 	for i := range s.Takes {
@@ -270,7 +271,6 @@ func (s State) ended(e *Ended) State {
 		}
 		s.total(bill.Totals{Taxes: []bill.Tax{}})
 	}
-	return s
 }
 
 // fired is how much of a stock has gone into what was ever fired.

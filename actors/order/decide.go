@@ -49,7 +49,7 @@ type turn struct {
 
 func (t *turn) do(e Event) {
 	t.events = append(t.events, e)
-	t.s = Apply(t.s, e)
+	t.s.apply(e)
 }
 
 // Decide answers a command with the events that follow from it, or a refusal.

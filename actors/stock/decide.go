@@ -18,13 +18,30 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		s = Apply(s, e)
 	}
 	more, reply, err := s.decide(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, err
-	}
-	if len(events) == 0 {
+	case len(events) == 0:
 		return more, reply, nil
 	}
 	return append(events, more...), reply, nil
+}
+
+// Step is Decide that leaves in s what Apply makes of its events. Copies of s that were
+// made before must not be used any more: who took what is noted in place, for that is
+// as large as the day was busy.
+func Step(s *State, c Command) ([]Event, Reply, error) {
+	events, reply, err := Decide(*s, c)
+	for _, e := range events {
+		if r, ok := e.(*Reserved); ok {
+			had, _ := s.Orders.Get(r.Order)
+			s.Taken += r.Qty
+			s.Orders.Put(r.Order, had+r.Qty)
+		} else {
+			*s = Apply(*s, e)
+		}
+	}
+	return events, reply, err
 }
 
 func (s State) overdue(h *command.Header) (events []Event) {
