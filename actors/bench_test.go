@@ -31,7 +31,7 @@ func (c *counter) Reply(_ int64, a actors.Answer) {
 // BenchmarkOrder is the order's path without sockets and database: decoding, 13 turns
 // of five entities, the log's bytes, the gate.
 func BenchmarkOrder(b *testing.B) {
-	h := &house{t: b, channel: "pos", journal: nowhere{}, quiet: true}
+	h := &house{t: b, channel: "pos", journal: nowhere{}, quiet: true, payLater: true}
 	h.as(command.Manager, "lin", "")
 	h.start()
 	b.Cleanup(h.stop)
@@ -39,7 +39,7 @@ func BenchmarkOrder(b *testing.B) {
 	h.must(h.send(h.id(), "stock.count", `{"dish":"kung-pao-chicken","qty":1000000000}`))
 	h.must(h.send(h.id(), "stock.count", `{"dish":"mapo-tofu","qty":1000000000}`))
 	h.must(h.send(h.id(), "stock.count", `{"dish":"dan-dan-noodles","qty":1000000000}`))
-	d := []byte(`{"type":"delivery","lines":[{"dish":"kung-pao-chicken","qty":2},{"dish":"mapo-tofu","qty":1},{"dish":"dan-dan-noodles","qty":1}]}`)
+	d := []byte(`{"type":"pickup","lines":[{"dish":"kung-pao-chicken","qty":2},{"dish":"mapo-tofu","qty":1},{"dish":"dan-dan-noodles","qty":1}]}`)
 	var done counter
 	ms := time.Now().UnixMilli()
 	waiting := make(chan struct{}, 256)

@@ -37,6 +37,7 @@ type house struct {
 	channel        string
 	journal        journal.Journal // in place of db
 	quiet          bool            // views are not kept
+	payLater       bool            // whoever collects an order, too
 
 	mu            sync.Mutex
 	views, before []actors.View // published since the start; before the last restart
@@ -106,6 +107,9 @@ func (h *house) load() {
 	c, m, text, err := wire.DecodeStoreFile(b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if h.payLater {
+		c.Pay["pickup"] = "later"
 	}
 	h.must(h.do(command.Target{Kind: "menu"}, &menu.Load{Menu: m, Text: text}))
 	h.must(h.do(command.Target{Kind: "store"}, &store.Configure{Config: c}))

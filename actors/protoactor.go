@@ -78,6 +78,7 @@ type mailbox struct {
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
+	take       func() // run
 }
 
 func (m *mailbox) PostUserMessage(x any)   { m.post(&m.user, x) }
@@ -93,12 +94,12 @@ func (m *mailbox) post(queue *[]any, x any) {
 	m.running = m.running || start
 	m.mu.Unlock()
 	if start {
-		m.dispatcher.Schedule(m.run)
+		m.dispatcher.Schedule(m.take)
 	}
 }
 
 func (m *mailbox) RegisterHandlers(i actor.MessageInvoker, d actor.Dispatcher) {
-	m.invoker, m.dispatcher = i, d
+	m.invoker, m.dispatcher, m.take = i, d, m.run
 }
 
 func (m *mailbox) Start() {}

@@ -50,9 +50,10 @@ func Total(t *store.Today, orderType string, guests int, lines []Line, discount 
 		sum.Subtotal += lines[i].Amount
 	}
 	sum.Discount = max(0, min(discount, sum.Subtotal))
-	amounts := make([]int64, len(lines))
+	var room [16]int64
+	amounts := room[:0]
 	for i := range lines {
-		amounts[i] = lines[i].Amount
+		amounts = append(amounts, lines[i].Amount)
 	}
 	if sum.Discount > 0 {
 		for i, d := range money.Apportion(sum.Discount, amounts) {
@@ -63,7 +64,7 @@ func Total(t *store.Today, orderType string, guests int, lines []Line, discount 
 	if s := &c.Service; s.RateBP > 0 && guests >= s.MinGuests && slices.Contains(s.Types, orderType) {
 		sum.Service = money.BP(sum.Subtotal-sum.Discount, s.RateBP, c.Tax.Rounding)
 	}
-	taxed := groups{tax: &c.Tax}
+	taxed := groups{tax: &c.Tax, list: make([]group, 0, 4)}
 	for i := range lines {
 		taxed.add(lines[i].TaxClass, amounts[i])
 	}

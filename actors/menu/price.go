@@ -115,20 +115,37 @@ type Quote struct {
 // Price prices lines: defaults filled in, options and parts checked, prices of the
 // channel and the hour.
 func (m *Menu) Price(q Quote, lines []Line) ([]Priced, *refusal.Refusal) {
+	out := make([]Priced, 0, len(lines))
+	bad := m.PriceEach(q, lines, func(p *Priced) {
+		one := *p
+		one.Items = slices.Clone(p.Items)
+		out = append(out, one)
+	})
+	if bad != nil {
+		return nil, bad
+	}
+	return out, nil
+}
+
+// PriceEach is Price that hands over one line after the other: a Priced and its Items
+// are good until the next, and worthless if it returns a refusal.
+func (m *Menu) PriceEach(q Quote, lines []Line, take func(*Priced)) *refusal.Refusal {
 	if m == nil {
-		return nil, refusal.New(refusal.Closed, "", "This store has no menu yet").With(refusal.Fields{Kind: "store"})
+		return refusal.New(refusal.Closed, "", "This store has no menu yet").With(refusal.Fields{Kind: "store"})
 	}
 	if len(lines) == 0 || len(lines) > LinesMax {
-		return nil, refusal.Faults(fault("/lines", "length", 1, LinesMax))
+		return refusal.Faults(fault("/lines", "length", 1, LinesMax))
 	}
-	p := pricer{m: m, q: q, out: make([]Priced, 0, len(lines))}
+	p := pricer{m: m, q: q, lines: lines}
 	for i := range lines {
-		p.line(i, &lines[i])
+		if p.line(i) {
+			take(&p.r)
+		}
 	}
 	if len(p.faults) > 0 {
-		return nil, refusal.Faults(p.faults...)
+		return refusal.Faults(p.faults...)
 	}
-	return p.out, nil
+	return nil
 }
 
 type pricer struct {
@@ -138,7 +155,8 @@ type pricer struct {
 	lineID string
 	picks  int
 	takes  []Take
-	out    []Priced
+	lines  []Line
+	r      Priced // the line
 	faults []refusal.Fault
 }
 
@@ -156,29 +174,36 @@ func (p *pricer) bad(where, reason string, lo, hi int64) {
 	}
 }
 
-func (p *pricer) line(i int, l *Line) {
-	p.at = strconv.Itoa(i)
-	p.lineID, p.picks = l.ID, 0
-	if p.lineID == "" {
-		p.lineID = strconv.Itoa(i + 1)
+// id of a line: the client's, or else its place.
+func (p *pricer) id(i int) string {
+	if id := p.lines[i].ID; id != "" {
+		return id
 	}
-	for j := range p.out {
-		if p.out[j].ID == p.lineID {
+	return strconv.Itoa(i + 1)
+}
+
+// line prices a line, and reports whether there is any such.
+func (p *pricer) line(i int) bool {
+	l, r := &p.lines[i], &p.r
+	p.at = strconv.Itoa(i)
+	p.lineID, p.picks = p.id(i), 0
+	for j := range i {
+		if p.id(j) == p.lineID {
 			p.bad("/id", "id", 0, 0)
-			return
+			return false
 		}
 	}
 	d, ok := p.m.index.dishes[l.Dish]
 	if !ok {
 		p.bad("/dish", "not_on_menu", 0, 0)
-		return
+		return false
 	}
 	p.form(l, d)
 	if !p.m.served(d, p.q.At) {
 		p.bad("/dish", "not_now", 0, 0)
 	}
-	r := Priced{ID: p.lineID, Dish: d.ID, Name: d.Name, Qty: l.Qty, UnitPrice: d.Price, TaxClass: d.TaxClass, Seat: l.Seat,
-		Course: d.Course, Note: l.Note, Guest: l.Guest, Hold: l.Hold, Allergies: l.Allergies}
+	*r = Priced{ID: p.lineID, Dish: d.ID, Name: d.Name, Qty: l.Qty, UnitPrice: d.Price, TaxClass: d.TaxClass, Seat: l.Seat,
+		Course: d.Course, Note: l.Note, Guest: l.Guest, Hold: l.Hold, Allergies: l.Allergies, Items: r.Items[:0]}
 	if price, ok := d.Prices[p.q.Channel]; ok {
 		r.UnitPrice = price
 	}
@@ -195,7 +220,7 @@ func (p *pricer) line(i int, l *Line) {
 		}
 		r.Items = p.prep(r.Items, d, nil, r.Qty, 0)
 	} else {
-		p.combo(&r, d, l)
+		p.combo(r, d, l)
 	}
 	if len(r.Items) > 1 || len(d.Parts) > 0 {
 		for j := range r.Items {
@@ -204,7 +229,7 @@ func (p *pricer) line(i int, l *Line) {
 	}
 	r.Amount = r.UnitPrice * int64(r.Qty)
 	r.Takes = p.takes
-	p.out = append(p.out, r)
+	return true
 }
 
 // form checks what needs no look-up but the dish's own bounds.

@@ -82,7 +82,7 @@ func (t *turn) finishAdding() Reply {
 	asked := t.s.Adding.Asked
 	no := t.soldOut()
 	if no == nil {
-		totals := bill.Total(t.today, t.s.Type, t.s.Guests, append(t.s.billLines(), billLines(t.s.ID, t.s.Adding.Lines)...), t.s.Off)
+		totals := bill.Total(t.today, t.s.Type, t.s.Guests, appendBillLines(t.s.billLines(), t.s.ID, t.s.Adding.Lines), t.s.Off)
 		t.do(&LinesAdded{t.h.At, totals.Less(t.s.Allowed)})
 		t.settle()
 		return command.Settled{ID: asked, Reply: t.placeReply()}

@@ -147,7 +147,7 @@ func (s *State) ask(list []Take) {
 	if len(list) == 0 {
 		return
 	}
-	s.Takes = slices.Clone(s.Takes)
+	s.Takes = append(make([]Take, 0, len(s.Takes)+len(list)), s.Takes...)
 	for _, t := range list {
 		t.Done, t.Denied = false, nil
 		if i := slices.IndexFunc(s.Takes, func(x Take) bool { return x.Stock == t.Stock }); i >= 0 {

@@ -26,6 +26,9 @@ func Owes(s State) (duties []Duty) {
 	}
 	for i := range s.Takes {
 		if t := &s.Takes[i]; !t.Done {
+			if duties == nil {
+				duties = make([]Duty, 0, len(s.Takes)-i)
+			}
 			duties = append(duties, Duty{To: command.Target{Kind: "stock", ID: t.Stock}, N: t.Rev, Do: s.wants(t)})
 		}
 	}
@@ -127,15 +130,16 @@ func (s *State) totals() bill.Totals {
 	return bill.Totals{Subtotal: s.Subtotal, Discount: s.Discount, Service: s.Service, Tax: s.Tax, Total: s.Total, Taxes: s.Taxes}
 }
 
-func (s *State) billLines() []bill.Line { return billLines(s.ID, s.Lines) }
+func (s *State) billLines() []bill.Line {
+	return appendBillLines(make([]bill.Line, 0, len(s.Lines)), s.ID, s.Lines)
+}
 
-func billLines(order string, of []Line) []bill.Line {
-	lines := make([]bill.Line, len(of))
+func appendBillLines(to []bill.Line, order string, of []Line) []bill.Line {
 	for i := range of {
 		l := &of[i]
-		lines[i] = bill.Line{Order: order, ID: l.ID, Amount: l.Amount, TaxClass: l.TaxClass, Seat: l.Seat, Guest: l.Guest}
+		to = append(to, bill.Line{Order: order, ID: l.ID, Amount: l.Amount, TaxClass: l.TaxClass, Seat: l.Seat, Guest: l.Guest})
 	}
-	return lines
+	return to
 }
 
 // Due is when the order does something by itself: asks for stock on its day, expires,

@@ -130,25 +130,24 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 		due = c.DueAt
 	}
 	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type)}
-	priced, bad := t.today.Menu.Price(q, lines)
+	out := make([]Line, 0, len(lines))
+	bad := t.today.Menu.PriceEach(q, lines, func(p *menu.Priced) {
+		l := newLine(t.today.Menu, p, c.Hold)
+		if guest != "" {
+			l.Guest = guest
+		}
+		if people != nil {
+			of := &people[len(out)]
+			l.Guest, l.GuestName, l.GuestColor = of.Guest, of.Name, of.Color
+		}
+		out = append(out, l)
+	})
 	if bad != nil {
 		return nil, bill.Totals{}, bad
 	}
-	out := make([]Line, len(priced))
-	for i := range priced {
-		out[i] = newLine(t.today.Menu, &priced[i], c.Hold)
-		if guest != "" {
-			out[i].Guest = guest
-		}
-		if people != nil {
-			out[i].Guest, out[i].GuestName, out[i].GuestColor = people[i].Guest, people[i].Name, people[i].Color
-		}
-	}
-	all := out
-	if len(more) > 0 {
-		all = append(slices.Clone(more), out...)
-	}
-	totals := bill.Total(t.today, c.Type, max(c.Guests, t.s.Guests), billLines(string(c.ID), all), t.s.Off).Less(t.s.Allowed)
+	var room [8]bill.Line
+	all := appendBillLines(appendBillLines(room[:0], string(c.ID), more), string(c.ID), out)
+	totals := bill.Total(t.today, c.Type, max(c.Guests, t.s.Guests), all, t.s.Off).Less(t.s.Allowed)
 	if c.Total != nil && *c.Total != totals.Total {
 		return nil, totals, t.stale(totals.Total, out)
 	}
@@ -180,6 +179,7 @@ func newLine(m *menu.Menu, p *menu.Priced, hold bool) Line {
 
 // asks lists what lines take of stock that can run out, beside what is taken already.
 func (t *turn) asks(lines []Line) (asks []Take) {
+	asks = make([]Take, 0, len(lines))
 	for l := range lines {
 		for _, n := range lines[l].Takes {
 			if !t.today.Tracked[n.Stock] {
