@@ -103,6 +103,9 @@ func (s *State) applyLater(e Event) {
 		s.total(e.Totals)
 		sums := s.Account.Sums(s.Total)
 		s.Paid, s.Refunded = sums.Paid, sums.Refunded
+	case *WrittenOff:
+		s.Allowed = e.Allowed
+		s.total(e.Totals)
 	case *SplitSet:
 		s.Account.Split = e.Split
 	case *DiscountSet:

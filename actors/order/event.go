@@ -211,8 +211,17 @@ type (
 		Reason string      `json:"reason,omitzero"`
 		Totals bill.Totals `json:"totals"`
 	}
+	// WrittenOff is what a cleared table left unpaid: it comes off the bill.
+	WrittenOff struct {
+		At      time.Time   `json:"at"`
+		By      command.Who `json:"by"`
+		Reason  string      `json:"reason,omitzero"`
+		Allowed int64       `json:"allowed"` // in all
+		Totals  bill.Totals `json:"totals"`
+	}
 )
 
+func (*WrittenOff) event()   {}
 func (*Sent) event()         {}
 func (*TableTook) event()    {}
 func (*StockGave) event()    {}

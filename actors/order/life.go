@@ -217,22 +217,30 @@ func (t *turn) tableSays(c *TableSays) (Reply, error) {
 	return &Noted{}, nil
 }
 
-// cleared ends the order with its table: what is ready was served, what was never
-// made is off.
+// cleared ends the order with its table: what is ready was served, and what was never
+// made is off, unless it was paid for. What is due still is written off, so that an
+// order that is over comes to what was paid of it.
 func (t *turn) cleared(c *TableSays) {
 	if t.s.State != Accepted {
 		t.do(&Ended{At: c.At, By: c.ByWho, As: Cancelled, Reason: c.Reason})
 		return
 	}
 	t.serveReady(c.ByWho)
-	e := &ItemsVoided{At: c.At, By: c.ByWho, Reason: c.Reason}
-	for _, id := range t.s.every(func(i *Item) bool { return i.live() && i.State != Served }) {
-		i := t.s.item(id)
-		e.Items = append(e.Items, VoidedItem{id, i.Qty - i.VoidQty})
+	paid := t.s.Paid - t.s.Refunded
+	if open := t.s.every(func(i *Item) bool { return i.live() && i.State != Served }); open != nil {
+		e := &ItemsVoided{At: c.At, By: c.ByWho, Reason: c.Reason}
+		for _, id := range open {
+			i := t.s.item(id)
+			e.Items = append(e.Items, VoidedItem{id, i.Qty - i.VoidQty})
+		}
+		if t.reckonVoid(e); e.Totals.Total >= paid {
+			t.do(e)
+		} else {
+			t.do(&Moved{At: c.At, By: c.ByWho, To: Served, Items: open})
+		}
 	}
-	if e.Items != nil {
-		t.reckonVoid(e)
-		t.do(e)
+	if due := t.s.Total - paid; due > 0 {
+		t.do(&WrittenOff{At: c.At, By: c.ByWho, Reason: c.Reason, Allowed: t.s.Allowed + due, Totals: t.s.totals().Less(due)})
 	}
 	t.do(&Ended{At: c.At, By: c.ByWho, As: Closed, Reason: c.Reason})
 }

@@ -94,6 +94,11 @@ func (c *Cell) ID() command.ID {
 	return command.ID(fmt.Sprintf("0192f3a1-7b2c-7d3e-8f40-%012x", c.ids))
 }
 
+// Count is the command that counts a dish.
+func Count(dish string, qty int64) *stock.SetCount {
+	return &stock.SetCount{Ref: stock.Ref{Dish: dish}, Qty: &qty}
+}
+
 func (c *Cell) target(t command.Target) command.Target {
 	if t.ID == "" {
 		t.ID = c.store

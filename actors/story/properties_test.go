@@ -68,6 +68,9 @@ func (s *evening) checkOrder(o *order.State, wants, sums map[string]int64) {
 	if o.State != order.Submitted && lines != o.Subtotal && !o.State.Final() {
 		s.t.Fatalf("order %s: lines come to %d, the subtotal is %d", o.ID, lines, o.Subtotal)
 	}
+	if o.State == order.Closed && o.Table != "" && o.Total > o.Paid-o.Refunded {
+		s.t.Fatalf("order %s is closed, comes to %d, and was paid %d less %d", o.ID, o.Total, o.Paid, o.Refunded)
+	}
 	if o.State == order.Submitted {
 		s.t.Fatalf("order %s is neither placed nor refused", o.ID)
 	}

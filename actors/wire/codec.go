@@ -258,6 +258,9 @@ func appendEvent(b []byte, e any) []byte {
 	case *table.PaymentRehomed:
 		b, at = open(b, 618)
 		return shut(appendTablePaymentRehomed(b, e), at)
+	case *order.WrittenOff:
+		b, at = open(b, 626)
+		return shut(appendOrderWrittenOff(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -500,6 +503,9 @@ func decodeEvent(b []byte) (any, error) {
 	case 77:
 		v := new(table.PaymentRehomed)
 		return v, decodeTablePaymentRehomed(f.raw, v)
+	case 78:
+		v := new(order.WrittenOff)
+		return v, decodeOrderWrittenOff(f.raw, v)
 	}
 	return nil, unknownEvent(f.num)
 }
@@ -661,6 +667,8 @@ func EventName(e any) string {
 		return "session_came"
 	case *table.PaymentRehomed:
 		return "payment_rehomed"
+	case *order.WrittenOff:
+		return "written_off"
 	}
 	return ""
 }
@@ -6772,6 +6780,50 @@ func decodeTablePaymentRehomed(b []byte, v *table.PaymentRehomed) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
+		}
+	}
+	return nil
+}
+
+func appendOrderWrittenOff(b []byte, v *order.WrittenOff) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.Reason != "" {
+		b = str(b, 26, v.Reason)
+	}
+	if v.Allowed != 0 {
+		b = num(b, 32, v.Allowed)
+	}
+	b, at = open(b, 42)
+	b = shutUnlessEmpty(appendBillTotals(b, &v.Totals), at, 1)
+	return b
+}
+
+func decodeOrderWrittenOff(b []byte, v *order.WrittenOff) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.Reason = f.str()
+		case 4:
+			v.Allowed = f.int()
+		case 5:
+			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -105,6 +105,7 @@ type Event struct {
 	//	*Event_TableLeaveEnded
 	//	*Event_TableSessionCame
 	//	*Event_TablePaymentRehomed
+	//	*Event_OrderWrittenOff
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -840,6 +841,15 @@ func (x *Event) GetTablePaymentRehomed() *TablePaymentRehomed {
 	return nil
 }
 
+func (x *Event) GetOrderWrittenOff() *OrderWrittenOff {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderWrittenOff); ok {
+			return x.OrderWrittenOff
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1152,6 +1162,10 @@ type Event_TablePaymentRehomed struct {
 	TablePaymentRehomed *TablePaymentRehomed `protobuf:"bytes,77,opt,name=table_payment_rehomed,json=tablePaymentRehomed,proto3,oneof"`
 }
 
+type Event_OrderWrittenOff struct {
+	OrderWrittenOff *OrderWrittenOff `protobuf:"bytes,78,opt,name=order_written_off,json=orderWrittenOff,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -1305,6 +1319,8 @@ func (*Event_TableLeaveEnded) isEvent_Event() {}
 func (*Event_TableSessionCame) isEvent_Event() {}
 
 func (*Event_TablePaymentRehomed) isEvent_Event() {}
+
+func (*Event_OrderWrittenOff) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -11671,6 +11687,82 @@ func (x *TablePaymentRehomed) GetN() int64 {
 	return 0
 }
 
+type OrderWrittenOff struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Allowed       int64                  `protobuf:"zigzag64,4,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Totals        *BillTotals            `protobuf:"bytes,5,opt,name=totals,proto3" json:"totals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderWrittenOff) Reset() {
+	*x = OrderWrittenOff{}
+	mi := &file_event_proto_msgTypes[140]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderWrittenOff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderWrittenOff) ProtoMessage() {}
+
+func (x *OrderWrittenOff) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[140]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderWrittenOff.ProtoReflect.Descriptor instead.
+func (*OrderWrittenOff) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{140}
+}
+
+func (x *OrderWrittenOff) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *OrderWrittenOff) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *OrderWrittenOff) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OrderWrittenOff) GetAllowed() int64 {
+	if x != nil {
+		return x.Allowed
+	}
+	return 0
+}
+
+func (x *OrderWrittenOff) GetTotals() *BillTotals {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -11689,7 +11781,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[140]
+	mi := &file_event_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11701,7 +11793,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[140]
+	mi := &file_event_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11714,7 +11806,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{140}
+	return file_event_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -11797,7 +11889,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11809,7 +11901,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11822,7 +11914,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{141}
+	return file_event_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -11852,7 +11944,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11864,7 +11956,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11877,7 +11969,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{142}
+	return file_event_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -11926,7 +12018,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11938,7 +12030,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11951,7 +12043,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{143}
+	return file_event_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -11987,7 +12079,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11999,7 +12091,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12012,7 +12104,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{144}
+	return file_event_proto_rawDescGZIP(), []int{145}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -12070,7 +12162,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12082,7 +12174,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12095,7 +12187,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{145}
+	return file_event_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *StockState) GetId() string {
@@ -12263,7 +12355,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12275,7 +12367,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12288,7 +12380,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{146}
+	return file_event_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *PaymentState) GetId() string {
@@ -12538,7 +12630,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12550,7 +12642,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12563,7 +12655,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{147}
+	return file_event_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *OrderState) GetId() string {
@@ -13075,7 +13167,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13087,7 +13179,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13100,7 +13192,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{148}
+	return file_event_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -13145,7 +13237,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13157,7 +13249,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13170,7 +13262,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{149}
+	return file_event_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *TableState) GetId() string {
@@ -13226,7 +13318,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13238,7 +13330,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13251,7 +13343,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{150}
+	return file_event_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -13285,7 +13377,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13297,7 +13389,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13310,7 +13402,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{151}
+	return file_event_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -13343,7 +13435,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13355,7 +13447,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13368,7 +13460,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{152}
+	return file_event_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *StoreView) GetId() string {
@@ -13439,7 +13531,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13451,7 +13543,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13464,7 +13556,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{153}
+	return file_event_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -13515,7 +13607,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13527,7 +13619,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13540,7 +13632,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{154}
+	return file_event_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *StockView) GetId() string {
@@ -13655,7 +13747,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13667,7 +13759,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13680,7 +13772,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{155}
+	return file_event_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *PaymentView) GetId() string {
@@ -13833,7 +13925,7 @@ type PaymentAction struct {
 
 func (x *PaymentAction) Reset() {
 	*x = PaymentAction{}
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13845,7 +13937,7 @@ func (x *PaymentAction) String() string {
 func (*PaymentAction) ProtoMessage() {}
 
 func (x *PaymentAction) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13858,7 +13950,7 @@ func (x *PaymentAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
 func (*PaymentAction) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{156}
+	return file_event_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *PaymentAction) GetKind() string {
@@ -13933,7 +14025,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13945,7 +14037,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13958,7 +14050,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{157}
+	return file_event_proto_rawDescGZIP(), []int{158}
 }
 
 func (x *OrderView) GetId() string {
@@ -14336,7 +14428,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14348,7 +14440,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14361,7 +14453,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{158}
+	return file_event_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *TableView) GetId() string {
@@ -14494,7 +14586,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14506,7 +14598,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14519,7 +14611,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{159}
+	return file_event_proto_rawDescGZIP(), []int{160}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -14568,7 +14660,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14580,7 +14672,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14593,7 +14685,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{160}
+	return file_event_proto_rawDescGZIP(), []int{161}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -14730,7 +14822,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14742,7 +14834,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14755,7 +14847,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{161}
+	return file_event_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *BillPart) GetId() string {
@@ -14820,7 +14912,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14832,7 +14924,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14845,7 +14937,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{162}
+	return file_event_proto_rawDescGZIP(), []int{163}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -14888,7 +14980,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\xed+\n" +
+	"brigata.v1\"\xb8,\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -14973,7 +15065,8 @@ const file_event_proto_rawDesc = "" +
 	"\x11table_leave_began\x18J \x01(\v2\x1b.brigata.v1.TableLeaveBeganH\x00R\x0ftableLeaveBegan\x12I\n" +
 	"\x11table_leave_ended\x18K \x01(\v2\x1b.brigata.v1.TableLeaveEndedH\x00R\x0ftableLeaveEnded\x12L\n" +
 	"\x12table_session_came\x18L \x01(\v2\x1c.brigata.v1.TableSessionCameH\x00R\x10tableSessionCame\x12U\n" +
-	"\x15table_payment_rehomed\x18M \x01(\v2\x1f.brigata.v1.TablePaymentRehomedH\x00R\x13tablePaymentRehomedB\a\n" +
+	"\x15table_payment_rehomed\x18M \x01(\v2\x1f.brigata.v1.TablePaymentRehomedH\x00R\x13tablePaymentRehomed\x12I\n" +
+	"\x11order_written_off\x18N \x01(\v2\x1b.brigata.v1.OrderWrittenOffH\x00R\x0forderWrittenOffB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -15873,7 +15966,13 @@ const file_event_proto_rawDesc = "" +
 	"\aallowed\x18\x03 \x01(\x12R\aallowed\"=\n" +
 	"\x13TablePaymentRehomed\x12\x18\n" +
 	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
-	"\x01n\x18\x02 \x01(\x12R\x01n\"\xde\x03\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\xab\x01\n" +
+	"\x0fOrderWrittenOff\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\aallowed\x18\x04 \x01(\x12R\aallowed\x12.\n" +
+	"\x06totals\x18\x05 \x01(\v2\x16.brigata.v1.BillTotalsR\x06totals\"\xde\x03\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -16275,7 +16374,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 170)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 171)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                // 0: brigata.v1.Event
 	(*Int64S)(nil),               // 1: brigata.v1.Int64s
@@ -16417,36 +16516,37 @@ var file_event_proto_goTypes = []any{
 	(*TableShare)(nil),           // 137: brigata.v1.TableShare
 	(*BillAccount)(nil),          // 138: brigata.v1.BillAccount
 	(*TablePaymentRehomed)(nil),  // 139: brigata.v1.TablePaymentRehomed
-	(*StoreState)(nil),           // 140: brigata.v1.StoreState
-	(*StorePause)(nil),           // 141: brigata.v1.StorePause
-	(*StoreDay)(nil),             // 142: brigata.v1.StoreDay
-	(*StoreTakings)(nil),         // 143: brigata.v1.StoreTakings
-	(*MenuState)(nil),            // 144: brigata.v1.MenuState
-	(*StockState)(nil),           // 145: brigata.v1.StockState
-	(*PaymentState)(nil),         // 146: brigata.v1.PaymentState
-	(*OrderState)(nil),           // 147: brigata.v1.OrderState
-	(*OrderAdding)(nil),          // 148: brigata.v1.OrderAdding
-	(*TableState)(nil),           // 149: brigata.v1.TableState
-	(*TableLeave)(nil),           // 150: brigata.v1.TableLeave
-	(*TableMoved)(nil),           // 151: brigata.v1.TableMoved
-	(*StoreView)(nil),            // 152: brigata.v1.StoreView
-	(*MenuView)(nil),             // 153: brigata.v1.MenuView
-	(*StockView)(nil),            // 154: brigata.v1.StockView
-	(*PaymentView)(nil),          // 155: brigata.v1.PaymentView
-	(*PaymentAction)(nil),        // 156: brigata.v1.PaymentAction
-	(*OrderView)(nil),            // 157: brigata.v1.OrderView
-	(*TableView)(nil),            // 158: brigata.v1.TableView
-	(*TableCart)(nil),            // 159: brigata.v1.TableCart
-	(*BillView)(nil),             // 160: brigata.v1.BillView
-	(*BillPart)(nil),             // 161: brigata.v1.BillPart
-	(*BillShare)(nil),            // 162: brigata.v1.BillShare
-	nil,                          // 163: brigata.v1.StoreConfig.AcceptEntry
-	nil,                          // 164: brigata.v1.StoreConfig.PayEntry
-	nil,                          // 165: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                          // 166: brigata.v1.MenuDish.PricesEntry
-	nil,                          // 167: brigata.v1.StoreState.PaymentsEntry
-	nil,                          // 168: brigata.v1.StockState.OrdersEntry
-	nil,                          // 169: brigata.v1.StockState.GoneEntry
+	(*OrderWrittenOff)(nil),      // 140: brigata.v1.OrderWrittenOff
+	(*StoreState)(nil),           // 141: brigata.v1.StoreState
+	(*StorePause)(nil),           // 142: brigata.v1.StorePause
+	(*StoreDay)(nil),             // 143: brigata.v1.StoreDay
+	(*StoreTakings)(nil),         // 144: brigata.v1.StoreTakings
+	(*MenuState)(nil),            // 145: brigata.v1.MenuState
+	(*StockState)(nil),           // 146: brigata.v1.StockState
+	(*PaymentState)(nil),         // 147: brigata.v1.PaymentState
+	(*OrderState)(nil),           // 148: brigata.v1.OrderState
+	(*OrderAdding)(nil),          // 149: brigata.v1.OrderAdding
+	(*TableState)(nil),           // 150: brigata.v1.TableState
+	(*TableLeave)(nil),           // 151: brigata.v1.TableLeave
+	(*TableMoved)(nil),           // 152: brigata.v1.TableMoved
+	(*StoreView)(nil),            // 153: brigata.v1.StoreView
+	(*MenuView)(nil),             // 154: brigata.v1.MenuView
+	(*StockView)(nil),            // 155: brigata.v1.StockView
+	(*PaymentView)(nil),          // 156: brigata.v1.PaymentView
+	(*PaymentAction)(nil),        // 157: brigata.v1.PaymentAction
+	(*OrderView)(nil),            // 158: brigata.v1.OrderView
+	(*TableView)(nil),            // 159: brigata.v1.TableView
+	(*TableCart)(nil),            // 160: brigata.v1.TableCart
+	(*BillView)(nil),             // 161: brigata.v1.BillView
+	(*BillPart)(nil),             // 162: brigata.v1.BillPart
+	(*BillShare)(nil),            // 163: brigata.v1.BillShare
+	nil,                          // 164: brigata.v1.StoreConfig.AcceptEntry
+	nil,                          // 165: brigata.v1.StoreConfig.PayEntry
+	nil,                          // 166: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                          // 167: brigata.v1.MenuDish.PricesEntry
+	nil,                          // 168: brigata.v1.StoreState.PaymentsEntry
+	nil,                          // 169: brigata.v1.StockState.OrdersEntry
+	nil,                          // 170: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -16526,229 +16626,232 @@ var file_event_proto_depIdxs = []int32{
 	133, // 74: brigata.v1.Event.table_leave_ended:type_name -> brigata.v1.TableLeaveEnded
 	134, // 75: brigata.v1.Event.table_session_came:type_name -> brigata.v1.TableSessionCame
 	139, // 76: brigata.v1.Event.table_payment_rehomed:type_name -> brigata.v1.TablePaymentRehomed
-	3,   // 77: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 78: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 79: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 80: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 81: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	163, // 82: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	164, // 83: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	165, // 84: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 85: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 86: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 87: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 88: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 89: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 90: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 91: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 92: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 93: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 94: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 95: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 96: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	18,  // 97: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 98: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 99: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 100: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 101: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 102: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 103: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 104: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 105: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 106: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 107: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 108: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 109: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 110: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 111: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 112: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 113: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	166, // 114: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 115: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 116: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 117: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 118: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 119: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 120: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 121: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 122: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 123: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 124: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 125: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 126: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 127: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 128: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 129: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 130: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 131: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 132: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 133: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 134: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 135: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 136: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 137: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 138: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 139: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 140: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 141: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 142: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 143: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 144: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 145: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 146: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 147: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 148: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 149: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 150: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 151: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 152: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 153: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 154: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 155: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 156: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 157: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 158: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 159: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 160: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 161: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 162: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 163: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 164: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 165: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 166: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 167: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 168: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 169: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 170: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 171: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 172: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 173: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 174: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 175: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 176: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 177: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 178: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 179: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 180: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 181: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 182: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 183: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 184: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 185: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 186: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 187: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 188: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 189: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 190: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 191: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 192: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 193: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 194: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 195: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 196: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 197: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 198: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 199: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 200: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 201: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 202: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 203: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 204: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 205: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 206: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 207: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 208: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 209: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 210: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 211: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 212: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 213: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 214: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 215: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 216: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 217: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 218: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 219: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 220: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 221: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 222: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 223: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 224: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 225: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 226: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 227: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 228: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 229: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 230: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 231: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 232: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 233: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	4,   // 234: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	141, // 235: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 236: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	142, // 237: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	167, // 238: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 239: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 240: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 241: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 242: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 243: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	168, // 244: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	169, // 245: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 246: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 247: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 248: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 249: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 250: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 251: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 252: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 253: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 254: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 255: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 256: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	148, // 257: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 258: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 259: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	3,   // 260: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 261: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 262: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 263: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	150, // 264: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	151, // 265: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	5,   // 266: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	141, // 267: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 268: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 269: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 270: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	156, // 271: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 272: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 273: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 274: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	3,   // 275: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 276: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 277: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 278: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 279: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 280: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 281: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 282: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 283: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	159, // 284: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 285: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	160, // 286: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 287: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 288: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 289: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	161, // 290: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 291: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	162, // 292: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	1,   // 293: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	143, // 294: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	295, // [295:295] is the sub-list for method output_type
-	295, // [295:295] is the sub-list for method input_type
-	295, // [295:295] is the sub-list for extension type_name
-	295, // [295:295] is the sub-list for extension extendee
-	0,   // [0:295] is the sub-list for field type_name
+	140, // 77: brigata.v1.Event.order_written_off:type_name -> brigata.v1.OrderWrittenOff
+	3,   // 78: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 79: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 80: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 81: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 82: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	164, // 83: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	165, // 84: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	166, // 85: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 86: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 87: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 88: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 89: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 90: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 91: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 92: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 93: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 94: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	7,   // 95: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 96: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 97: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	18,  // 98: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 99: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 100: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 101: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 102: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	27,  // 103: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	28,  // 104: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	29,  // 105: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	30,  // 106: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	31,  // 107: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	34,  // 108: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 109: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 110: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 111: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	30,  // 112: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 113: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 114: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	167, // 115: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	32,  // 116: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 117: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	33,  // 118: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 119: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	35,  // 120: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 121: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 122: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	27,  // 123: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 124: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 125: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 126: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	43,  // 127: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 128: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 129: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 130: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 131: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 132: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 133: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	53,  // 134: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 135: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 136: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 137: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	60,  // 138: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 139: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	65,  // 140: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	66,  // 141: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	71,  // 142: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	73,  // 143: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 144: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	28,  // 145: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	67,  // 146: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 147: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	69,  // 148: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	70,  // 149: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 150: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	67,  // 151: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 152: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 153: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 154: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 155: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	72,  // 156: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 157: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	66,  // 158: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	71,  // 159: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	73,  // 160: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	78,  // 161: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	79,  // 162: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	80,  // 163: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	81,  // 164: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	82,  // 165: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 166: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 167: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 168: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 169: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	88,  // 170: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	71,  // 171: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	89,  // 172: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	73,  // 173: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 174: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 175: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 176: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	94,  // 177: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 178: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 179: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	66,  // 180: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	73,  // 181: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	71,  // 182: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	73,  // 183: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	73,  // 184: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 185: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	71,  // 186: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	104, // 187: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	71,  // 188: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 189: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 190: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	107, // 191: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	108, // 192: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 193: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	71,  // 194: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 195: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 196: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 197: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 198: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	114, // 199: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	116, // 200: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 201: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	119, // 202: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	120, // 203: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	121, // 204: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 205: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	67,  // 206: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 207: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	120, // 208: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	120, // 209: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	124, // 210: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	125, // 211: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	128, // 212: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	71,  // 213: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 214: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 215: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 216: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	104, // 217: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 218: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	135, // 219: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 220: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	114, // 221: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	119, // 222: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	116, // 223: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	136, // 224: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	138, // 225: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	124, // 226: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	125, // 227: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	119, // 228: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	137, // 229: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 230: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 231: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	71,  // 232: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	104, // 233: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	106, // 234: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 235: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	71,  // 236: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	4,   // 237: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	142, // 238: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 239: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	143, // 240: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	168, // 241: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	27,  // 242: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	27,  // 243: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 244: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 245: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	43,  // 246: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	169, // 247: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	170, // 248: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 249: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	53,  // 250: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 251: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 252: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	72,  // 253: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	65,  // 254: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	94,  // 255: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 256: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 257: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 258: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	73,  // 259: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	149, // 260: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	78,  // 261: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	138, // 262: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	3,   // 263: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	66,  // 264: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	135, // 265: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	136, // 266: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	151, // 267: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	152, // 268: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	5,   // 269: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	142, // 270: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 271: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 272: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 273: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	157, // 274: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 275: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 276: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 277: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	3,   // 278: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 279: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 280: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 281: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 282: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 283: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 284: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 285: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 286: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	160, // 287: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 288: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	161, // 289: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 290: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 291: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 292: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	162, // 293: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 294: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	163, // 295: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	1,   // 296: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	144, // 297: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	298, // [298:298] is the sub-list for method output_type
+	298, // [298:298] is the sub-list for method input_type
+	298, // [298:298] is the sub-list for extension type_name
+	298, // [298:298] is the sub-list for extension extendee
+	0,   // [0:298] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -16834,6 +16937,7 @@ func file_event_proto_init() {
 		(*Event_TableLeaveEnded)(nil),
 		(*Event_TableSessionCame)(nil),
 		(*Event_TablePaymentRehomed)(nil),
+		(*Event_OrderWrittenOff)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -16854,22 +16958,22 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[119].OneofWrappers = []any{}
 	file_event_proto_msgTypes[135].OneofWrappers = []any{}
 	file_event_proto_msgTypes[137].OneofWrappers = []any{}
-	file_event_proto_msgTypes[140].OneofWrappers = []any{}
-	file_event_proto_msgTypes[144].OneofWrappers = []any{}
-	file_event_proto_msgTypes[146].OneofWrappers = []any{}
+	file_event_proto_msgTypes[141].OneofWrappers = []any{}
+	file_event_proto_msgTypes[145].OneofWrappers = []any{}
 	file_event_proto_msgTypes[147].OneofWrappers = []any{}
-	file_event_proto_msgTypes[149].OneofWrappers = []any{}
-	file_event_proto_msgTypes[153].OneofWrappers = []any{}
-	file_event_proto_msgTypes[155].OneofWrappers = []any{}
-	file_event_proto_msgTypes[157].OneofWrappers = []any{}
+	file_event_proto_msgTypes[148].OneofWrappers = []any{}
+	file_event_proto_msgTypes[150].OneofWrappers = []any{}
+	file_event_proto_msgTypes[154].OneofWrappers = []any{}
+	file_event_proto_msgTypes[156].OneofWrappers = []any{}
 	file_event_proto_msgTypes[158].OneofWrappers = []any{}
+	file_event_proto_msgTypes[159].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   170,
+			NumMessages:   171,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -33,6 +33,7 @@ var Events = []any{
 	&table.CartChanged{}, &table.OrderJoined{}, &table.OrderChanged{}, &table.OrderHeard{}, &table.Reckoned{}, &table.SplitSet{},
 	&table.DiscountSet{}, &table.PaymentNoted{}, &table.LeaveBegan{}, &table.LeaveEnded{}, &table.SessionCame{},
 	&table.PaymentRehomed{},
+	&order.WrittenOff{},
 }
 
 // States by kind, for snapshots.
