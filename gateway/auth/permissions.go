@@ -110,10 +110,11 @@ var permissions = map[string]roles{
 	"rest:stores:write":  nobody, // adminOnly
 	"rest:metrics:read":  nobody, // adminOnly
 	"rest:profiles:read": nobody, // adminOnly
+	"rest:backup:read":   nobody, // adminOnly
 }
 
 // adminOnly is what managers may not do either.
-var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true, "rest:metrics:read": true, "rest:profiles:read": true}
+var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true, "rest:metrics:read": true, "rest:profiles:read": true, "rest:backup:read": true}
 
 // Permissions returns every permission there is, sorted.
 func Permissions() []string { return slices.Sorted(maps.Keys(permissions)) }

@@ -107,6 +107,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	return n, nil
 }
 
+// DatabaseFile is the SQLite database's name in the data folder.
+const DatabaseFile = "brigata.db"
+
 // KeyFile is the signing key's name in the data folder.
 const KeyFile = "signing-key.pem"
 
@@ -130,7 +133,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document,
-		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles()}})
+		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 		}
 		return j, nil
 	}
-	j, err := sqlite.Open(filepath.Join(n.options.Data, "brigata.db"))
+	j, err := sqlite.Open(filepath.Join(n.options.Data, DatabaseFile))
 	if err != nil {
 		return nil, err
 	}
