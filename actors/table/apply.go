@@ -173,7 +173,13 @@ func (s *State) share() {
 // money, whose latest is.
 func (e *Entry) same(h *Share) bool {
 	x := &e.Share
-	return x.Table == h.Table && x.Session == h.Session && x.Guests == h.Guests && x.Server == h.Server && x.Hurried.Equal(h.Hurried)
+	return x.Table == h.Table && x.Session == h.Session && x.Guests == h.Guests && sameWho(x.Server, h.Server) && x.Hurried.Equal(h.Hurried)
+}
+
+// sameWho compares the people, not where they stand in memory: a state that was loaded
+// must fold as the one that was live.
+func sameWho(a, b *command.Who) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // cleared ends the session: its orders hear of it, then they are forgotten.
