@@ -121,6 +121,10 @@ func (e *entity) receive(m any) {
 			e.panicked(m, v)
 		}
 	}()
+	if d, ok := m.(departs); ok {
+		e.leave(d.from)
+		return
+	}
 	switch {
 	case e.gone:
 		e.forward(m)
@@ -164,7 +168,9 @@ func (e *entity) forward(m any) {
 	case *Request:
 		e.cell.node.Do(m)
 	case *duty:
-		e.cell.entity(e.target, true).tell(m)
+		if next := e.cell.entity(e.target, true); next != nil {
+			next.tell(m)
+		}
 	case *outcome:
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)

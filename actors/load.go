@@ -16,9 +16,15 @@ import (
 )
 
 // load reads a cell: everything that is live, and which keys exist.
-func (n *Node) load(ctx context.Context, storeID string) (*cell, error) {
+func (n *Node) load(ctx context.Context, storeID string, claim int64) (_ *cell, err error) {
 	c := newCell(n, storeID)
-	err := n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
+	c.claim = claim
+	defer func() {
+		if err != nil {
+			c.close(nil)
+		}
+	}()
+	err = n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
 		e, err := c.restored(&s)
 		if err != nil {
 			return err
@@ -207,12 +213,7 @@ func (e *entity) receiveLoading(m any) {
 	case loaded:
 		e.loaded(m)
 	case closed:
-		for _, x := range e.stash {
-			if r, ok := x.(*Request); ok {
-				r.To.Reply(r.Tag, Answer{Refusal: errMoved})
-			}
-		}
-		e.stash = nil
+		e.unstash()
 		e.end()
 	case *Request:
 		if len(e.stash) >= stashMax {
@@ -223,6 +224,16 @@ func (e *entity) receiveLoading(m any) {
 	case *duty, *outcome, tick:
 		e.stash = append(e.stash, m)
 	}
+}
+
+// unstash answers who waits for the entity to be loaded that it is not here any more.
+func (e *entity) unstash() {
+	for _, x := range e.stash {
+		if r, ok := x.(*Request); ok {
+			r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+		}
+	}
+	e.stash = nil
 }
 
 func (e *entity) loaded(m loaded) {

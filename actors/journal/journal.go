@@ -111,6 +111,9 @@ var (
 	// ErrFenced says that this process may not write any more, or not what it has cut
 	// before it took a new epoch. Nothing was written.
 	ErrFenced = errors.New("journal: fenced")
+	// ErrNewer says that a newer version wrote what this one does not know: it has to be
+	// left to a node that does.
+	ErrNewer = errors.New("journal: written by a newer version")
 	// ErrConflict says that a row's slot is taken. Nothing was written.
 	ErrConflict = errors.New("journal: conflict")
 )
