@@ -64,12 +64,15 @@ type seven[S, E any] struct {
 	decide  func(S, command.Command) ([]E, any, error)
 	step    func(*S, command.Command) ([]E, any, error) // nil: decide, then apply
 	apply   func(S, E) S
-	owes    func(S) []command.Duty
-	due     func(S) time.Time
-	view    func(s S, t *store.Today, id string) any
-	live    func(S) bool
-	preview func(S, *store.Today, command.Command) (any, error)
+	owes    func(*S) []command.Duty
+	due     func(*S) time.Time
+	view    func(s *S, t *store.Today, id string) any
+	live    func(*S) bool
+	preview func(*S, *store.Today, command.Command) (any, error)
 }
+
+// at makes a function of a state one of where it stands. Large states have their own.
+func at[S, R any](f func(S) R) func(*S) R { return func(s *S) R { return f(*s) } }
 
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
@@ -109,52 +112,52 @@ func (r *rules[S, E]) replay(e any) {
 	r.s = r.of.apply(r.s, x)
 }
 
-func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(r.s) }
-func (r *rules[S, E]) due() time.Time       { return r.of.due(r.s) }
-func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
+func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(&r.s) }
+func (r *rules[S, E]) due() time.Time       { return r.of.due(&r.s) }
+func (r *rules[S, E]) live() bool           { return r.of.live(&r.s) }
 func (r *rules[S, E]) state() any           { return &r.s }
 
-func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(r.s, t, id) }
+func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(&r.s, t, id) }
 
 func (r *rules[S, E]) preview(t *store.Today, c command.Command) (any, error) {
 	if r.of.preview == nil {
 		return nil, errNoDry
 	}
-	return r.of.preview(r.s, t, c)
+	return r.of.preview(&r.s, t, c)
 }
 
 var errNoDry = refusal.New(refusal.BadRequest, "type", "This command cannot be tried").With(refusal.Fields{At: "/dry"})
 
-func always[S any](S) bool { return true }
+func always[S any](*S) bool { return true }
 
-var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: store.Owes, due: store.Due,
+var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: at(store.Owes), due: at(store.Due),
 	live: always[store.State],
-	view: func(s store.State, _ *store.Today, _ string) any {
+	view: func(s *store.State, _ *store.Today, _ string) any {
 		if s.Config == nil {
 			return nil
 		}
-		return store.ViewOf(s)
+		return store.ViewOf(*s)
 	}}
 
-var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: menu.Owes, due: menu.Due,
+var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: at(menu.Owes), due: at(menu.Due),
 	live: always[menu.State],
-	view: func(s menu.State, _ *store.Today, _ string) any { return menu.ViewOf(s) }}
+	view: func(s *menu.State, _ *store.Today, _ string) any { return menu.ViewOf(*s) }}
 
-var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: stock.Owes, due: stock.Due,
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: at(stock.Owes), due: at(stock.Due),
 	live: always[stock.State],
-	view: func(s stock.State, _ *store.Today, _ string) any {
+	view: func(s *stock.State, _ *store.Today, _ string) any {
 		if !s.Exists {
 			return nil
 		}
-		return stock.ViewOf(s)
+		return stock.ViewOf(*s)
 	}}
 
-var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: table.Owes, due: table.Due,
+var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: at(table.Owes), due: at(table.Due),
 	live: always[table.State],
-	view: func(s table.State, t *store.Today, id string) any { return tableView(s, t, id) },
-	preview: func(s table.State, t *store.Today, c command.Command) (any, error) {
+	view: func(s *table.State, t *store.Today, id string) any { return tableView(*s, t, id) },
+	preview: func(s *table.State, t *store.Today, c command.Command) (any, error) {
 		if split, ok := c.(*table.SplitBill); ok {
-			return billOrError(table.PreviewSplit(t, s, split))
+			return billOrError(table.PreviewSplit(t, *s, split))
 		}
 		return nil, errNoDry
 	}}
@@ -174,31 +177,31 @@ func tableView(s table.State, t *store.Today, id string) any {
 
 func billOrError(v *bill.View, err error) (any, error) { return v, err }
 
-var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: order.Step, apply: order.Apply, owes: order.Owes, due: order.Due,
-	live: func(s order.State) bool { return s.ID != "" && !s.Over() },
-	view: func(s order.State, _ *store.Today, _ string) any {
+var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: order.Step, apply: order.Apply, owes: (*order.State).Owes, due: (*order.State).Due,
+	live: func(s *order.State) bool { return s.ID != "" && !s.Over() },
+	view: func(s *order.State, _ *store.Today, _ string) any {
 		if s.ID == "" || s.State == order.Submitted {
 			return nil
 		}
-		return order.ViewOf(s)
+		return s.Shown()
 	},
-	preview: func(s order.State, t *store.Today, c command.Command) (any, error) {
+	preview: func(s *order.State, t *store.Today, c command.Command) (any, error) {
 		switch c := c.(type) {
 		case *order.Add:
-			reply, _, err := order.PreviewAdd(s, c)
+			reply, _, err := order.PreviewAdd(*s, c)
 			return reply, err
 		case *order.SplitBill:
-			_, reply, err := order.Decide(s, c)
+			_, reply, err := order.Decide(*s, c)
 			return reply, err
 		}
 		return nil, errNoDry
 	}}
 
-var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: payment.Owes, due: payment.Due,
-	live: func(s payment.State) bool { return !s.Over() },
-	view: func(s payment.State, _ *store.Today, _ string) any {
+var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: at(payment.Owes), due: at(payment.Due),
+	live: func(s *payment.State) bool { return !s.Over() },
+	view: func(s *payment.State, _ *store.Today, _ string) any {
 		if s.ID == "" || s.Status == payment.Created {
 			return nil
 		}
-		return payment.ViewOf(s)
+		return payment.ViewOf(*s)
 	}}

@@ -116,7 +116,7 @@ func PreviewAdd(s State, c *Add) (*PlaceReply, []Take, error) {
 	if s.Adding != nil {
 		asks = events[0].(*LinesSent).Ask
 		s.Lines = append(slices.Clone(s.Lines), s.Adding.Lines...)
-		t := &turn{s: s, h: &c.Header, today: storeOf(c)}
+		t := &turn{s: &s, h: &c.Header, today: storeOf(c)}
 		s.total(bill.Total(t.today, s.Type, s.Guests, s.billLines(), s.Off).Less(s.Allowed))
 	}
 	return placeReply(&s), asks, nil

@@ -41,7 +41,7 @@ func need(r *refusal.Refusal, permission string) error {
 
 // turn is a decision being made: the events so far, and the state that they lead to.
 type turn struct {
-	s      State
+	s      *State
 	events []Event
 	h      *command.Header
 	today  *store.Today
@@ -58,13 +58,12 @@ func Decide(s State, c Command) ([]Event, Reply, error) { return Step(&s, c) }
 // Step is Decide that leaves in s what Apply makes of its events: the decision has it
 // at hand. A refusal leaves s as it was.
 func Step(s *State, c Command) ([]Event, Reply, error) {
-	t := &turn{s: *s, h: c.Head(), today: store.Of(c.Head())}
+	was := *s
+	t := &turn{s: s, h: c.Head(), today: store.Of(c.Head())}
 	reply, err := t.decide(c)
 	if err != nil {
+		*s = was
 		return nil, nil, err
-	}
-	if len(t.events) > 0 {
-		*s = t.s
 	}
 	return t.events, reply, nil
 }
@@ -246,7 +245,7 @@ func (t *turn) refuse(no *refusal.Refusal) Reply {
 
 // tick does what has come due.
 func (t *turn) tick() {
-	s := &t.s
+	s := t.s
 	if s.ID == "" || s.State.Final() {
 		return
 	}
@@ -267,7 +266,7 @@ func (t *turn) tick() {
 
 // settle does what follows by itself: acceptance of what is paid, the next course, the end.
 func (t *turn) settle() {
-	s := &t.s
+	s := t.s
 	if s.State == Placed && s.Auto && !s.unpaid() && !t.h.At.Before(s.startAt()) {
 		t.accepted(command.Who{}, time.Time{})
 	}

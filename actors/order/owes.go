@@ -12,7 +12,10 @@ import (
 
 // Owes is what the order still has to ask of its table, of its stock and of the store,
 // and what it has to tell the table.
-func Owes(s State) (duties []Duty) {
+func Owes(s State) []Duty { return s.Owes() }
+
+// Owes is Owes without a copy of the state.
+func (s *State) Owes() (duties []Duty) {
 	if s.ID == "" {
 		return nil
 	}
@@ -144,7 +147,10 @@ func appendBillLines(to []bill.Line, order string, of []Line) []bill.Line {
 
 // Due is when the order does something by itself: asks for stock on its day, expires,
 // is accepted, or fires a course.
-func Due(s State) (due time.Time) {
+func Due(s State) time.Time { return s.Due() }
+
+// Due is Due without a copy of the state.
+func (s *State) Due() (due time.Time) {
 	earlier := func(t time.Time) {
 		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
 			due = t
@@ -255,7 +261,10 @@ func (s *State) readyBefore(course int) (last time.Time, ready bool) {
 }
 
 // ViewOf is the order as it stands, with what is derived of it.
-func ViewOf(s State) *View {
+func ViewOf(s State) *View { return s.Shown() }
+
+// Shown is ViewOf without a copy of the state.
+func (s *State) Shown() *View {
 	v := s.View
 	v.Progress, v.Payment = s.progress(), s.payment()
 	if s.State == Accepted && s.AutoFireMS > 0 {
@@ -332,7 +341,7 @@ func code(orderType string, no int) string {
 // Over says that nothing will happen any more unless somebody asks. A voided order is
 // not over until the kitchen has seen it.
 func (s *State) Over() bool {
-	if !s.State.Final() || len(Owes(*s)) > 0 {
+	if !s.State.Final() || len(s.Owes()) > 0 {
 		return false
 	}
 	return s.State != Voided || len(s.every(func(i *Item) bool { return i.State == Void && i.FireSeq > 0 && !i.Bumped })) == 0

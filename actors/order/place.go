@@ -262,7 +262,7 @@ func (t *turn) numbered(c *command.Answered) Reply {
 	return command.Settled{ID: asked, Reply: t.placeReply()}
 }
 
-func (t *turn) placeReply() *PlaceReply { return placeReply(&t.s) }
+func (t *turn) placeReply() *PlaceReply { return placeReply(t.s) }
 
 func placeReply(s *State) *PlaceReply {
 	r := &PlaceReply{Order: s.ID, No: s.No, State: s.State, Payment: s.payment(), Currency: s.Currency, Subtotal: s.Subtotal,
@@ -314,7 +314,7 @@ func SoldOut(m *menu.Menu, stockID string, left int64) *refusal.Refusal {
 
 // Preview prices an order without making it: its reply, and what it would take.
 func Preview(today *store.Today, c *Place) (*PlaceReply, []Take, error) {
-	t := &turn{h: &c.Header, today: today}
+	t := &turn{s: &State{}, h: &c.Header, today: today}
 	if err := t.placeable(c); err != nil {
 		return nil, nil, err
 	}
