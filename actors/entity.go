@@ -31,8 +31,8 @@ type entity struct {
 	loading bool
 	dirty   bool       // it has changed since it was last asked what it owes
 	trace   wire.Trace // of what it did last
-	held    wire.Turn  // events that are not in the log yet: see hold
-	heldN   int
+	held    *wire.Turn // what is not in the log yet: see hold; nil: nothing
+	heldN   int        // its slots
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
@@ -299,7 +299,7 @@ func replyTo(reply any, err error) Answer {
 	if err != nil {
 		return Answer{Refusal: asRefusal(err)}
 	}
-	return Answer{D: wire.AppendReply(nil, reply)}
+	return Answer{D: replyJSON(reply)}
 }
 
 func asRefusal(err error) *refusal.Refusal {
@@ -354,7 +354,7 @@ func (e *entity) panicked(m, value any) {
 		w.to.Reply(w.tag, Answer{Refusal: no})
 	}
 	e.waiting, e.flying = nil, nil
-	e.held, e.heldN = wire.Turn{}, 0
+	e.held, e.heldN = nil, 0
 	e.loading = true
 	e.reload(true)
 }

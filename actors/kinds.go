@@ -27,8 +27,9 @@ type kind struct {
 
 // machine is one entity's rules with its state. It belongs to the entity's mailbox.
 type machine interface {
-	// step takes a command: it returns the events that follow, and has folded them.
-	step(c command.Command) (events []any, reply any, err error)
+	// step takes a command: it returns the events that follow, appended to into, and has
+	// folded them.
+	step(c command.Command, into []any) (events []any, reply any, err error)
 	// replay folds an event of the journal.
 	replay(e any)
 	owes() []command.Duty
@@ -76,21 +77,19 @@ func at[S, R any](f func(S) R) func(*S) R { return func(s *S) R { return f(*s) }
 
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
-	of     *seven[S, E]
-	s      S
-	events []any // of the turn; reused
+	of *seven[S, E]
+	s  S
 }
 
-func (r *rules[S, E]) step(c command.Command) ([]any, any, error) {
+func (r *rules[S, E]) step(c command.Command, into []any) ([]any, any, error) {
 	events, reply, err := r.take(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.events = r.events[:0]
 	for _, e := range events {
-		r.events = append(r.events, e)
+		into = append(into, e)
 	}
-	return r.events, reply, nil
+	return into, reply, nil
 }
 
 func (r *rules[S, E]) take(c command.Command) ([]E, any, error) {
