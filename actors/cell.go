@@ -267,7 +267,9 @@ func (c *cell) renew(change func()) {
 			c.zone = z
 		}
 	}
-	c.today.Store(c.storeS.Today(c.menuM, c.zone, c.tracked))
+	t := c.storeS.Today(c.menuM, c.zone, c.tracked)
+	t.Providers = c.node.config.Providers
+	c.today.Store(t)
 }
 
 // zoned gives a document the values of its own zone, which rules cannot look up.

@@ -199,7 +199,7 @@ var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: ord
 var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: at(payment.Owes), due: at(payment.Due),
 	live: func(s *payment.State) bool { return !s.Over() },
 	view: func(s *payment.State, _ *store.Today, _ string) any {
-		if s.ID == "" || s.Status == payment.Created {
+		if s.ID == "" || s.Status == payment.Created && !s.Claimed {
 			return nil
 		}
 		return payment.ViewOf(*s)

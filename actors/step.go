@@ -99,7 +99,12 @@ func (e *entity) answer(t *wire.Turn, reply any, o *out) []out {
 		e.wait(t.ID, *o)
 		return nil
 	case command.Settled:
-		return e.settle(t, r, v)
+		outs := e.settle(t, r, v)
+		if o != nil { // who brought the answer hears that it is taken
+			o.answer = Answer{V: v}
+			outs = append(outs, *o)
+		}
+		return outs
 	}
 	if o == nil {
 		return nil

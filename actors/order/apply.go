@@ -103,6 +103,8 @@ func (s *State) applyLater(e Event) {
 		s.total(e.Totals)
 		sums := s.Account.Sums(s.Total)
 		s.Paid, s.Refunded = sums.Paid, sums.Refunded
+	case *ReturnAsked:
+		s.Returns = append(slices.Clone(s.Returns), Returned{e.Payment, e.N})
 	case *WrittenOff:
 		s.Allowed = e.Allowed
 		s.total(e.Totals)

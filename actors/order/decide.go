@@ -5,6 +5,7 @@ import (
 
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -191,6 +192,9 @@ func (t *turn) answered(c *command.Answered) Reply {
 		t.stockAnswered(c, d.To.ID)
 	case *store.TakeNumber:
 		return t.numbered(c)
+	case *payment.Return:
+		t.do(&ReturnAsked{d.To.ID, d.N})
+		return nil
 	case *Tell:
 		if t.s.ToldRev < do.Rev {
 			t.do(&TableKnows{do.Rev})

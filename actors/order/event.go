@@ -211,6 +211,11 @@ type (
 		Reason string      `json:"reason,omitzero"`
 		Totals bill.Totals `json:"totals"`
 	}
+	// ReturnAsked says that a payment has been told that the order is off.
+	ReturnAsked struct {
+		Payment string `json:"payment"`
+		N       int64  `json:"n"` // 1 while it was pending, 2 once it had succeeded
+	}
 	// WrittenOff is what a cleared table left unpaid: it comes off the bill.
 	WrittenOff struct {
 		At      time.Time   `json:"at"`
@@ -221,6 +226,7 @@ type (
 	}
 )
 
+func (*ReturnAsked) event()  {}
 func (*WrittenOff) event()   {}
 func (*Sent) event()         {}
 func (*TableTook) event()    {}

@@ -1,11 +1,13 @@
 package order
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 )
@@ -40,6 +42,26 @@ func (s *State) Owes() (duties []Duty) {
 	}
 	if s.Table != "" && s.Round > 0 && s.State != Submitted && s.ToldRev < s.Rev { // a table that never took it need not hear
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, N: s.Rev, Do: s.tell()})
+	}
+	if s.Table == "" && s.State.Final() && s.State != Closed {
+		duties = s.returns(duties)
+	}
+	return duties
+}
+
+// returns tells the payments of an order that is off to give the money back.
+func (s *State) returns(duties []Duty) []Duty {
+	for _, p := range s.Account.Payments {
+		n := int64(0)
+		switch {
+		case p.State == "pending":
+			n = 1
+		case p.State == "succeeded" && p.Refunded < p.Amount+p.Tip:
+			n = 2
+		}
+		if n > 0 && !slices.Contains(s.Returns, Returned{p.ID, n}) {
+			duties = append(duties, Duty{To: command.Target{Kind: "payment", ID: p.ID}, N: n, Do: &payment.Return{Reason: string(s.State)}})
+		}
 	}
 	return duties
 }

@@ -261,6 +261,30 @@ func appendEvent(b []byte, e any) []byte {
 	case *order.WrittenOff:
 		b, at = open(b, 626)
 		return shut(appendOrderWrittenOff(b, e), at)
+	case *payment.WasStarted:
+		b, at = open(b, 634)
+		return shut(appendPaymentWasStarted(b, e), at)
+	case *payment.WasDoubted:
+		b, at = open(b, 642)
+		return shut(appendPaymentWasDoubted(b, e), at)
+	case *payment.WasCharged:
+		b, at = open(b, 650)
+		return shut(appendPaymentWasCharged(b, e), at)
+	case *payment.WasDeclined:
+		b, at = open(b, 658)
+		return shut(appendPaymentWasDeclined(b, e), at)
+	case *payment.CancelAsked:
+		b, at = open(b, 666)
+		return shut(appendPaymentCancelAsked(b, e), at)
+	case *payment.QueryAsked:
+		b, at = open(b, 674)
+		return shut(appendPaymentQueryAsked(b, e), at)
+	case *payment.RefundEnded:
+		b, at = open(b, 682)
+		return shut(appendPaymentRefundEnded(b, e), at)
+	case *order.ReturnAsked:
+		b, at = open(b, 690)
+		return shut(appendOrderReturnAsked(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -506,6 +530,30 @@ func decodeEvent(b []byte) (any, error) {
 	case 78:
 		v := new(order.WrittenOff)
 		return v, decodeOrderWrittenOff(f.raw, v)
+	case 79:
+		v := new(payment.WasStarted)
+		return v, decodePaymentWasStarted(f.raw, v)
+	case 80:
+		v := new(payment.WasDoubted)
+		return v, decodePaymentWasDoubted(f.raw, v)
+	case 81:
+		v := new(payment.WasCharged)
+		return v, decodePaymentWasCharged(f.raw, v)
+	case 82:
+		v := new(payment.WasDeclined)
+		return v, decodePaymentWasDeclined(f.raw, v)
+	case 83:
+		v := new(payment.CancelAsked)
+		return v, decodePaymentCancelAsked(f.raw, v)
+	case 84:
+		v := new(payment.QueryAsked)
+		return v, decodePaymentQueryAsked(f.raw, v)
+	case 85:
+		v := new(payment.RefundEnded)
+		return v, decodePaymentRefundEnded(f.raw, v)
+	case 86:
+		v := new(order.ReturnAsked)
+		return v, decodeOrderReturnAsked(f.raw, v)
 	}
 	return nil, unknownEvent(f.num)
 }
@@ -669,6 +717,22 @@ func EventName(e any) string {
 		return "payment_rehomed"
 	case *order.WrittenOff:
 		return "written_off"
+	case *payment.WasStarted:
+		return "was_started"
+	case *payment.WasDoubted:
+		return "was_doubted"
+	case *payment.WasCharged:
+		return "was_charged"
+	case *payment.WasDeclined:
+		return "was_declined"
+	case *payment.CancelAsked:
+		return "cancel_asked"
+	case *payment.QueryAsked:
+		return "query_asked"
+	case *payment.RefundEnded:
+		return "refund_ended"
+	case *order.ReturnAsked:
+		return "return_asked"
 	}
 	return ""
 }
@@ -2772,6 +2836,18 @@ func appendPaymentBegan(b []byte, v *payment.Began) []byte {
 	if v.Session != "" {
 		b = str(b, 98, v.Session)
 	}
+	if v.GuestID != "" {
+		b = str(b, 106, v.GuestID)
+	}
+	if v.Method != "" {
+		b = str(b, 114, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 122, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 130, v.OpenID)
+	}
 	return b
 }
 
@@ -2808,6 +2884,14 @@ func decodePaymentBegan(b []byte, v *payment.Began) (err error) {
 			v.Guest = f.u != 0
 		case 12:
 			v.Session = f.str()
+		case 13:
+			v.GuestID = f.str()
+		case 14:
+			v.Method = f.str()
+		case 15:
+			v.ReturnURL = f.str()
+		case 16:
+			v.OpenID = f.str()
 		}
 	}
 	return nil
@@ -3054,6 +3138,9 @@ func appendPaymentRefund(b []byte, v *payment.Refund) []byte {
 	if v.Reason != "" {
 		b = str(b, 34, v.Reason)
 	}
+	if v.State != "" {
+		b = str(b, 42, v.State)
+	}
 	return b
 }
 
@@ -3072,6 +3159,8 @@ func decodePaymentRefund(b []byte, v *payment.Refund) (err error) {
 			v.At = f.time()
 		case 4:
 			v.Reason = f.str()
+		case 5:
+			v.State = f.str()
 		}
 	}
 	return nil
@@ -6829,6 +6918,298 @@ func decodeOrderWrittenOff(b []byte, v *order.WrittenOff) (err error) {
 	return nil
 }
 
+func appendPaymentWasStarted(b []byte, v *payment.WasStarted) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Reference != "" {
+		b = str(b, 18, v.Reference)
+	}
+	if v.Action != nil {
+		b, at = open(b, 26)
+		b = shut(appendPaymentAction(b, v.Action), at)
+	}
+	return b
+}
+
+func decodePaymentWasStarted(b []byte, v *payment.WasStarted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Reference = f.str()
+		case 3:
+			v.Action = new(payment.Action)
+			if err = decodePaymentAction(f.raw, v.Action); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentAction(b []byte, v *payment.Action) []byte {
+	var at int
+	if v.Kind != "" {
+		b = str(b, 10, v.Kind)
+	}
+	if v.Data != "" {
+		b = str(b, 18, v.Data)
+	}
+	for _, k := range slices.Sorted(maps.Keys(v.Params)) {
+		x := v.Params[k]
+		b, at = open(b, 26)
+		b = str(b, 10, k)
+		b = str(b, 18, x)
+		b = shut(b, at)
+	}
+	return b
+}
+
+func decodePaymentAction(b []byte, v *payment.Action) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Kind = f.str()
+		case 2:
+			v.Data = f.str()
+		case 3:
+			var k string
+			var x string
+			for in := f.raw; len(in) > 0; {
+				var f wireField
+				if f, in, err = next(in); err != nil {
+					return err
+				}
+				switch f.num {
+				case 1:
+					k = f.str()
+				case 2:
+					x = f.str()
+				}
+			}
+			if v.Params == nil {
+				v.Params = make(map[string]string)
+			}
+			v.Params[k] = x
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasDoubted(b []byte, v *payment.WasDoubted) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodePaymentWasDoubted(b []byte, v *payment.WasDoubted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasCharged(b []byte, v *payment.WasCharged) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Reference != "" {
+		b = str(b, 18, v.Reference)
+	}
+	return b
+}
+
+func decodePaymentWasCharged(b []byte, v *payment.WasCharged) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Reference = f.str()
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasDeclined(b []byte, v *payment.WasDeclined) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendPaymentFailure(b, &v.Failure), at, 1)
+	return b
+}
+
+func decodePaymentWasDeclined(b []byte, v *payment.WasDeclined) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentCancelAsked(b []byte, v *payment.CancelAsked) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.Asked != "" {
+		b = str(b, 26, string(v.Asked))
+	}
+	if v.Reason != "" {
+		b = str(b, 34, v.Reason)
+	}
+	return b
+}
+
+func decodePaymentCancelAsked(b []byte, v *payment.CancelAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.Asked = command.ID(f.str())
+		case 4:
+			v.Reason = f.str()
+		}
+	}
+	return nil
+}
+
+func appendPaymentQueryAsked(b []byte, v *payment.QueryAsked) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	return b
+}
+
+func decodePaymentQueryAsked(b []byte, v *payment.QueryAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentRefundEnded(b []byte, v *payment.RefundEnded) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Refund != "" {
+		b = str(b, 18, v.Refund)
+	}
+	if v.Failure != nil {
+		b, at = open(b, 26)
+		b = shut(appendPaymentFailure(b, v.Failure), at)
+	}
+	return b
+}
+
+func decodePaymentRefundEnded(b []byte, v *payment.RefundEnded) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Refund = f.str()
+		case 3:
+			v.Failure = new(payment.Failure)
+			if err = decodePaymentFailure(f.raw, v.Failure); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderReturnAsked(b []byte, v *order.ReturnAsked) []byte {
+	if v.Payment != "" {
+		b = str(b, 10, v.Payment)
+	}
+	if v.N != 0 {
+		b = num(b, 16, v.N)
+	}
+	return b
+}
+
+func decodeOrderReturnAsked(b []byte, v *order.ReturnAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Payment = f.str()
+		case 2:
+			v.N = f.int()
+		}
+	}
+	return nil
+}
+
 func appendStoreState(b []byte, v *store.State) []byte {
 	var at int
 	if v.Config != nil {
@@ -7303,6 +7684,37 @@ func appendPaymentState(b []byte, v *payment.State) []byte {
 	if v.Told != 0 {
 		b = num(b, 192, int64(v.Told))
 	}
+	if v.GuestID != "" {
+		b = str(b, 202, v.GuestID)
+	}
+	if v.Method != "" {
+		b = str(b, 210, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 218, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 226, v.OpenID)
+	}
+	if v.Claimed {
+		b = num(b, 232, -1)
+	}
+	if v.Action != nil {
+		b, at = open(b, 242)
+		b = shut(appendPaymentAction(b, v.Action), at)
+	}
+	if !v.ExpiresAt.IsZero() {
+		b = num(b, 248, v.ExpiresAt.UnixMilli())
+	}
+	if v.Cancelling {
+		b = num(b, 256, -1)
+	}
+	if v.CancelID != "" {
+		b = str(b, 266, string(v.CancelID))
+	}
+	if v.Asks != 0 {
+		b = num(b, 272, int64(v.Asks))
+	}
 	return b
 }
 
@@ -7369,6 +7781,29 @@ func decodePaymentState(b []byte, v *payment.State) (err error) {
 			v.Returned = int(f.int())
 		case 24:
 			v.Told = int(f.int())
+		case 25:
+			v.GuestID = f.str()
+		case 26:
+			v.Method = f.str()
+		case 27:
+			v.ReturnURL = f.str()
+		case 28:
+			v.OpenID = f.str()
+		case 29:
+			v.Claimed = f.u != 0
+		case 30:
+			v.Action = new(payment.Action)
+			if err = decodePaymentAction(f.raw, v.Action); err != nil {
+				return err
+			}
+		case 31:
+			v.ExpiresAt = f.time()
+		case 32:
+			v.Cancelling = f.u != 0
+		case 33:
+			v.CancelID = command.ID(f.str())
+		case 34:
+			v.Asks = int(f.int())
 		}
 	}
 	return nil
@@ -7590,6 +8025,10 @@ func appendOrderState(b []byte, v *order.State) []byte {
 	}
 	b, at = open(b, 554)
 	b = shutUnlessEmpty(appendBillAccount(b, &v.Account), at, 2)
+	for i := range v.Returns {
+		b, at = open(b, 578)
+		b = shut(appendOrderReturned(b, &v.Returns[i]), at)
+	}
 	if v.Off != 0 {
 		b = num(b, 560, v.Off)
 	}
@@ -7776,6 +8215,11 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			if err = decodeBillAccount(f.raw, &v.Account); err != nil {
 				return err
 			}
+		case 72:
+			v.Returns = append(v.Returns, order.Returned{})
+			if err = decodeOrderReturned(f.raw, &v.Returns[len(v.Returns)-1]); err != nil {
+				return err
+			}
 		case 70:
 			v.Off = f.int()
 		case 71:
@@ -7822,6 +8266,32 @@ func decodeOrderAdding(b []byte, v *order.Adding) (err error) {
 			if err = decodeOrderLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func appendOrderReturned(b []byte, v *order.Returned) []byte {
+	if v.Payment != "" {
+		b = str(b, 10, v.Payment)
+	}
+	if v.N != 0 {
+		b = num(b, 16, v.N)
+	}
+	return b
+}
+
+func decodeOrderReturned(b []byte, v *order.Returned) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Payment = f.str()
+		case 2:
+			v.N = f.int()
 		}
 	}
 	return nil
@@ -8192,6 +8662,10 @@ func appendPaymentView(b []byte, v *payment.View) []byte {
 		b, at = open(b, 162)
 		b = shut(appendCommandWho(b, v.By), at)
 	}
+	if v.Work != nil {
+		b, at = open(b, 170)
+		b = shut(appendPaymentWork(b, v.Work), at)
+	}
 	return b
 }
 
@@ -8255,22 +8729,45 @@ func decodePaymentView(b []byte, v *payment.View) (err error) {
 			if err = decodeCommandWho(f.raw, v.By); err != nil {
 				return err
 			}
+		case 21:
+			v.Work = new(payment.Work)
+			if err = decodePaymentWork(f.raw, v.Work); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func appendPaymentAction(b []byte, v *payment.Action) []byte {
-	if v.Kind != "" {
-		b = str(b, 10, v.Kind)
+func appendPaymentWork(b []byte, v *payment.Work) []byte {
+	if v.Do != "" {
+		b = str(b, 10, v.Do)
 	}
-	if v.Data != "" {
-		b = str(b, 18, v.Data)
+	if v.Method != "" {
+		b = str(b, 18, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 26, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 34, v.OpenID)
+	}
+	if v.Asks != 0 {
+		b = num(b, 40, int64(v.Asks))
+	}
+	if v.Refund != "" {
+		b = str(b, 50, v.Refund)
+	}
+	if v.Amount != 0 {
+		b = num(b, 56, v.Amount)
+	}
+	if v.Reason != "" {
+		b = str(b, 66, v.Reason)
 	}
 	return b
 }
 
-func decodePaymentAction(b []byte, v *payment.Action) (err error) {
+func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 	var f wireField
 	for len(b) > 0 {
 		if f, b, err = next(b); err != nil {
@@ -8278,9 +8775,21 @@ func decodePaymentAction(b []byte, v *payment.Action) (err error) {
 		}
 		switch f.num {
 		case 1:
-			v.Kind = f.str()
+			v.Do = f.str()
 		case 2:
-			v.Data = f.str()
+			v.Method = f.str()
+		case 3:
+			v.ReturnURL = f.str()
+		case 4:
+			v.OpenID = f.str()
+		case 5:
+			v.Asks = int(f.int())
+		case 6:
+			v.Refund = f.str()
+		case 7:
+			v.Amount = f.int()
+		case 8:
+			v.Reason = f.str()
 		}
 	}
 	return nil

@@ -97,6 +97,12 @@ func Commands() []string {
 	return all
 }
 
+// internal are commands that no client sends: the gateway makes them of what providers
+// and printers say, for whichever node has the entity.
+var internal = map[string]maker{
+	"payment.report": {func() command.Command { return new(payment.Report) }, ofPayment},
+}
+
 // KnownCommand says that the name is a command.
 func KnownCommand(name string) bool {
 	_, ok := commands[name]
@@ -106,7 +112,8 @@ func KnownCommand(name string) bool {
 // DecodeCommand reads a command's data strictly (duplicate keys and invalid UTF-8 are
 // refused) and says which entity it is for. Errors are refusals.
 func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, command.Command, error) {
-	if !KnownCommand(name) {
+	m, ours := internal[name]
+	if !ours && !KnownCommand(name) {
 		return command.Target{}, nil, errUnknown
 	}
 	if name == "bill.split" || name == "bill.discount" {
@@ -121,7 +128,9 @@ func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, comma
 			name = strings.TrimSuffix(name, "table") + "order"
 		}
 	}
-	m := commands[name]
+	if !ours {
+		m = commands[name]
+	}
 	c := m.make()
 	if err := json.Unmarshal(d, c); err != nil {
 		return command.Target{}, nil, asBadRequest(err)
@@ -214,6 +223,8 @@ func ofPayment(_ command.ID, c command.Command) (command.Target, error) {
 	case *payment.Cancel:
 		id = c.Payment
 	case *payment.GiveBack:
+		id = c.Payment
+	case *payment.Report:
 		id = c.Payment
 	}
 	return byUUID("payment", id)

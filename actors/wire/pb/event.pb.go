@@ -106,6 +106,14 @@ type Event struct {
 	//	*Event_TableSessionCame
 	//	*Event_TablePaymentRehomed
 	//	*Event_OrderWrittenOff
+	//	*Event_PaymentWasStarted
+	//	*Event_PaymentWasDoubted
+	//	*Event_PaymentWasCharged
+	//	*Event_PaymentWasDeclined
+	//	*Event_PaymentCancelAsked
+	//	*Event_PaymentQueryAsked
+	//	*Event_PaymentRefundEnded
+	//	*Event_OrderReturnAsked
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,6 +858,78 @@ func (x *Event) GetOrderWrittenOff() *OrderWrittenOff {
 	return nil
 }
 
+func (x *Event) GetPaymentWasStarted() *PaymentWasStarted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasStarted); ok {
+			return x.PaymentWasStarted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasDoubted() *PaymentWasDoubted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasDoubted); ok {
+			return x.PaymentWasDoubted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasCharged() *PaymentWasCharged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasCharged); ok {
+			return x.PaymentWasCharged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasDeclined() *PaymentWasDeclined {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasDeclined); ok {
+			return x.PaymentWasDeclined
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentCancelAsked() *PaymentCancelAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentCancelAsked); ok {
+			return x.PaymentCancelAsked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentQueryAsked() *PaymentQueryAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentQueryAsked); ok {
+			return x.PaymentQueryAsked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentRefundEnded() *PaymentRefundEnded {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentRefundEnded); ok {
+			return x.PaymentRefundEnded
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderReturnAsked() *OrderReturnAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderReturnAsked); ok {
+			return x.OrderReturnAsked
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1166,6 +1246,38 @@ type Event_OrderWrittenOff struct {
 	OrderWrittenOff *OrderWrittenOff `protobuf:"bytes,78,opt,name=order_written_off,json=orderWrittenOff,proto3,oneof"`
 }
 
+type Event_PaymentWasStarted struct {
+	PaymentWasStarted *PaymentWasStarted `protobuf:"bytes,79,opt,name=payment_was_started,json=paymentWasStarted,proto3,oneof"`
+}
+
+type Event_PaymentWasDoubted struct {
+	PaymentWasDoubted *PaymentWasDoubted `protobuf:"bytes,80,opt,name=payment_was_doubted,json=paymentWasDoubted,proto3,oneof"`
+}
+
+type Event_PaymentWasCharged struct {
+	PaymentWasCharged *PaymentWasCharged `protobuf:"bytes,81,opt,name=payment_was_charged,json=paymentWasCharged,proto3,oneof"`
+}
+
+type Event_PaymentWasDeclined struct {
+	PaymentWasDeclined *PaymentWasDeclined `protobuf:"bytes,82,opt,name=payment_was_declined,json=paymentWasDeclined,proto3,oneof"`
+}
+
+type Event_PaymentCancelAsked struct {
+	PaymentCancelAsked *PaymentCancelAsked `protobuf:"bytes,83,opt,name=payment_cancel_asked,json=paymentCancelAsked,proto3,oneof"`
+}
+
+type Event_PaymentQueryAsked struct {
+	PaymentQueryAsked *PaymentQueryAsked `protobuf:"bytes,84,opt,name=payment_query_asked,json=paymentQueryAsked,proto3,oneof"`
+}
+
+type Event_PaymentRefundEnded struct {
+	PaymentRefundEnded *PaymentRefundEnded `protobuf:"bytes,85,opt,name=payment_refund_ended,json=paymentRefundEnded,proto3,oneof"`
+}
+
+type Event_OrderReturnAsked struct {
+	OrderReturnAsked *OrderReturnAsked `protobuf:"bytes,86,opt,name=order_return_asked,json=orderReturnAsked,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -1321,6 +1433,22 @@ func (*Event_TableSessionCame) isEvent_Event() {}
 func (*Event_TablePaymentRehomed) isEvent_Event() {}
 
 func (*Event_OrderWrittenOff) isEvent_Event() {}
+
+func (*Event_PaymentWasStarted) isEvent_Event() {}
+
+func (*Event_PaymentWasDoubted) isEvent_Event() {}
+
+func (*Event_PaymentWasCharged) isEvent_Event() {}
+
+func (*Event_PaymentWasDeclined) isEvent_Event() {}
+
+func (*Event_PaymentCancelAsked) isEvent_Event() {}
+
+func (*Event_PaymentQueryAsked) isEvent_Event() {}
+
+func (*Event_PaymentRefundEnded) isEvent_Event() {}
+
+func (*Event_OrderReturnAsked) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -4789,6 +4917,10 @@ type PaymentBegan struct {
 	Tip           int64                  `protobuf:"zigzag64,10,opt,name=tip,proto3" json:"tip,omitempty"`
 	Guest         bool                   `protobuf:"varint,11,opt,name=guest,proto3" json:"guest,omitempty"`
 	Session       string                 `protobuf:"bytes,12,opt,name=session,proto3" json:"session,omitempty"`
+	GuestId       string                 `protobuf:"bytes,13,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Method        string                 `protobuf:"bytes,14,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,15,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,16,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4903,6 +5035,34 @@ func (x *PaymentBegan) GetGuest() bool {
 func (x *PaymentBegan) GetSession() string {
 	if x != nil {
 		return x.Session
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
 	}
 	return ""
 }
@@ -5357,6 +5517,7 @@ type PaymentRefund struct {
 	Amount        int64                  `protobuf:"zigzag64,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	At            int64                  `protobuf:"zigzag64,3,opt,name=at,proto3" json:"at,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	State         string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5415,6 +5576,13 @@ func (x *PaymentRefund) GetAt() int64 {
 func (x *PaymentRefund) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *PaymentRefund) GetState() string {
+	if x != nil {
+		return x.State
 	}
 	return ""
 }
@@ -11763,6 +11931,506 @@ func (x *OrderWrittenOff) GetTotals() *BillTotals {
 	return nil
 }
 
+type PaymentWasStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	Action        *PaymentAction         `protobuf:"bytes,3,opt,name=action,proto3,oneof" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasStarted) Reset() {
+	*x = PaymentWasStarted{}
+	mi := &file_event_proto_msgTypes[141]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasStarted) ProtoMessage() {}
+
+func (x *PaymentWasStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[141]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasStarted.ProtoReflect.Descriptor instead.
+func (*PaymentWasStarted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{141}
+}
+
+func (x *PaymentWasStarted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasStarted) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *PaymentWasStarted) GetAction() *PaymentAction {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+type PaymentAction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Data          string                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Params        map[string]string      `protobuf:"bytes,3,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentAction) Reset() {
+	*x = PaymentAction{}
+	mi := &file_event_proto_msgTypes[142]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentAction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentAction) ProtoMessage() {}
+
+func (x *PaymentAction) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[142]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
+func (*PaymentAction) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{142}
+}
+
+func (x *PaymentAction) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PaymentAction) GetData() string {
+	if x != nil {
+		return x.Data
+	}
+	return ""
+}
+
+func (x *PaymentAction) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+type PaymentWasDoubted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasDoubted) Reset() {
+	*x = PaymentWasDoubted{}
+	mi := &file_event_proto_msgTypes[143]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasDoubted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasDoubted) ProtoMessage() {}
+
+func (x *PaymentWasDoubted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[143]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasDoubted.ProtoReflect.Descriptor instead.
+func (*PaymentWasDoubted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{143}
+}
+
+func (x *PaymentWasDoubted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type PaymentWasCharged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasCharged) Reset() {
+	*x = PaymentWasCharged{}
+	mi := &file_event_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasCharged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasCharged) ProtoMessage() {}
+
+func (x *PaymentWasCharged) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasCharged.ProtoReflect.Descriptor instead.
+func (*PaymentWasCharged) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *PaymentWasCharged) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasCharged) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+type PaymentWasDeclined struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasDeclined) Reset() {
+	*x = PaymentWasDeclined{}
+	mi := &file_event_proto_msgTypes[145]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasDeclined) ProtoMessage() {}
+
+func (x *PaymentWasDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[145]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasDeclined.ProtoReflect.Descriptor instead.
+func (*PaymentWasDeclined) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{145}
+}
+
+func (x *PaymentWasDeclined) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasDeclined) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type PaymentCancelAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Asked         string                 `protobuf:"bytes,3,opt,name=asked,proto3" json:"asked,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentCancelAsked) Reset() {
+	*x = PaymentCancelAsked{}
+	mi := &file_event_proto_msgTypes[146]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentCancelAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentCancelAsked) ProtoMessage() {}
+
+func (x *PaymentCancelAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[146]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentCancelAsked.ProtoReflect.Descriptor instead.
+func (*PaymentCancelAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{146}
+}
+
+func (x *PaymentCancelAsked) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentCancelAsked) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *PaymentCancelAsked) GetAsked() string {
+	if x != nil {
+		return x.Asked
+	}
+	return ""
+}
+
+func (x *PaymentCancelAsked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type PaymentQueryAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentQueryAsked) Reset() {
+	*x = PaymentQueryAsked{}
+	mi := &file_event_proto_msgTypes[147]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentQueryAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentQueryAsked) ProtoMessage() {}
+
+func (x *PaymentQueryAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[147]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentQueryAsked.ProtoReflect.Descriptor instead.
+func (*PaymentQueryAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{147}
+}
+
+func (x *PaymentQueryAsked) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentQueryAsked) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type PaymentRefundEnded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Refund        string                 `protobuf:"bytes,2,opt,name=refund,proto3" json:"refund,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,3,opt,name=failure,proto3,oneof" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentRefundEnded) Reset() {
+	*x = PaymentRefundEnded{}
+	mi := &file_event_proto_msgTypes[148]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentRefundEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentRefundEnded) ProtoMessage() {}
+
+func (x *PaymentRefundEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[148]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentRefundEnded.ProtoReflect.Descriptor instead.
+func (*PaymentRefundEnded) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{148}
+}
+
+func (x *PaymentRefundEnded) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentRefundEnded) GetRefund() string {
+	if x != nil {
+		return x.Refund
+	}
+	return ""
+}
+
+func (x *PaymentRefundEnded) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type OrderReturnAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	N             int64                  `protobuf:"zigzag64,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderReturnAsked) Reset() {
+	*x = OrderReturnAsked{}
+	mi := &file_event_proto_msgTypes[149]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderReturnAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderReturnAsked) ProtoMessage() {}
+
+func (x *OrderReturnAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[149]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderReturnAsked.ProtoReflect.Descriptor instead.
+func (*OrderReturnAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{149}
+}
+
+func (x *OrderReturnAsked) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *OrderReturnAsked) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -11781,7 +12449,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11793,7 +12461,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11806,7 +12474,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{141}
+	return file_event_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -11889,7 +12557,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11901,7 +12569,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11914,7 +12582,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{142}
+	return file_event_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -11944,7 +12612,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11956,7 +12624,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11969,7 +12637,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{143}
+	return file_event_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -12018,7 +12686,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12030,7 +12698,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12043,7 +12711,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{144}
+	return file_event_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -12079,7 +12747,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12091,7 +12759,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12104,7 +12772,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{145}
+	return file_event_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -12162,7 +12830,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12174,7 +12842,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12187,7 +12855,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{146}
+	return file_event_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *StockState) GetId() string {
@@ -12349,13 +13017,23 @@ type PaymentState struct {
 	Credited      bool                   `protobuf:"varint,22,opt,name=credited,proto3" json:"credited,omitempty"`
 	Returned      int64                  `protobuf:"zigzag64,23,opt,name=returned,proto3" json:"returned,omitempty"`
 	Told          int64                  `protobuf:"zigzag64,24,opt,name=told,proto3" json:"told,omitempty"`
+	GuestId       string                 `protobuf:"bytes,25,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Method        string                 `protobuf:"bytes,26,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,27,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,28,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
+	Claimed       bool                   `protobuf:"varint,29,opt,name=claimed,proto3" json:"claimed,omitempty"`
+	Action        *PaymentAction         `protobuf:"bytes,30,opt,name=action,proto3,oneof" json:"action,omitempty"`
+	ExpiresAt     int64                  `protobuf:"zigzag64,31,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Cancelling    bool                   `protobuf:"varint,32,opt,name=cancelling,proto3" json:"cancelling,omitempty"`
+	CancelId      string                 `protobuf:"bytes,33,opt,name=cancel_id,json=cancelId,proto3" json:"cancel_id,omitempty"`
+	Asks          int64                  `protobuf:"zigzag64,34,opt,name=asks,proto3" json:"asks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12367,7 +13045,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12380,7 +13058,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{147}
+	return file_event_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *PaymentState) GetId() string {
@@ -12551,6 +13229,76 @@ func (x *PaymentState) GetTold() int64 {
 	return 0
 }
 
+func (x *PaymentState) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentState) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentState) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
+}
+
+func (x *PaymentState) GetAction() *PaymentAction {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+func (x *PaymentState) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *PaymentState) GetCancelling() bool {
+	if x != nil {
+		return x.Cancelling
+	}
+	return false
+}
+
+func (x *PaymentState) GetCancelId() string {
+	if x != nil {
+		return x.CancelId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetAsks() int64 {
+	if x != nil {
+		return x.Asks
+	}
+	return 0
+}
+
 type OrderState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -12622,6 +13370,7 @@ type OrderState struct {
 	ToldRev       int64                  `protobuf:"zigzag64,67,opt,name=told_rev,json=toldRev,proto3" json:"told_rev,omitempty"`
 	Heard         int64                  `protobuf:"zigzag64,68,opt,name=heard,proto3" json:"heard,omitempty"`
 	Account       *BillAccount           `protobuf:"bytes,69,opt,name=account,proto3" json:"account,omitempty"`
+	Returns       []*OrderReturned       `protobuf:"bytes,72,rep,name=returns,proto3" json:"returns,omitempty"`
 	Off           int64                  `protobuf:"zigzag64,70,opt,name=off,proto3" json:"off,omitempty"`
 	Allowed       int64                  `protobuf:"zigzag64,71,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -12630,7 +13379,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12642,7 +13391,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12655,7 +13404,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{148}
+	return file_event_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *OrderState) GetId() string {
@@ -13141,6 +13890,13 @@ func (x *OrderState) GetAccount() *BillAccount {
 	return nil
 }
 
+func (x *OrderState) GetReturns() []*OrderReturned {
+	if x != nil {
+		return x.Returns
+	}
+	return nil
+}
+
 func (x *OrderState) GetOff() int64 {
 	if x != nil {
 		return x.Off
@@ -13167,7 +13923,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13179,7 +13935,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13192,7 +13948,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{149}
+	return file_event_proto_rawDescGZIP(), []int{158}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -13223,6 +13979,58 @@ func (x *OrderAdding) GetLines() []*OrderLine {
 	return nil
 }
 
+type OrderReturned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	N             int64                  `protobuf:"zigzag64,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderReturned) Reset() {
+	*x = OrderReturned{}
+	mi := &file_event_proto_msgTypes[159]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderReturned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderReturned) ProtoMessage() {}
+
+func (x *OrderReturned) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[159]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
+func (*OrderReturned) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{159}
+}
+
+func (x *OrderReturned) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *OrderReturned) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 type TableState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -13237,7 +14045,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13249,7 +14057,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13262,7 +14070,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{150}
+	return file_event_proto_rawDescGZIP(), []int{160}
 }
 
 func (x *TableState) GetId() string {
@@ -13318,7 +14126,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13330,7 +14138,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13343,7 +14151,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{151}
+	return file_event_proto_rawDescGZIP(), []int{161}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -13377,7 +14185,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13389,7 +14197,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13402,7 +14210,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{152}
+	return file_event_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -13435,7 +14243,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13447,7 +14255,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13460,7 +14268,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{153}
+	return file_event_proto_rawDescGZIP(), []int{163}
 }
 
 func (x *StoreView) GetId() string {
@@ -13531,7 +14339,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[164]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13543,7 +14351,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[164]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13556,7 +14364,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{154}
+	return file_event_proto_rawDescGZIP(), []int{164}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -13607,7 +14415,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[165]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13619,7 +14427,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[165]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13632,7 +14440,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{155}
+	return file_event_proto_rawDescGZIP(), []int{165}
 }
 
 func (x *StockView) GetId() string {
@@ -13741,13 +14549,14 @@ type PaymentView struct {
 	Failure       *PaymentFailure        `protobuf:"bytes,18,opt,name=failure,proto3,oneof" json:"failure,omitempty"`
 	Refunds       []*PaymentRefund       `protobuf:"bytes,19,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	By            *CommandWho            `protobuf:"bytes,20,opt,name=by,proto3,oneof" json:"by,omitempty"`
+	Work          *PaymentWork           `protobuf:"bytes,21,opt,name=work,proto3,oneof" json:"work,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[166]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13759,7 +14568,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[166]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13772,7 +14581,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{156}
+	return file_event_proto_rawDescGZIP(), []int{166}
 }
 
 func (x *PaymentView) GetId() string {
@@ -13915,29 +14724,42 @@ func (x *PaymentView) GetBy() *CommandWho {
 	return nil
 }
 
-type PaymentAction struct {
+func (x *PaymentView) GetWork() *PaymentWork {
+	if x != nil {
+		return x.Work
+	}
+	return nil
+}
+
+type PaymentWork struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Data          string                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Do            string                 `protobuf:"bytes,1,opt,name=do,proto3" json:"do,omitempty"`
+	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,3,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,4,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
+	Asks          int64                  `protobuf:"zigzag64,5,opt,name=asks,proto3" json:"asks,omitempty"`
+	Refund        string                 `protobuf:"bytes,6,opt,name=refund,proto3" json:"refund,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	Reason        string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *PaymentAction) Reset() {
-	*x = PaymentAction{}
-	mi := &file_event_proto_msgTypes[157]
+func (x *PaymentWork) Reset() {
+	*x = PaymentWork{}
+	mi := &file_event_proto_msgTypes[167]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *PaymentAction) String() string {
+func (x *PaymentWork) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*PaymentAction) ProtoMessage() {}
+func (*PaymentWork) ProtoMessage() {}
 
-func (x *PaymentAction) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[157]
+func (x *PaymentWork) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[167]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13948,21 +14770,63 @@ func (x *PaymentAction) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
-func (*PaymentAction) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{157}
+// Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
+func (*PaymentWork) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{167}
 }
 
-func (x *PaymentAction) GetKind() string {
+func (x *PaymentWork) GetDo() string {
 	if x != nil {
-		return x.Kind
+		return x.Do
 	}
 	return ""
 }
 
-func (x *PaymentAction) GetData() string {
+func (x *PaymentWork) GetMethod() string {
 	if x != nil {
-		return x.Data
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetAsks() int64 {
+	if x != nil {
+		return x.Asks
+	}
+	return 0
+}
+
+func (x *PaymentWork) GetRefund() string {
+	if x != nil {
+		return x.Refund
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *PaymentWork) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -14025,7 +14889,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[168]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14037,7 +14901,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[168]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14050,7 +14914,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{158}
+	return file_event_proto_rawDescGZIP(), []int{168}
 }
 
 func (x *OrderView) GetId() string {
@@ -14428,7 +15292,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[169]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14440,7 +15304,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[169]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14453,7 +15317,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{159}
+	return file_event_proto_rawDescGZIP(), []int{169}
 }
 
 func (x *TableView) GetId() string {
@@ -14586,7 +15450,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[170]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14598,7 +15462,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[170]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14611,7 +15475,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{160}
+	return file_event_proto_rawDescGZIP(), []int{170}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -14660,7 +15524,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[171]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14672,7 +15536,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[171]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14685,7 +15549,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{161}
+	return file_event_proto_rawDescGZIP(), []int{171}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -14822,7 +15686,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[172]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14834,7 +15698,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[172]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14847,7 +15711,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{162}
+	return file_event_proto_rawDescGZIP(), []int{172}
 }
 
 func (x *BillPart) GetId() string {
@@ -14912,7 +15776,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[173]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14924,7 +15788,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[173]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14937,7 +15801,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{163}
+	return file_event_proto_rawDescGZIP(), []int{173}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -14980,7 +15844,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\xb8,\n" +
+	"brigata.v1\"\xc61\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -15066,7 +15930,15 @@ const file_event_proto_rawDesc = "" +
 	"\x11table_leave_ended\x18K \x01(\v2\x1b.brigata.v1.TableLeaveEndedH\x00R\x0ftableLeaveEnded\x12L\n" +
 	"\x12table_session_came\x18L \x01(\v2\x1c.brigata.v1.TableSessionCameH\x00R\x10tableSessionCame\x12U\n" +
 	"\x15table_payment_rehomed\x18M \x01(\v2\x1f.brigata.v1.TablePaymentRehomedH\x00R\x13tablePaymentRehomed\x12I\n" +
-	"\x11order_written_off\x18N \x01(\v2\x1b.brigata.v1.OrderWrittenOffH\x00R\x0forderWrittenOffB\a\n" +
+	"\x11order_written_off\x18N \x01(\v2\x1b.brigata.v1.OrderWrittenOffH\x00R\x0forderWrittenOff\x12O\n" +
+	"\x13payment_was_started\x18O \x01(\v2\x1d.brigata.v1.PaymentWasStartedH\x00R\x11paymentWasStarted\x12O\n" +
+	"\x13payment_was_doubted\x18P \x01(\v2\x1d.brigata.v1.PaymentWasDoubtedH\x00R\x11paymentWasDoubted\x12O\n" +
+	"\x13payment_was_charged\x18Q \x01(\v2\x1d.brigata.v1.PaymentWasChargedH\x00R\x11paymentWasCharged\x12R\n" +
+	"\x14payment_was_declined\x18R \x01(\v2\x1e.brigata.v1.PaymentWasDeclinedH\x00R\x12paymentWasDeclined\x12R\n" +
+	"\x14payment_cancel_asked\x18S \x01(\v2\x1e.brigata.v1.PaymentCancelAskedH\x00R\x12paymentCancelAsked\x12O\n" +
+	"\x13payment_query_asked\x18T \x01(\v2\x1d.brigata.v1.PaymentQueryAskedH\x00R\x11paymentQueryAsked\x12R\n" +
+	"\x14payment_refund_ended\x18U \x01(\v2\x1e.brigata.v1.PaymentRefundEndedH\x00R\x12paymentRefundEnded\x12L\n" +
+	"\x12order_return_asked\x18V \x01(\v2\x1c.brigata.v1.OrderReturnAskedH\x00R\x10orderReturnAskedB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -15362,7 +16234,7 @@ const file_event_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"5\n" +
 	"\rStockDayBegan\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x12R\x03end\"\xa2\x02\n" +
+	"\x03end\x18\x02 \x01(\x12R\x03end\"\x8d\x03\n" +
 	"\fPaymentBegan\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x14\n" +
@@ -15376,7 +16248,12 @@ const file_event_proto_rawDesc = "" +
 	"\x03tip\x18\n" +
 	" \x01(\x12R\x03tip\x12\x14\n" +
 	"\x05guest\x18\v \x01(\bR\x05guest\x12\x18\n" +
-	"\asession\x18\f \x01(\tR\asession\"/\n" +
+	"\asession\x18\f \x01(\tR\asession\x12\x19\n" +
+	"\bguest_id\x18\r \x01(\tR\aguestId\x12\x16\n" +
+	"\x06method\x18\x0e \x01(\tR\x06method\x12\x1d\n" +
+	"\n" +
+	"return_url\x18\x0f \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x10 \x01(\tR\x06openId\"/\n" +
 	"\x11PaymentWasClaimed\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\"Y\n" +
 	"\x11PaymentWasRefused\x12\x0e\n" +
@@ -15400,12 +16277,13 @@ const file_event_proto_rawDesc = "" +
 	"\x0fPaymentGaveBack\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x121\n" +
-	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"_\n" +
+	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"u\n" +
 	"\rPaymentRefund\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x12R\x06amount\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x12R\x02at\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"#\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\"#\n" +
 	"\x13PaymentRefundBooked\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x12R\x01n\" \n" +
 	"\x10PaymentStoreTold\x12\f\n" +
@@ -15972,7 +16850,44 @@ const file_event_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
 	"\aallowed\x18\x04 \x01(\x12R\aallowed\x12.\n" +
-	"\x06totals\x18\x05 \x01(\v2\x16.brigata.v1.BillTotalsR\x06totals\"\xde\x03\n" +
+	"\x06totals\x18\x05 \x01(\v2\x16.brigata.v1.BillTotalsR\x06totals\"\x84\x01\n" +
+	"\x11PaymentWasStarted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\x126\n" +
+	"\x06action\x18\x03 \x01(\v2\x19.brigata.v1.PaymentActionH\x00R\x06action\x88\x01\x01B\t\n" +
+	"\a_action\"\xb1\x01\n" +
+	"\rPaymentAction\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\tR\x04data\x12=\n" +
+	"\x06params\x18\x03 \x03(\v2%.brigata.v1.PaymentAction.ParamsEntryR\x06params\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"#\n" +
+	"\x11PaymentWasDoubted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"A\n" +
+	"\x11PaymentWasCharged\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\"Z\n" +
+	"\x12PaymentWasDeclined\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x124\n" +
+	"\afailure\x18\x02 \x01(\v2\x1a.brigata.v1.PaymentFailureR\afailure\"z\n" +
+	"\x12PaymentCancelAsked\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x14\n" +
+	"\x05asked\x18\x03 \x01(\tR\x05asked\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"K\n" +
+	"\x11PaymentQueryAsked\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"\x83\x01\n" +
+	"\x12PaymentRefundEnded\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x16\n" +
+	"\x06refund\x18\x02 \x01(\tR\x06refund\x129\n" +
+	"\afailure\x18\x03 \x01(\v2\x1a.brigata.v1.PaymentFailureH\x00R\afailure\x88\x01\x01B\n" +
+	"\n" +
+	"\b_failure\":\n" +
+	"\x10OrderReturnAsked\x12\x18\n" +
+	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\xde\x03\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -16038,7 +16953,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\x1a7\n" +
 	"\tGoneEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xb6\x05\n" +
+	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xee\a\n" +
 	"\fPaymentState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -16065,9 +16980,24 @@ const file_event_proto_rawDesc = "" +
 	"\tunclaimed\x18\x15 \x01(\bR\tunclaimed\x12\x1a\n" +
 	"\bcredited\x18\x16 \x01(\bR\bcredited\x12\x1a\n" +
 	"\breturned\x18\x17 \x01(\x12R\breturned\x12\x12\n" +
-	"\x04told\x18\x18 \x01(\x12R\x04toldB\n" +
+	"\x04told\x18\x18 \x01(\x12R\x04told\x12\x19\n" +
+	"\bguest_id\x18\x19 \x01(\tR\aguestId\x12\x16\n" +
+	"\x06method\x18\x1a \x01(\tR\x06method\x12\x1d\n" +
 	"\n" +
-	"\b_failure\"\xf2\x10\n" +
+	"return_url\x18\x1b \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x1c \x01(\tR\x06openId\x12\x18\n" +
+	"\aclaimed\x18\x1d \x01(\bR\aclaimed\x126\n" +
+	"\x06action\x18\x1e \x01(\v2\x19.brigata.v1.PaymentActionH\x01R\x06action\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x1f \x01(\x12R\texpiresAt\x12\x1e\n" +
+	"\n" +
+	"cancelling\x18  \x01(\bR\n" +
+	"cancelling\x12\x1b\n" +
+	"\tcancel_id\x18! \x01(\tR\bcancelId\x12\x12\n" +
+	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
+	"\n" +
+	"\b_failureB\t\n" +
+	"\a_action\"\xa7\x11\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -16145,7 +17075,8 @@ const file_event_proto_rawDesc = "" +
 	"\bbill_rev\x18B \x01(\x12R\abillRev\x12\x19\n" +
 	"\btold_rev\x18C \x01(\x12R\atoldRev\x12\x14\n" +
 	"\x05heard\x18D \x01(\x12R\x05heard\x121\n" +
-	"\aaccount\x18E \x01(\v2\x17.brigata.v1.BillAccountR\aaccount\x12\x10\n" +
+	"\aaccount\x18E \x01(\v2\x17.brigata.v1.BillAccountR\aaccount\x123\n" +
+	"\areturns\x18H \x03(\v2\x19.brigata.v1.OrderReturnedR\areturns\x12\x10\n" +
 	"\x03off\x18F \x01(\x12R\x03off\x12\x18\n" +
 	"\aallowed\x18G \x01(\x12R\aallowedB\t\n" +
 	"\a_serverB\n" +
@@ -16160,7 +17091,10 @@ const file_event_proto_rawDesc = "" +
 	"\x05asked\x18\x01 \x01(\tR\x05asked\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x03 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12+\n" +
-	"\x05lines\x18\x04 \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\"\x87\x02\n" +
+	"\x05lines\x18\x04 \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\"7\n" +
+	"\rOrderReturned\x12\x18\n" +
+	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\x87\x02\n" +
 	"\n" +
 	"TableState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -16208,7 +17142,7 @@ const file_event_proto_rawDesc = "" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12&\n" +
 	"\x02by\x18\v \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x18\n" +
-	"\achanged\x18\f \x01(\x12R\achanged\"\x9d\x05\n" +
+	"\achanged\x18\f \x01(\x12R\achanged\"\xd8\x05\n" +
 	"\vPaymentView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -16232,15 +17166,24 @@ const file_event_proto_rawDesc = "" +
 	"\x06action\x18\x11 \x01(\v2\x19.brigata.v1.PaymentActionH\x01R\x06action\x88\x01\x01\x129\n" +
 	"\afailure\x18\x12 \x01(\v2\x1a.brigata.v1.PaymentFailureH\x02R\afailure\x88\x01\x01\x123\n" +
 	"\arefunds\x18\x13 \x03(\v2\x19.brigata.v1.PaymentRefundR\arefunds\x12+\n" +
-	"\x02by\x18\x14 \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\x02by\x88\x01\x01B\t\n" +
+	"\x02by\x18\x14 \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\x02by\x88\x01\x01\x120\n" +
+	"\x04work\x18\x15 \x01(\v2\x17.brigata.v1.PaymentWorkH\x04R\x04work\x88\x01\x01B\t\n" +
 	"\a_changeB\t\n" +
 	"\a_actionB\n" +
 	"\n" +
 	"\b_failureB\x05\n" +
-	"\x03_by\"7\n" +
-	"\rPaymentAction\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
-	"\x04data\x18\x02 \x01(\tR\x04data\"\xd6\v\n" +
+	"\x03_byB\a\n" +
+	"\x05_work\"\xc9\x01\n" +
+	"\vPaymentWork\x12\x0e\n" +
+	"\x02do\x18\x01 \x01(\tR\x02do\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1d\n" +
+	"\n" +
+	"return_url\x18\x03 \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x04 \x01(\tR\x06openId\x12\x12\n" +
+	"\x04asks\x18\x05 \x01(\x12R\x04asks\x12\x16\n" +
+	"\x06refund\x18\x06 \x01(\tR\x06refund\x12\x16\n" +
+	"\x06amount\x18\a \x01(\x12R\x06amount\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"\xd6\v\n" +
 	"\tOrderView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02no\x18\x02 \x01(\x12R\x02no\x12\x12\n" +
@@ -16374,7 +17317,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 171)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 182)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                // 0: brigata.v1.Event
 	(*Int64S)(nil),               // 1: brigata.v1.Int64s
@@ -16517,36 +17460,47 @@ var file_event_proto_goTypes = []any{
 	(*BillAccount)(nil),          // 138: brigata.v1.BillAccount
 	(*TablePaymentRehomed)(nil),  // 139: brigata.v1.TablePaymentRehomed
 	(*OrderWrittenOff)(nil),      // 140: brigata.v1.OrderWrittenOff
-	(*StoreState)(nil),           // 141: brigata.v1.StoreState
-	(*StorePause)(nil),           // 142: brigata.v1.StorePause
-	(*StoreDay)(nil),             // 143: brigata.v1.StoreDay
-	(*StoreTakings)(nil),         // 144: brigata.v1.StoreTakings
-	(*MenuState)(nil),            // 145: brigata.v1.MenuState
-	(*StockState)(nil),           // 146: brigata.v1.StockState
-	(*PaymentState)(nil),         // 147: brigata.v1.PaymentState
-	(*OrderState)(nil),           // 148: brigata.v1.OrderState
-	(*OrderAdding)(nil),          // 149: brigata.v1.OrderAdding
-	(*TableState)(nil),           // 150: brigata.v1.TableState
-	(*TableLeave)(nil),           // 151: brigata.v1.TableLeave
-	(*TableMoved)(nil),           // 152: brigata.v1.TableMoved
-	(*StoreView)(nil),            // 153: brigata.v1.StoreView
-	(*MenuView)(nil),             // 154: brigata.v1.MenuView
-	(*StockView)(nil),            // 155: brigata.v1.StockView
-	(*PaymentView)(nil),          // 156: brigata.v1.PaymentView
-	(*PaymentAction)(nil),        // 157: brigata.v1.PaymentAction
-	(*OrderView)(nil),            // 158: brigata.v1.OrderView
-	(*TableView)(nil),            // 159: brigata.v1.TableView
-	(*TableCart)(nil),            // 160: brigata.v1.TableCart
-	(*BillView)(nil),             // 161: brigata.v1.BillView
-	(*BillPart)(nil),             // 162: brigata.v1.BillPart
-	(*BillShare)(nil),            // 163: brigata.v1.BillShare
-	nil,                          // 164: brigata.v1.StoreConfig.AcceptEntry
-	nil,                          // 165: brigata.v1.StoreConfig.PayEntry
-	nil,                          // 166: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                          // 167: brigata.v1.MenuDish.PricesEntry
-	nil,                          // 168: brigata.v1.StoreState.PaymentsEntry
-	nil,                          // 169: brigata.v1.StockState.OrdersEntry
-	nil,                          // 170: brigata.v1.StockState.GoneEntry
+	(*PaymentWasStarted)(nil),    // 141: brigata.v1.PaymentWasStarted
+	(*PaymentAction)(nil),        // 142: brigata.v1.PaymentAction
+	(*PaymentWasDoubted)(nil),    // 143: brigata.v1.PaymentWasDoubted
+	(*PaymentWasCharged)(nil),    // 144: brigata.v1.PaymentWasCharged
+	(*PaymentWasDeclined)(nil),   // 145: brigata.v1.PaymentWasDeclined
+	(*PaymentCancelAsked)(nil),   // 146: brigata.v1.PaymentCancelAsked
+	(*PaymentQueryAsked)(nil),    // 147: brigata.v1.PaymentQueryAsked
+	(*PaymentRefundEnded)(nil),   // 148: brigata.v1.PaymentRefundEnded
+	(*OrderReturnAsked)(nil),     // 149: brigata.v1.OrderReturnAsked
+	(*StoreState)(nil),           // 150: brigata.v1.StoreState
+	(*StorePause)(nil),           // 151: brigata.v1.StorePause
+	(*StoreDay)(nil),             // 152: brigata.v1.StoreDay
+	(*StoreTakings)(nil),         // 153: brigata.v1.StoreTakings
+	(*MenuState)(nil),            // 154: brigata.v1.MenuState
+	(*StockState)(nil),           // 155: brigata.v1.StockState
+	(*PaymentState)(nil),         // 156: brigata.v1.PaymentState
+	(*OrderState)(nil),           // 157: brigata.v1.OrderState
+	(*OrderAdding)(nil),          // 158: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),        // 159: brigata.v1.OrderReturned
+	(*TableState)(nil),           // 160: brigata.v1.TableState
+	(*TableLeave)(nil),           // 161: brigata.v1.TableLeave
+	(*TableMoved)(nil),           // 162: brigata.v1.TableMoved
+	(*StoreView)(nil),            // 163: brigata.v1.StoreView
+	(*MenuView)(nil),             // 164: brigata.v1.MenuView
+	(*StockView)(nil),            // 165: brigata.v1.StockView
+	(*PaymentView)(nil),          // 166: brigata.v1.PaymentView
+	(*PaymentWork)(nil),          // 167: brigata.v1.PaymentWork
+	(*OrderView)(nil),            // 168: brigata.v1.OrderView
+	(*TableView)(nil),            // 169: brigata.v1.TableView
+	(*TableCart)(nil),            // 170: brigata.v1.TableCart
+	(*BillView)(nil),             // 171: brigata.v1.BillView
+	(*BillPart)(nil),             // 172: brigata.v1.BillPart
+	(*BillShare)(nil),            // 173: brigata.v1.BillShare
+	nil,                          // 174: brigata.v1.StoreConfig.AcceptEntry
+	nil,                          // 175: brigata.v1.StoreConfig.PayEntry
+	nil,                          // 176: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                          // 177: brigata.v1.MenuDish.PricesEntry
+	nil,                          // 178: brigata.v1.PaymentAction.ParamsEntry
+	nil,                          // 179: brigata.v1.StoreState.PaymentsEntry
+	nil,                          // 180: brigata.v1.StockState.OrdersEntry
+	nil,                          // 181: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -16627,231 +17581,248 @@ var file_event_proto_depIdxs = []int32{
 	134, // 75: brigata.v1.Event.table_session_came:type_name -> brigata.v1.TableSessionCame
 	139, // 76: brigata.v1.Event.table_payment_rehomed:type_name -> brigata.v1.TablePaymentRehomed
 	140, // 77: brigata.v1.Event.order_written_off:type_name -> brigata.v1.OrderWrittenOff
-	3,   // 78: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 79: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 80: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 81: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 82: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	164, // 83: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	165, // 84: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	166, // 85: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 86: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 87: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 88: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 89: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 90: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 91: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 92: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 93: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 94: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 95: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 96: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 97: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	18,  // 98: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 99: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 100: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 101: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 102: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 103: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 104: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 105: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 106: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 107: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 108: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 109: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 110: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 111: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 112: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 113: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 114: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	167, // 115: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 116: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 117: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 118: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 119: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 120: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 121: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 122: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 123: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 124: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 125: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 126: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 127: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 128: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 129: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 130: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 131: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 132: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 133: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 134: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 135: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 136: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 137: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 138: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 139: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 140: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 141: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 142: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 143: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 144: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 145: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 146: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 147: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 148: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 149: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 150: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 151: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 152: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 153: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 154: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 155: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 156: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 157: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 158: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 159: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 160: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 161: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 162: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 163: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 164: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 165: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 166: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 167: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 168: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 169: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 170: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 171: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 172: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 173: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 174: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 175: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 176: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 177: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 178: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 179: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 180: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 181: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 182: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 183: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 184: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 185: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 186: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 187: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 188: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 189: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 190: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 191: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 192: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 193: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 194: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 195: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 196: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 197: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 198: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 199: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 200: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 201: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 202: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 203: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 204: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 205: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 206: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 207: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 208: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 209: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 210: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 211: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 212: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 213: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 214: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 215: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 216: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 217: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 218: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 219: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 220: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 221: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 222: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 223: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 224: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 225: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 226: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 227: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 228: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 229: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 230: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 231: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 232: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 233: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 234: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 235: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	71,  // 236: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	4,   // 237: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	142, // 238: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 239: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	143, // 240: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	168, // 241: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 242: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 243: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 244: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 245: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 246: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	169, // 247: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	170, // 248: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 249: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 250: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 251: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 252: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 253: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 254: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 255: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 256: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 257: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 258: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 259: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	149, // 260: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 261: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 262: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	3,   // 263: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 264: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 265: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 266: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	151, // 267: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	152, // 268: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	5,   // 269: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	142, // 270: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 271: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 272: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 273: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	157, // 274: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 275: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 276: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 277: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	3,   // 278: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 279: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 280: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 281: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 282: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 283: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 284: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 285: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 286: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	160, // 287: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 288: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	161, // 289: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 290: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 291: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 292: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	162, // 293: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 294: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	163, // 295: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	1,   // 296: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	144, // 297: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	298, // [298:298] is the sub-list for method output_type
-	298, // [298:298] is the sub-list for method input_type
-	298, // [298:298] is the sub-list for extension type_name
-	298, // [298:298] is the sub-list for extension extendee
-	0,   // [0:298] is the sub-list for field type_name
+	141, // 78: brigata.v1.Event.payment_was_started:type_name -> brigata.v1.PaymentWasStarted
+	143, // 79: brigata.v1.Event.payment_was_doubted:type_name -> brigata.v1.PaymentWasDoubted
+	144, // 80: brigata.v1.Event.payment_was_charged:type_name -> brigata.v1.PaymentWasCharged
+	145, // 81: brigata.v1.Event.payment_was_declined:type_name -> brigata.v1.PaymentWasDeclined
+	146, // 82: brigata.v1.Event.payment_cancel_asked:type_name -> brigata.v1.PaymentCancelAsked
+	147, // 83: brigata.v1.Event.payment_query_asked:type_name -> brigata.v1.PaymentQueryAsked
+	148, // 84: brigata.v1.Event.payment_refund_ended:type_name -> brigata.v1.PaymentRefundEnded
+	149, // 85: brigata.v1.Event.order_return_asked:type_name -> brigata.v1.OrderReturnAsked
+	3,   // 86: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 87: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 88: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 89: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 90: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	174, // 91: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	175, // 92: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	176, // 93: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 94: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 95: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 96: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 97: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 98: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 99: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 100: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 101: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 102: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	7,   // 103: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 104: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 105: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	18,  // 106: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 107: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 108: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 109: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 110: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	27,  // 111: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	28,  // 112: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	29,  // 113: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	30,  // 114: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	31,  // 115: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	34,  // 116: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 117: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 118: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 119: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	30,  // 120: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 121: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 122: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	177, // 123: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	32,  // 124: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 125: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	33,  // 126: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 127: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	35,  // 128: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 129: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 130: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	27,  // 131: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 132: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 133: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 134: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	43,  // 135: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 136: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 137: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 138: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 139: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 140: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 141: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	53,  // 142: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 143: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 144: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 145: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	60,  // 146: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 147: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	65,  // 148: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	66,  // 149: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	71,  // 150: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	73,  // 151: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 152: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	28,  // 153: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	67,  // 154: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 155: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	69,  // 156: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	70,  // 157: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 158: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	67,  // 159: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 160: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 161: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 162: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 163: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	72,  // 164: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 165: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	66,  // 166: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	71,  // 167: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	73,  // 168: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	78,  // 169: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	79,  // 170: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	80,  // 171: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	81,  // 172: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	82,  // 173: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 174: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 175: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 176: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 177: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	88,  // 178: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	71,  // 179: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	89,  // 180: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	73,  // 181: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 182: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 183: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 184: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	94,  // 185: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 186: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 187: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	66,  // 188: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	73,  // 189: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	71,  // 190: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	73,  // 191: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	73,  // 192: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 193: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	71,  // 194: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	104, // 195: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	71,  // 196: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 197: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 198: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	107, // 199: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	108, // 200: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 201: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	71,  // 202: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 203: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 204: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 205: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 206: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	114, // 207: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	116, // 208: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 209: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	119, // 210: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	120, // 211: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	121, // 212: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 213: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	67,  // 214: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 215: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	120, // 216: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	120, // 217: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	124, // 218: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	125, // 219: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	128, // 220: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	71,  // 221: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 222: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 223: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 224: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	104, // 225: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 226: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	135, // 227: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 228: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	114, // 229: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	119, // 230: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	116, // 231: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	136, // 232: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	138, // 233: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	124, // 234: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	125, // 235: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	119, // 236: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	137, // 237: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 238: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 239: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	71,  // 240: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	104, // 241: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	106, // 242: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 243: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	71,  // 244: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	142, // 245: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	178, // 246: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	53,  // 247: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 248: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 249: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	53,  // 250: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	4,   // 251: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	151, // 252: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 253: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	152, // 254: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	179, // 255: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	27,  // 256: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	27,  // 257: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 258: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 259: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	43,  // 260: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	180, // 261: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	181, // 262: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 263: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	53,  // 264: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 265: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	142, // 266: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 267: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	72,  // 268: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	65,  // 269: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	94,  // 270: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 271: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 272: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 273: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	73,  // 274: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	158, // 275: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	78,  // 276: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	138, // 277: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	159, // 278: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	3,   // 279: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	66,  // 280: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	135, // 281: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	136, // 282: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	161, // 283: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	162, // 284: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	5,   // 285: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	151, // 286: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 287: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 288: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 289: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	142, // 290: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 291: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 292: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 293: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	167, // 294: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 295: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 296: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 297: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 298: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 299: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 300: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 301: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 302: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 303: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	170, // 304: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 305: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	171, // 306: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 307: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 308: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 309: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	172, // 310: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 311: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	173, // 312: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	1,   // 313: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	153, // 314: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	315, // [315:315] is the sub-list for method output_type
+	315, // [315:315] is the sub-list for method input_type
+	315, // [315:315] is the sub-list for extension type_name
+	315, // [315:315] is the sub-list for extension extendee
+	0,   // [0:315] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -16938,6 +17909,14 @@ func file_event_proto_init() {
 		(*Event_TableSessionCame)(nil),
 		(*Event_TablePaymentRehomed)(nil),
 		(*Event_OrderWrittenOff)(nil),
+		(*Event_PaymentWasStarted)(nil),
+		(*Event_PaymentWasDoubted)(nil),
+		(*Event_PaymentWasCharged)(nil),
+		(*Event_PaymentWasDeclined)(nil),
+		(*Event_PaymentCancelAsked)(nil),
+		(*Event_PaymentQueryAsked)(nil),
+		(*Event_PaymentRefundEnded)(nil),
+		(*Event_OrderReturnAsked)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -16959,21 +17938,23 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[135].OneofWrappers = []any{}
 	file_event_proto_msgTypes[137].OneofWrappers = []any{}
 	file_event_proto_msgTypes[141].OneofWrappers = []any{}
-	file_event_proto_msgTypes[145].OneofWrappers = []any{}
-	file_event_proto_msgTypes[147].OneofWrappers = []any{}
 	file_event_proto_msgTypes[148].OneofWrappers = []any{}
 	file_event_proto_msgTypes[150].OneofWrappers = []any{}
 	file_event_proto_msgTypes[154].OneofWrappers = []any{}
 	file_event_proto_msgTypes[156].OneofWrappers = []any{}
-	file_event_proto_msgTypes[158].OneofWrappers = []any{}
-	file_event_proto_msgTypes[159].OneofWrappers = []any{}
+	file_event_proto_msgTypes[157].OneofWrappers = []any{}
+	file_event_proto_msgTypes[160].OneofWrappers = []any{}
+	file_event_proto_msgTypes[164].OneofWrappers = []any{}
+	file_event_proto_msgTypes[166].OneofWrappers = []any{}
+	file_event_proto_msgTypes[168].OneofWrappers = []any{}
+	file_event_proto_msgTypes[169].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   171,
+			NumMessages:   182,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -34,6 +34,8 @@ var Events = []any{
 	&table.DiscountSet{}, &table.PaymentNoted{}, &table.LeaveBegan{}, &table.LeaveEnded{}, &table.SessionCame{},
 	&table.PaymentRehomed{},
 	&order.WrittenOff{},
+	&payment.WasStarted{}, &payment.WasDoubted{}, &payment.WasCharged{}, &payment.WasDeclined{}, &payment.CancelAsked{},
+	&payment.QueryAsked{}, &payment.RefundEnded{}, &order.ReturnAsked{},
 }
 
 // States by kind, for snapshots.

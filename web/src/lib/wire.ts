@@ -274,6 +274,7 @@ export interface Payment {
 export interface PaymentAction {
 	kind: string;
 	data?: string;
+	params?: Record<string, string>;
 }
 
 export interface PaymentFailure {
@@ -286,6 +287,7 @@ export interface PaymentRefund {
 	amount: number;
 	at: Time;
 	reason?: string;
+	state?: string;
 }
 
 export interface Stock {
