@@ -20,7 +20,7 @@ const module = "github.com/brigata/brigata/"
 // may import one another: each only those before it.
 var pure = []string{
 	"actors/refusal", "actors/command", "actors/money", "actors/idmap", "actors/menu", "actors/store",
-	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table",
+	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table", "actors/sensor", "actors/workorder",
 }
 
 // pureStdlib is all that a pure package may take from outside.
@@ -39,7 +39,7 @@ var areas = map[string][]string{
 	"persistence":    {"actors", "actors/journal"},
 	"cluster":        append([]string{"actors", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
 	"gateway":        append([]string{"actors", "actors/wire"}, pure...),
-	"edge":           {"actors/wire"},
+	"edge":           append([]string{"actors/wire"}, pure...),
 	"cmd":            {"*"},
 	"web":            {},
 }
@@ -60,6 +60,7 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
 	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
+	{"github.com/signintech/gopdf", "gateway", "paper is made where reports are"},
 	{"github.com/alecthomas/kong", "cmd", "flags and environment are read in one place"},
 }
 

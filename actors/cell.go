@@ -40,12 +40,13 @@ type cell struct {
 	storeS    store.State              // what today was made of
 	menuM     *menu.Menu
 	tracked   map[string]bool
+	held      map[string]bool // dishes whose food is held
 	zone      *time.Location
 }
 
 func newCell(n *Node, storeID string) *cell {
 	c := &cell{node: n, store: storeID, since: n.now().Add(-answersKept), entities: map[command.Target]*entity{},
-		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, zone: time.UTC}
+		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, held: map[string]bool{}, zone: time.UTC}
 	c.gate.cell = c
 	c.alias.Store(&map[string]string{})
 	c.today.Store(store.State{}.Today(nil, time.UTC, nil))
@@ -57,7 +58,7 @@ func (c *cell) do(r *Request) {
 	now := c.node.now()
 	made := time.UnixMilli(idTime(string(r.ID)))
 	switch {
-	case now.Sub(made) > idAge || made.Sub(now) > idAhead:
+	case r.ID != "" && (now.Sub(made) > idAge || made.Sub(now) > idAhead):
 		r.To.Reply(r.Tag, Answer{Refusal: errAge})
 		return
 	case !r.Deadline.IsZero() && now.After(r.Deadline):
@@ -69,7 +70,7 @@ func (c *cell) do(r *Request) {
 		r.To.Reply(r.Tag, Answer{Refusal: errMoved})
 		return
 	}
-	if !c.reserve(r, e) {
+	if r.ID != "" && !c.reserve(r, e) {
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: errReused}})
 		return
 	}
@@ -246,6 +247,7 @@ func (c *cell) noticed(e *entity, view any) {
 	case *stock.State:
 		v, _ := view.(*stock.View)
 		tracked := v != nil && v.Tracked()
+		c.flagged(e.target.ID, v)
 		if c.today.Load().Tracked[e.target.ID] != tracked {
 			c.renew(func() {
 				c.tracked = maps.Clone(c.tracked)

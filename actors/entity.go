@@ -8,6 +8,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
@@ -70,7 +71,11 @@ type (
 	snapshot struct{}                      // write one if anything happened since the last
 	idle     struct{ after time.Duration } // leave memory if nothing is under way
 	closed   struct{}                      // the cell is
-	loaded   struct {
+	flag     struct {                      // for orders: food of a dish is held, or not any more
+		dish string
+		held bool
+	}
+	loaded struct {
 		stored *journal.Stored // nil: the journal does not have it
 	}
 )
@@ -154,6 +159,10 @@ func (e *entity) receive(m any) {
 		}
 	case idle:
 		e.idle(m.after)
+	case flag:
+		c := &order.FlagDish{Dish: m.dish, Held: m.held}
+		e.fill(&c.Header)
+		e.step(c, wire.Turn{}, nil)
 	case resumed:
 		e.dirty = true
 	case closed:
@@ -237,7 +246,7 @@ func (e *entity) request(r *Request) {
 		e.cell.gate.pass(o)
 		return
 	}
-	if had := e.answers.find(r.ID); had != nil {
+	if had := e.answers.find(r.ID); had != nil && r.ID != "" {
 		e.repeat(r, had, o)
 		return
 	}

@@ -10,9 +10,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // kind is one kind of entity: its number in the journal and its rules.
@@ -50,6 +52,9 @@ var kinds = map[string]*kind{
 	"table":   {"table", 4, true, func() machine { return &rules[table.State, table.Event]{of: &tableRules} }},
 	"order":   {"order", 5, false, func() machine { return &rules[order.State, order.Event]{of: &orderRules} }},
 	"payment": {"payment", 6, false, func() machine { return &rules[payment.State, payment.Event]{of: &paymentRules} }},
+
+	"sensor":    {"sensor", 8, true, func() machine { return &rules[sensor.State, sensor.Event]{of: &sensorRules} }},
+	"workorder": {"workorder", 9, false, func() machine { return &rules[workorder.State, workorder.Event]{of: &workorderRules} }},
 }
 
 var kindsByID = func() map[uint8]*kind {
@@ -203,4 +208,30 @@ var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, a
 			return nil
 		}
 		return payment.ViewOf(*s)
+	}}
+
+var sensorRules = seven[sensor.State, sensor.Event]{decide: sensor.Decide, apply: sensor.Apply, owes: at(sensor.Owes), due: at(sensor.Due),
+	live: func(s *sensor.State) bool { return s.Exists || s.Told < s.Rev },
+	view: func(s *sensor.State, _ *store.Today, _ string) any {
+		if !s.Exists {
+			return nil
+		}
+		return sensor.ViewOf(*s)
+	},
+	preview: func(s *sensor.State, _ *store.Today, c command.Command) (any, error) {
+		if q, ok := c.(*sensor.Query); ok {
+			return previewOrError(sensor.Preview(*s, q))
+		}
+		return nil, errNoDry
+	}}
+
+func previewOrError(r *sensor.SeriesReply, err error) (any, error) { return r, err }
+
+var workorderRules = seven[workorder.State, workorder.Event]{decide: workorder.Decide, apply: workorder.Apply, owes: at(workorder.Owes), due: at(workorder.Due),
+	live: func(s *workorder.State) bool { return s.ID != "" && s.Status != workorder.Finished },
+	view: func(s *workorder.State, _ *store.Today, _ string) any {
+		if s.ID == "" {
+			return nil
+		}
+		return workorder.ViewOf(*s)
 	}}

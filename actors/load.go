@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
@@ -135,7 +136,11 @@ func (c *cell) values() {
 			c.menuM = s.Menu
 		case *stock.State:
 			if s.Exists {
-				c.tracked[e.target.ID] = stock.ViewOf(*s).Tracked()
+				v := stock.ViewOf(*s)
+				c.tracked[e.target.ID] = v.Tracked()
+				if dish, ok := strings.CutPrefix(e.target.ID, "dish/"); ok && v.Mode == stock.Held {
+					c.held[dish] = true
+				}
 			}
 		case *table.State:
 			c.joined(s)
@@ -163,6 +168,7 @@ func (c *cell) resume() {
 	}
 	for _, e := range all {
 		e.tell(resumed{})
+		c.flags(e)
 	}
 }
 
@@ -221,7 +227,7 @@ func (e *entity) receiveLoading(m any) {
 			return
 		}
 		e.stash = append(e.stash, m)
-	case *duty, *outcome, tick:
+	case *duty, *outcome, tick, flag:
 		e.stash = append(e.stash, m)
 	}
 }
@@ -248,6 +254,7 @@ func (e *entity) loaded(m loaded) {
 		e.target.ID = id
 	}
 	e.loading = false
+	e.cell.flags(e)
 	stash := e.stash
 	e.stash = nil
 	e.dirty = true

@@ -15,7 +15,7 @@ type Request struct {
 	Target  command.Target // an empty ID of a store or menu means the store's own
 	Command command.Command
 
-	ID        command.ID // "" for reads and dry runs
+	ID        command.ID // "" for reads, dry runs, and commands that are idempotent by themselves
 	By        command.Who
 	Channel   string
 	Session   string

@@ -109,6 +109,10 @@ func (e *entity) answer(t *wire.Turn, reply any, o *out) []out {
 	if o == nil {
 		return nil
 	}
+	if t.ID == "" { // idempotent by itself: nothing is remembered
+		o.answer = Answer{V: v, D: replyJSON(reply)}
+		return []out{*o}
+	}
 	t.Answer, t.Reply = wire.Replied, replyJSON(reply)
 	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: v, At: t.At, Reply: t.Reply}, t.At)
 	o.answer = Answer{V: v, D: t.Reply}
@@ -140,7 +144,7 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 		return
 	}
 	o.answer = Answer{Refusal: no}
-	if !no.Code.Outcome() {
+	if !no.Code.Outcome() || t.ID == "" {
 		e.cell.gate.pass(*o)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/auth"
 )
 
@@ -23,6 +24,7 @@ import (
 type Archive interface {
 	Orders(ctx context.Context, store string, q OrderQuery) (items []byte, next string, err error)
 	History(ctx context.Context, store, order string) (items []byte, err error)
+	WorkOrders(ctx context.Context, store string, q WorkOrderQuery) (list []*workorder.View, next string, err error)
 }
 
 // OrderQuery asks for a page of orders, the newest first. Zero values do not narrow.

@@ -29,6 +29,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.guestRoutes(api)
 	s.storeRoutes(api)
 	s.orderRoutes(api)
+	s.sensorRoutes(api)
 	s.menuRoutes(m, api)
 	m.HandleFunc("GET /docs", docs)
 	m.HandleFunc("GET /asyncapi.yaml", func(w http.ResponseWriter, r *http.Request) {

@@ -147,3 +147,23 @@ func (t *turn) flagShort() {
 		t.do(&Shorted{items})
 	}
 }
+
+const dishHeld = "dish_held"
+
+// flagDish marks what nobody has begun to cook when its dish is held, and takes the mark
+// away when the hold is over.
+func (t *turn) flagDish(c *FlagDish) {
+	if t.s.State.Final() {
+		return
+	}
+	from, to := "", dishHeld
+	if !c.Held {
+		from, to = dishHeld, ""
+	}
+	items := t.s.every(func(i *Item) bool {
+		return i.Dish == c.Dish && i.Flag == from && (!c.Held || i.State == Held || i.State == Queued)
+	})
+	if len(items) > 0 {
+		t.do(&DishFlagged{items, to})
+	}
+}

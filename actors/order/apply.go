@@ -97,6 +97,8 @@ func (s *State) applyLater(e Event) {
 		s.ask(e.Ask)
 	case *Shorted:
 		s.items(e.Items, func(i *Item) { i.Flag = "short" })
+	case *DishFlagged:
+		s.items(e.Items, func(i *Item) { i.Flag = e.Flag })
 	case *PaymentNoted:
 		s.Account = s.Account.With(e.Payment)
 		s.Allowed = e.Allowed

@@ -78,6 +78,9 @@ func (t *turn) decide(c Command) (Reply, error) {
 	case *command.Tick:
 		t.tick()
 		return nil, nil
+	case *FlagDish:
+		t.flagDish(c)
+		return nil, nil
 	}
 	if t.s.ID == "" {
 		return nil, ErrUnknown.With(refusal.Fields{Kind: "order", ID: orderOf(c)})

@@ -173,6 +173,12 @@ type (
 	Shorted struct {
 		Items []string `json:"items"`
 	}
+	// DishFlagged marks items that nobody has begun to cook: their dish is held; an empty
+	// flag takes the mark away.
+	DishFlagged struct {
+		Items []string `json:"items"`
+		Flag  string   `json:"flag,omitzero"`
+	}
 	// TableKnows says up to which revision the table was told.
 	TableKnows struct {
 		Rev int64 `json:"rev"`
@@ -248,6 +254,7 @@ func (*LinesAdded) event()   {}
 func (*LinesRefused) event() {}
 func (*DayCame) event()      {}
 func (*Shorted) event()      {}
+func (*DishFlagged) event()  {}
 func (*TableKnows) event()   {}
 func (*TableSaid) event()    {}
 func (*PaymentNoted) event() {}

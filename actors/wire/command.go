@@ -15,9 +15,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 var (
@@ -77,6 +79,11 @@ var commands = map[string]maker{
 	"menu.publish":     {func() command.Command { return new(menu.Publish) }, of("menu")},
 	"channel.pause":    {func() command.Command { return new(store.PauseChannel) }, of("store")},
 	"day.close":        {func() command.Command { return new(store.CloseDay) }, of("store")},
+	"alert.ack":        {func() command.Command { return new(sensor.Ack) }, ofSensor},
+	"sensor.calibrate": {func() command.Command { return new(sensor.Calibrate) }, ofSensor},
+	"sensor.series":    {func() command.Command { return new(sensor.Query) }, ofSensor},
+	"workorder.assign": {func() command.Command { return new(workorder.Assign) }, ofWorkOrder},
+	"workorder.done":   {func() command.Command { return new(workorder.Finish) }, ofWorkOrder},
 	"bill.split@table": {func() command.Command { return new(table.SplitBill) }, ofTable},
 	"bill.split@order": {func() command.Command { return new(order.SplitBill) }, ofOrder},
 
@@ -228,6 +235,33 @@ func ofPayment(_ command.ID, c command.Command) (command.Target, error) {
 		id = c.Payment
 	}
 	return byUUID("payment", id)
+}
+
+func ofSensor(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *sensor.Ack:
+		id = c.Sensor
+	case *sensor.Calibrate:
+		id = c.Sensor
+	case *sensor.Query:
+		id = c.Sensor
+	}
+	if !menu.IsName(id) {
+		return command.Target{}, invalid("/sensor", "id")
+	}
+	return command.Target{Kind: "sensor", ID: id}, nil
+}
+
+func ofWorkOrder(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *workorder.Assign:
+		id = c.WorkOrder
+	case *workorder.Finish:
+		id = c.WorkOrder
+	}
+	return byUUID("workorder", id)
 }
 
 func byUUID(kind, id string) (command.Target, error) {

@@ -27,6 +27,7 @@ type cli struct {
 	Watch   terminal.Watch `cmd:"" help:"Show a board as it changes."`
 	Bump    terminal.Bump  `cmd:"" help:"Mark an order's items ready."`
 	Stock   terminal.Stock `cmd:"" help:"Show or change a dish's stock."`
+	Sensors SensorsCmd     `cmd:"" help:"Answer alerts, and work orders."`
 	Get     terminal.Get   `cmd:"" help:"Show an order, a table or a dish's stock."`
 }
 

@@ -123,6 +123,7 @@ var permissions = map[string]roles{
 	"rest:metrics:read":    nobody, // adminOnly
 	"rest:profiles:read":   nobody, // adminOnly
 	"rest:backup:read":     nobody, // adminOnly
+	"rest:haccp:read":      nobody,
 }
 
 // adminOnly is what managers may not do either.

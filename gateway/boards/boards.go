@@ -1,5 +1,5 @@
 // Package boards derives live topics from the views that the host publishes: kitchen,
-// dispatch, floor, menu, stock, store, and single orders and tables. Its promises: a
+// dispatch, floor, menu, stock, sensors, store, and single orders and tables. Its promises: a
 // topic is at all times what the newest views make of it, an order costs nothing on a
 // board that nobody watches, and guests and partners get only what is theirs. The
 // gateway calls it.
@@ -13,9 +13,11 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/feed"
 )
 
@@ -122,6 +124,8 @@ type board struct {
 	orders map[string]held[order.View]
 	tables map[string]held[table.View]
 	stocks map[string]held[stock.View]
+	probes map[string]held[sensor.View]
+	works  map[string]held[workorder.View] // that are not done
 	store  held[store.View]
 	menu   held[menu.View]
 	// sessions tells at which table a session is, merged ones too.
@@ -137,6 +141,7 @@ type board struct {
 	menus    *topic
 	counts   *topic
 	status   *topic
+	sensors  *topic
 
 	document *store.Config   // that the floor was made of
 	swept    time.Time       // the last sweep
@@ -147,6 +152,7 @@ type board struct {
 func newBoard(id string, c *Config) *board {
 	return &board{id: id, config: c, source: feed.Source{Epoch: c.Epoch, Encode: encode},
 		orders: map[string]held[order.View]{}, tables: map[string]held[table.View]{}, stocks: map[string]held[stock.View]{},
+		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{},
 		sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},
 		ofOrder: map[string]*topic{}, ofTable: map[string]*topic{}, asking: map[string]bool{}}
 }
@@ -168,6 +174,14 @@ func (b *board) publish(views []actors.View) {
 		case *stock.View:
 			if view != nil {
 				b.putStock(v.V, v.Target.ID, view)
+			}
+		case *sensor.View:
+			if view != nil {
+				b.putSensor(v.V, view, v.Live)
+			}
+		case *workorder.View:
+			if view != nil {
+				b.putWorkOrder(v.V, view, v.Live)
 			}
 		case *store.View:
 			if view != nil {
@@ -199,6 +213,39 @@ func (b *board) putAvailability(id string, v int64, view *stock.View) {
 		b.menus.put(id, v, (*availability)(view))
 	} else {
 		b.menus.Delete(id)
+	}
+}
+
+func (b *board) putSensor(v int64, view *sensor.View, live bool) {
+	if !b.probes[view.ID].newer(v, live) {
+		return
+	}
+	b.probes[view.ID] = held[sensor.View]{v, live, view}
+	if b.sensors != nil {
+		putOrDelete(b.sensors, "sensor/"+view.ID, v, view, live)
+	}
+}
+
+// putWorkOrder keeps what is still to be done; what is done can be read over REST.
+func (b *board) putWorkOrder(v int64, view *workorder.View, live bool) {
+	if !b.works[view.ID].newer(v, live) {
+		return
+	}
+	if live {
+		b.works[view.ID] = held[workorder.View]{v, live, view}
+	} else {
+		delete(b.works, view.ID)
+	}
+	if b.sensors != nil {
+		putOrDelete(b.sensors, "workorder/"+view.ID, v, view, live)
+	}
+}
+
+func putOrDelete(t *topic, key string, v int64, view any, live bool) {
+	if live {
+		t.put(key, v, view)
+	} else {
+		t.Delete(key)
 	}
 }
 

@@ -102,7 +102,7 @@ func exists(today *store.Today, kind, id string) bool {
 		return ok
 	case "order":
 		return wire.IsUUID(id)
-	case "dispatch", "floor", "menu", "stock", "store":
+	case "dispatch", "floor", "menu", "stock", "store", "sensors":
 		return id == ""
 	}
 	return false

@@ -154,6 +154,8 @@ func (b *board) place(t, as *topic) {
 		b.counts = as
 	case "store":
 		b.status = as
+	case "sensors":
+		b.sensors = as
 	}
 }
 
@@ -187,6 +189,15 @@ func (b *board) fill(t *topic) {
 	case "stock":
 		for _, id := range slices.Sorted(maps.Keys(b.stocks)) {
 			t.put(id, b.stocks[id].v, b.stocks[id].view)
+		}
+	case "sensors":
+		for _, id := range slices.Sorted(maps.Keys(b.probes)) {
+			if x := b.probes[id]; x.live {
+				t.put("sensor/"+id, x.v, x.view)
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(b.works)) {
+			t.put("workorder/"+id, b.works[id].v, b.works[id].view)
 		}
 	case "store":
 		if b.store.view != nil {
