@@ -117,7 +117,9 @@ func route[I any](s *Server, api huma.API, e endpoint, h func(*call, *I) *refusa
 	huma.Register(api, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		c := ctx.Value(callKey{}).(*call)
 		return &huma.StreamResponse{Body: func(huma.Context) {
-			if bad := h(c, in); bad != nil {
+			bad := h(c, in)
+			s.auditCall(c, &e, bad)
+			if bad != nil {
 				writeProblem(c.ResponseWriter, bad)
 			}
 		}}, nil
@@ -142,6 +144,9 @@ func (s *Server) enterCall(c *call, e *endpoint) *refusal.Refusal {
 	bad := s.check(c, e)
 	if bad == nil && c.store != "" && !e.anyStore && s.config.Engine.Today(c.store) == nil {
 		bad = notFound("store", c.store)
+	}
+	if bad != nil {
+		s.auditCall(c, e, bad)
 	}
 	return bad
 }

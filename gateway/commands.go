@@ -72,6 +72,9 @@ func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *ref
 	if err != nil {
 		return nil, asRefusal(err)
 	}
+	if r := s.owns(who, m.Cmd, store, target, cmd); r != nil {
+		return nil, r
+	}
 	var body [16]byte
 	if !m.Dry {
 		if body, err = wire.BodyHash(m.Cmd, m.D); err != nil {
@@ -89,7 +92,7 @@ func forbidden(need string) *refusal.Refusal {
 
 func chooseStore(who *auth.Principal, store string) (string, *refusal.Refusal) {
 	switch {
-	case store == "" && len(who.Stores) == 1:
+	case store == "" && !who.Several():
 		return who.Stores[0], nil
 	case store == "":
 		return "", errNoStore
@@ -119,7 +122,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 		c.refuse(m.ID, errDraining)
 		return
 	}
-	is := c.server.begin(m, c.trace)
+	is := c.server.begin(who, c.address, m, c.trace)
 	r, bad := c.server.request(who, m)
 	if bad == nil {
 		r.To, r.Trace, is.Store = c, is.Trace, r.Store

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -165,6 +166,9 @@ func (c *session) authenticate(m *message) {
 	if err == nil {
 		err = c.server.storesOf(who)
 	}
+	if err == nil && who.Session != "" && !c.server.seatedNow(context.Background(), who) {
+		err = errUnseated
+	}
 	if err != nil {
 		r := refusal.Of(err)
 		c.server.stats.BadTokens.Add(1)
@@ -218,9 +222,12 @@ func (c *session) welcome(id int64, who *auth.Principal, now time.Time) {
 	w := welcome{Session: c.id, User: who.User, Name: who.Name, Roles: who.Roles, Table: who.Table, Guest: who.Guest(),
 		TTL: int64(who.Expires.Sub(now).Seconds()), Ping: int64(l.Ping.Seconds()), Now: now.UTC().Format(timeFormat),
 		Limits: limitsInAuth{l.Message, l.Subscriptions, l.Inflight, l.Rate, l.Burst}}
-	if len(who.Stores) == 1 {
+	switch {
+	case !who.Several():
 		w.Store = who.Stores[0]
-	} else {
+	case who.Everywhere() && c.server.config.StoreNames != nil:
+		w.Stores = c.server.config.StoreNames()
+	default:
 		w.Stores = who.Stores
 	}
 	b := append(strconv.AppendInt([]byte(`{"id":`), id, 10), `,"ok":`...)

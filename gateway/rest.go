@@ -207,7 +207,7 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 		return errDraining
 	}
 	m.Store = c.store
-	is := s.begin(m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
+	is := s.begin(c.who, address(c.Request), m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
 	is.Store = m.Store
 	r, bad := s.request(c.who, m)
 	if bad != nil {

@@ -3,6 +3,7 @@ package auth
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/brigata/brigata/actors/command"
 )
@@ -153,3 +154,41 @@ func (p *Principal) May(permission string) bool {
 
 // RoleMay says that somebody with that role alone has the permission, as it is built in.
 func RoleMay(r command.Role, permission string) bool { return builtIn[r][permission] }
+
+// Scope is whose things a right reaches, in the stores that a token names.
+type Scope uint8
+
+const (
+	None  Scope = iota
+	Own         // a guest's own table and orders, a partner's own orders
+	Store       // everybody's
+)
+
+// Scope returns how far p's right to something reaches.
+func (p *Principal) Scope(permission string) Scope {
+	switch {
+	case !p.May(permission):
+		return None
+	case p.IsGuest(), p.IsChannel():
+		return Own
+	}
+	return Store
+}
+
+// RoleScope is Scope for somebody with that role alone, as it is built in.
+func RoleScope(r command.Role, permission string) Scope {
+	switch {
+	case !RoleMay(r, permission):
+		return None
+	case r == command.Guest, r == command.Channel:
+		return Own
+	}
+	return Store
+}
+
+// Privileged says that it is a command which is always written to the audit: managers
+// alone may use it, or it takes away what a guest ordered.
+func Privileged(name string) bool {
+	who, ok := permissions[name]
+	return ok && who == nobody && !strings.Contains(name, ":") || name == "item.void"
+}

@@ -91,6 +91,9 @@ func (p *Principal) Rank() command.Role { return p.rank }
 // Everywhere says that p's token names no stores: it is good in all.
 func (p *Principal) Everywhere() bool { return len(p.Stores) == 1 && p.Stores[0] == everyStore }
 
+// Several says that p must tell which store is meant.
+func (p *Principal) Several() bool { return len(p.Stores) > 1 || p.Everywhere() }
+
 // Who is p as views and histories show it.
 func (p *Principal) Who() command.Who {
 	return command.Who{ID: p.User, Name: p.Name, Role: p.rank}

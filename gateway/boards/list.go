@@ -19,6 +19,23 @@ func (b *Boards) TableOf(storeID, session string) string {
 	return x.sessions[session]
 }
 
+// OwnsOrder says that there is such an order, and that it is the client's to see.
+func (b *Boards) OwnsOrder(storeID string, c *Client, id string) bool {
+	x := b.find(storeID)
+	if x == nil {
+		return false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	v := x.orders[id].view
+	if v == nil {
+		if t := x.ofOrder[id]; t != nil {
+			v = t.order.view
+		}
+	}
+	return v != nil && (!c.outside() || x.mine(c, v))
+}
+
 // Learn takes what the host has answered of a table, if it is newer than what is known.
 func (b *Boards) Learn(storeID string, a actors.Answer) {
 	v, ok := a.View.(*table.View)
