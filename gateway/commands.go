@@ -9,6 +9,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/gateway/feed"
 )
 
 const (
@@ -124,6 +125,12 @@ func (c *session) command(who *auth.Principal, m *message) {
 	}
 	is := c.server.begin(who, c.address, m, c.trace)
 	r, bad := c.server.request(who, m)
+	if bad != nil {
+		if err := m.check(); err != nil {
+			c.malformed(m.raw, err)
+			return
+		}
+	}
 	if bad == nil {
 		r.To, r.Trace, is.Store = c, is.Trace, r.Store
 		r.Tag, bad = c.wait(m.ID, r.Deadline, is)
@@ -194,20 +201,27 @@ func (c *session) Reply(tag int64, a actors.Answer) {
 		c.refuse(id, a.Refusal)
 		return
 	}
-	b := make([]byte, 0, 64+len(a.D))
-	b = append(strconv.AppendInt(append(b, `{"id":`...), id, 10), `,"ok":`...)
-	c.reply(append(appendOK(b, a), '}'))
+	if len(a.D) == 0 {
+		a.D = []byte("{}")
+	}
+	var room [80]byte
+	b := append(strconv.AppendInt(append(room[:0], `{"id":`...), id, 10), `,"ok":`...)
+	c.push(&feed.Frame{Head: string(appendUpToD(b, a)), Body: a.D, Tail: "}}"}) // the engine keeps D: it is not copied
 }
 
 // appendOK appends what stands under ok.
 func appendOK(b []byte, a actors.Answer) []byte {
-	b = strconv.AppendInt(append(b, `{"v":`...), a.V, 10)
-	b = strconv.AppendBool(append(b, `,"dup":`...), a.Dup)
-	b = append(b, `,"d":`...)
+	b = appendUpToD(b, a)
 	if len(a.D) == 0 {
 		b = append(b, '{', '}')
 	}
 	return append(append(b, a.D...), '}')
+}
+
+func appendUpToD(b []byte, a actors.Answer) []byte {
+	b = strconv.AppendInt(append(b, `{"v":`...), a.V, 10)
+	b = strconv.AppendBool(append(b, `,"dup":`...), a.Dup)
+	return append(b, `,"d":`...)
 }
 
 // expire answers what is past its deadline: whether it was done is not known.

@@ -28,6 +28,8 @@ type message struct {
 	D          jsontext.Value `json:"d"`
 	Dry        bool           `json:"dry"`
 	DeadlineMS int64          `json:"deadline_ms"`
+
+	raw []byte // of what quick has read
 }
 
 type authMessage struct {
@@ -70,9 +72,12 @@ func (c *session) message(b []byte) {
 	}
 	c.server.stats.Messages.Add(1)
 	var m message
-	if err := json.Unmarshal(b, &m); err != nil {
-		c.malformed(b, err)
-		return
+	if !m.quick(b) {
+		m = message{}
+		if err := unmarshal(b, &m); err != nil {
+			c.malformed(b, err)
+			return
+		}
 	}
 	if m.ID <= 0 {
 		c.badFrame("missing", "A message needs an id above 0")
@@ -103,6 +108,8 @@ func (c *session) message(b []byte) {
 		c.refuse(m.ID, errNoMessage)
 	}
 }
+
+func unmarshal(b []byte, m *message) error { return json.Unmarshal(b, m) }
 
 // pong takes the answer to our ping, or answers a client's own, but not so often that
 // two that answer everything would never stop.

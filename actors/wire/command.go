@@ -116,6 +116,22 @@ func KnownCommand(name string) bool {
 	return ok && !strings.Contains(name, "@") || name == "bill.split" || name == "bill.discount"
 }
 
+// CommandName is the command of that name, without a copy of what was given.
+func CommandName(name []byte) (string, bool) {
+	s, ok := commandNames[string(name)]
+	return s, ok
+}
+
+var commandNames = func() map[string]string {
+	all := map[string]string{"bill.split": "bill.split", "bill.discount": "bill.discount"}
+	for name := range commands {
+		if KnownCommand(name) {
+			all[name] = name
+		}
+	}
+	return all
+}()
+
 // DecodeCommand reads a command's data strictly (duplicate keys and invalid UTF-8 are
 // refused) and says which entity it is for. Errors are refusals.
 func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, command.Command, error) {
