@@ -93,6 +93,7 @@ func (g *gated) Reply(tag int64, a actors.Answer) {
 type nowhere struct{ journal.Journal }
 
 func (nowhere) Commit(*journal.Batch) error { return nil }
+func (nowhere) Epoch() int64                { return 1 }
 func (nowhere) Open(context.Context, string, func(journal.Stored) error) error {
 	return nil
 }

@@ -239,6 +239,9 @@ func (e *entity) after() {
 // follow sends what the entity owes and is not on its way, and sets its alarm.
 func (e *entity) follow() {
 	duties := e.machine.owes()
+	if len(duties)+len(e.flying) == 0 {
+		e.flying = nil // an idle actor holds none
+	}
 	e.flying = slices.Grow(e.flying, len(duties))
 	for _, d := range duties {
 		d.To = e.cell.target(d.To)
