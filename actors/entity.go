@@ -266,7 +266,7 @@ func (e *entity) read(o out) {
 	if v == nil {
 		o.answer.Refusal = notFound(e.target)
 	} else {
-		o.answer.V, o.answer.View = e.seq, v
+		o.answer.V, o.answer.View, o.answer.Live = e.seq, v, e.machine.live()
 	}
 	e.cell.gate.pass(o)
 }

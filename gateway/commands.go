@@ -82,7 +82,7 @@ func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *ref
 			return nil, asRefusal(err)
 		}
 	}
-	return &actors.Request{Store: store, Target: target, Command: cmd, ID: command.ID(m.CID), By: who.Who(),
+	return &actors.Request{Store: store, Target: target, Command: cmd, Name: m.Cmd, Data: m.D, ID: command.ID(m.CID), By: who.Who(),
 		Channel: who.Channel, Session: who.Session, Guest: who.Guest(), Body: body, Principal: who.ID(),
 		Dry: m.Dry, Deadline: s.now().Add(within)}, nil
 }

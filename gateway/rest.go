@@ -32,6 +32,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.sensorRoutes(api)
 	s.menuRoutes(m, api)
 	m.HandleFunc("GET /docs", docs)
+	s.clusterRoute(api)
 	m.HandleFunc("GET /asyncapi.yaml", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		w.Write(asyncAPI)

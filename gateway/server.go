@@ -21,6 +21,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
 )
@@ -47,13 +48,17 @@ type Config struct {
 	StoreNames func() []string
 	// StoreDocument returns a store's document as JSON, or nil.
 	StoreDocument func(id string) []byte
-	Origins       []string         // host patterns that browsers may come from besides our own host
-	Limits        Limits           // zero fields are defaults
-	Ready         func() error     // says why the node is not ready; nil: always ready
-	Now           func() time.Time // nil: time.Now
-	Log           *slog.Logger     // nil: slog.Default
-	Hooks         Hooks
-	Operations    Operations
+	Origins       []string // host patterns that browsers may come from besides our own host
+	Limits        Limits   // zero fields are defaults
+	// Watch has a store's views come to this node: see boards.Config. nil: they do.
+	Watch func(store string) *refusal.Refusal
+	// Nodes lists the nodes of the cluster, for /v1/cluster. nil: it is unavailable.
+	Nodes      func() []wire.Node
+	Ready      func() error     // says why the node is not ready; nil: always ready
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: slog.Default
+	Hooks      Hooks
+	Operations Operations
 }
 
 // Server is the gateway of one node. It is an http.Handler.
@@ -112,7 +117,7 @@ func New(c Config) (*Server, error) {
 	s.dials = visitors{rate: rate.Limit(s.limits.DialRate), burst: 4 * s.limits.DialRate}
 	s.callers = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
 	s.addresses = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
-	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor})
+	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor, Watch: c.Watch})
 	s.mux = s.routes()
 	s.tasks.run(s.sweepEachSecond)
 	if c.Accounts != nil {

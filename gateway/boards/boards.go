@@ -7,12 +7,14 @@ package boards
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -32,7 +34,7 @@ const (
 	readWithin = 5 * time.Second
 )
 
-// Config makes Boards; all of it is needed.
+// Config makes Boards; all of it but Watch is needed.
 type Config struct {
 	Epoch string // of this start of this node
 	Now   func() time.Time
@@ -41,11 +43,15 @@ type Config struct {
 	// Read asks the host for an entity's view. It never blocks; got is called once, on
 	// any goroutine.
 	Read func(store string, t command.Target, got func(actors.Answer))
+	// Watch sees to it that a store's views come here, and returns when those of all that
+	// lives are here, or why not. nil: they always do.
+	Watch func(store string) *refusal.Refusal
 }
 
 // Boards are the topics of all stores of a node.
 type Boards struct {
 	config Config
+	nodes  atomic.Pointer[nodeList]
 
 	mu     sync.RWMutex
 	stores map[string]*board
@@ -81,7 +87,7 @@ func (b *Boards) board(id string) *board {
 	defer b.mu.Unlock()
 	x := b.stores[id]
 	if x == nil {
-		x = newBoard(id, &b.config)
+		x = newBoard(id, b)
 		b.stores[id] = x
 	}
 	return x
@@ -118,6 +124,7 @@ func (h held[V]) newer(v int64, live bool) bool {
 type board struct {
 	id     string
 	config *Config
+	all    *Boards
 
 	mu     sync.Mutex
 	source feed.Source
@@ -142,6 +149,7 @@ type board struct {
 	counts   *topic
 	status   *topic
 	sensors  *topic
+	nodes    *topic
 
 	document *store.Config   // that the floor was made of
 	swept    time.Time       // the last sweep
@@ -149,8 +157,8 @@ type board struct {
 	asking   map[string]bool // orders that the host was asked for
 }
 
-func newBoard(id string, c *Config) *board {
-	return &board{id: id, config: c, source: feed.Source{Epoch: c.Epoch, Encode: encode},
+func newBoard(id string, all *Boards) *board {
+	return &board{id: id, config: &all.config, all: all, source: feed.Source{Epoch: all.config.Epoch, Encode: encode},
 		orders: map[string]held[order.View]{}, tables: map[string]held[table.View]{}, stocks: map[string]held[stock.View]{},
 		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{},
 		sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},

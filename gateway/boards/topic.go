@@ -48,6 +48,8 @@ func encode(b []byte, view any, a feed.Audience) []byte {
 		return wire.AppendDispatch(b, (*order.View)(v))
 	case *seat:
 		return wire.AppendFloor(b, v.view, v.place, v.currency, v.at)
+	case *wire.Node:
+		return wire.AppendNode(b, v)
 	case *availability:
 		return wire.AppendAvailability(b, (*stock.View)(v))
 	}
@@ -156,6 +158,8 @@ func (b *board) place(t, as *topic) {
 		b.status = as
 	case "sensors":
 		b.sensors = as
+	case "nodes":
+		b.nodes = as
 	}
 }
 
@@ -203,6 +207,8 @@ func (b *board) fill(t *topic) {
 		if b.store.view != nil {
 			t.put("store/"+b.id, b.store.v, b.store.view)
 		}
+	case "nodes":
+		b.putNodes(b.all.nodes.Load())
 	case "order":
 		if o, ok := b.orders[t.id]; ok {
 			t.order = o
