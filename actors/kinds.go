@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
@@ -64,6 +66,9 @@ var kindsByID = func() map[uint8]*kind {
 	}
 	return m
 }()
+
+// Kinds lists the names of the kinds of entities.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // seven are the names that every kind has, as values.
 type seven[S, E any] struct {

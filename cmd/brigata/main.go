@@ -19,6 +19,7 @@ type cli struct {
 	Serve   Serve          `cmd:"" help:"Run a node."`
 	Token   Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
 	Store   StoreCmd       `cmd:"" help:"Load stores into a running node."`
+	Doctor  Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
 	Verify  Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`
 	Export  Export         `cmd:"" help:"Print a store's events as JSON."`
 	Backup  Backup         `cmd:"" help:"Copy the SQLite database of a running node."`

@@ -100,6 +100,12 @@ func startNode(t *testing.T, data string, args ...string) *node {
 	}
 	addr := l.Addr().String()
 	l.Close()
+	return startNodeAt(t, addr, data, args...)
+}
+
+// startNodeAt starts the server on that address.
+func startNodeAt(t *testing.T, addr, data string, args ...string) *node {
+	t.Helper()
 	n := &node{t: t, data: data, url: "http://" + addr, args: args, exited: make(chan error, 1)}
 	n.cmd = exec.Command(program, append([]string{"serve", "--listen", addr, "--data", data}, args...)...)
 	logs := &tail{}
