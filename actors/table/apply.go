@@ -176,8 +176,7 @@ func (e *Entry) same(h *Share) bool {
 	return x.Table == h.Table && x.Session == h.Session && x.Guests == h.Guests && sameWho(x.Server, h.Server) && x.Hurried.Equal(h.Hurried)
 }
 
-// sameWho compares the people, not where they stand in memory: a state that was loaded
-// must fold as the one that was live.
+// sameWho compares by value: what was decoded from a snapshot shares no pointers.
 func sameWho(a, b *command.Who) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
@@ -201,6 +200,13 @@ func (s State) cleared(e *Cleared) State {
 func (s State) came(e *SessionCame) State {
 	s.ID = e.Table
 	in := e.Session
+	if e.Asked != "" {
+		c := Came{e.From, e.Asked, in.ID}
+		if e.Merge {
+			c.Session = s.Session.ID
+		}
+		s.Came = append(slices.DeleteFunc(slices.Clone(s.Came), func(x Came) bool { return x.From == e.From }), c)
+	}
 	if !e.Merge {
 		s.Status, s.Session = Seated, in
 		for _, p := range in.Account.Payments {
@@ -258,7 +264,7 @@ func Owes(s State) (duties []Duty) {
 	}
 	if l := s.Leaving; l != nil {
 		in := s.Session
-		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: l.To}, Do: &Adopt{From: s.ID, To: l.To, Merge: l.Merge, Session: in}})
+		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: l.To}, Do: &Adopt{From: s.ID, To: l.To, Merge: l.Merge, Session: in, Asked: l.Asked}})
 	}
 	for _, m := range s.Rehome {
 		duties = append(duties, Duty{To: command.Target{Kind: "payment", ID: m.Payment}, N: m.N, Do: &payment.Rehome{Table: s.ID}})

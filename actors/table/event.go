@@ -109,11 +109,12 @@ type (
 	}
 	// SessionCame is a session that moved here, or joined the one here.
 	SessionCame struct {
-		At      time.Time `json:"at"`
-		Table   string    `json:"table"`
-		From    string    `json:"from"`
-		Merge   bool      `json:"merge,omitzero"`
-		Session Session   `json:"session"`
+		At      time.Time  `json:"at"`
+		Table   string     `json:"table"`
+		From    string     `json:"from"`
+		Merge   bool       `json:"merge,omitzero"`
+		Session Session    `json:"session"`
+		Asked   command.ID `json:"asked,omitzero"` // of the move: a table sends it until it is answered
 	}
 	PaymentRehomed struct {
 		Payment string `json:"payment"`

@@ -188,11 +188,6 @@ func (t *turn) payment(c Command) (Reply, error) {
 		if no := s.Account.CanClaim(c, s.totals().Total, s.Account.Parts(s.lines(), s.totals().Total)); no != nil {
 			return nil, no
 		}
-	case *bill.Credit:
-		if !t.s.occupied() || s.Account.Has(c.Payment) == "" { // the party has left, or never claimed it
-			ack.Back = c.Amount + c.Tip
-			return ack, nil
-		}
 	case *bill.CallStaff:
 		if t.s.occupied() {
 			t.rang(Call{ID: c.Payment, Kind: "bill", By: c.By, At: c.At})
@@ -208,12 +203,8 @@ func (t *turn) payment(c Command) (Reply, error) {
 		e.Allowed += s.Account.Over(p, s.totals().Total)
 		e.Reason = c.Reason
 	}
-	late := s.Account.Has(p.ID) != "pending"
 	t.do(e)
 	t.reckon()
-	if c, ok := c.(*bill.Credit); ok && late { // it was given up, and others may have paid meanwhile
-		ack.Back = max(0, min(-s.sums().Due, c.Amount))
-	}
 	return ack, nil
 }
 
@@ -302,8 +293,12 @@ func (t *turn) leave(c *Go) (Reply, error) {
 	return command.Later{}, nil
 }
 
-// adopt takes a session over. That it has come already shows by its id.
+// adopt takes a session over, once for each move: by the time that a move is sent again
+// its session may have left this table as well.
 func (t *turn) adopt(c *Adopt) (Reply, error) {
+	if i := slices.IndexFunc(t.s.Came, func(x Came) bool { return x.From == c.From && x.Asked == c.Asked }); i >= 0 {
+		return &Adopted{t.s.Came[i].Session}, nil
+	}
 	if t.s.occupied() && t.s.Session.is(c.Session.ID) {
 		return &Adopted{t.s.Session.ID}, nil
 	}
@@ -315,14 +310,14 @@ func (t *turn) adopt(c *Adopt) (Reply, error) {
 	case c.Merge && t.s.Session.Account.Begun():
 		return nil, bill.ErrSplit
 	}
-	t.do(&SessionCame{t.h.At, c.To, c.From, c.Merge, c.Session})
+	t.do(&SessionCame{t.h.At, c.To, c.From, c.Merge, c.Session, c.Asked})
 	t.reckon()
 	return &Adopted{t.s.Session.ID}, nil
 }
 
 func (t *turn) left(c *command.Answered) Reply {
 	l := t.s.Leaving
-	if l == nil {
+	if l == nil || c.Duty.Do.(*Adopt).Asked != l.Asked {
 		return nil
 	}
 	t.do(&LeaveEnded{c.Refusal == nil})

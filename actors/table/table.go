@@ -59,6 +59,14 @@ type State struct {
 	Past    []Entry `json:"past,omitzero"` // orders of cleared sessions that are still to be told
 	Leaving *Leave  `json:"leaving,omitzero"`
 	Rehome  []Moved `json:"rehome,omitzero"` // payments that are to be told where their table is now
+	Came    []Came  `json:"came,omitzero"`   // the last move from each table, which may be sent again
+}
+
+// Came is a session that came from another table.
+type Came struct {
+	From    string     `json:"from"`
+	Asked   command.ID `json:"asked"`
+	Session string     `json:"session"` // what it is part of here
 }
 
 // Moved is a payment that came with a session.
@@ -227,6 +235,7 @@ type (
 		To      string
 		Merge   bool
 		Session Session
+		Asked   command.ID
 	}
 	Adopted struct{ Session string }
 	// Heard is the answer to OrderTold.
