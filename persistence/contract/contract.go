@@ -185,6 +185,11 @@ func revived(t *testing.T, open Open) {
 	if s := one(t, j, 1); s.Head.Live || len(s.Tail) != 0 {
 		t.Fatalf("closed again: %+v", s)
 	}
+	// A head in the middle of a block: the block goes on after it.
+	commit(t, j, 5, 6, []journal.Row{Block(3, 1, 3)}, journal.Head{Key: Key(3), Cell: "roma", Kind: 3, Seq: 1})
+	if s := one(t, j, 3); !s.Head.Live || s.Head.Seq != 1 || len(s.Tail) != 1 {
+		t.Fatalf("a head in mid-block: %+v", s)
+	}
 }
 
 func newer(t *testing.T, open Open) {

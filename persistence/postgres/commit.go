@@ -30,12 +30,9 @@ const copyRows = "COPY journal (entity, seq, token, stream, pos, n, kind, cell, 
 func (j *Journal) Commit(b *journal.Batch) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if b.Epoch != j.Epoch() {
-		return fmt.Errorf("%w: cut at epoch %d", journal.ErrFenced, b.Epoch)
-	}
-	ctx, cancel := j.bound(j.config.CommitTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), j.config.CommitTimeout)
 	defer cancel()
-	if err := j.ready(ctx, b.Epoch); err != nil {
+	if err := j.ready(ctx); err != nil {
 		return err
 	}
 	j.doubt = true
@@ -58,17 +55,17 @@ func (j *Journal) Commit(b *journal.Batch) error {
 	return err
 }
 
-// ready sees to a connection that writes for the epoch.
-func (j *Journal) ready(ctx context.Context, epoch int64) error {
+// ready sees to a connection that writes for our epoch.
+func (j *Journal) ready(ctx context.Context) error {
 	switch {
 	case j.closed:
 		return errClosed
 	case j.doubt || len(j.doubted) > 0:
 		return errors.New("postgres: an earlier commit is in doubt")
 	case j.conn == nil || j.conn.IsClosed():
-		return j.connect(ctx, epoch)
+		return j.connect(ctx)
 	}
-	if epoch != j.settled {
+	if epoch := j.epoch.Load(); epoch != j.settled {
 		if _, err := j.conn.Exec(ctx, "SELECT set_config('brigata.epoch', $1, false)", strconv.FormatInt(epoch, 10)); err != nil {
 			return err
 		}
@@ -148,7 +145,7 @@ type sqlText struct {
 const (
 	headsStart = `INSERT INTO heads AS h (entity, seq, cell, kind, live, due, state)
 SELECT v.entity::uuid, v.seq, v.cell, v.kind,
-  v.live OR EXISTS (SELECT 1 FROM journal j WHERE j.entity = v.entity::uuid AND j.seq > v.seq),
+  v.live OR coalesce((SELECT j.seq + j.n - 1 FROM journal j WHERE j.entity = v.entity::uuid ORDER BY j.seq DESC LIMIT 1), 0) > v.seq,
   v.due::timestamptz, v.state::bytea FROM (VALUES `
 	headsEnd = `) AS v (entity, seq, cell, kind, live, due, state)
 ON CONFLICT (entity) DO UPDATE SET seq = excluded.seq, cell = excluded.cell, kind = excluded.kind,

@@ -112,7 +112,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		{&j.end, "COMMIT"},
 		{&j.insert, "INSERT INTO journal (entity, seq, n, token, stream, pos, kind, cell, payload) VALUES (?,?,?,?,?,?,?,?,?)"},
 		{&j.head, `INSERT INTO heads (entity, seq, cell, kind, live, due, state)
-			VALUES (?1,?2,?3,?4, ?5 OR EXISTS (SELECT 1 FROM journal WHERE entity = ?1 AND seq > ?2), ?6,?7)
+			VALUES (?1,?2,?3,?4, ?5 OR coalesce((SELECT seq + n - 1 FROM journal WHERE entity = ?1 ORDER BY seq DESC LIMIT 1), 0) > ?2, ?6,?7)
 			ON CONFLICT (entity) DO UPDATE SET seq = excluded.seq, cell = excluded.cell, kind = excluded.kind,
 				live = excluded.live, due = excluded.due, state = excluded.state
 			WHERE excluded.seq >= heads.seq`},
@@ -131,9 +131,6 @@ func (j *Journal) prepare(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Epoch implements journal.Journal: the file is this process's alone.
-func (j *Journal) Epoch() int64 { return 0 }
 
 // Commit implements journal.Journal.
 func (j *Journal) Commit(b *journal.Batch) error {
