@@ -33,11 +33,12 @@ func (c Code) Retry() bool {
 }
 
 // Outcome says that a refusal with this code is an outcome of its command: it is
-// recorded before it is answered, and a repeat gets the same one. Refusals of form
-// and those that only say "later" are not.
+// recorded before it is answered, and a repeat gets the same one. So is every no that an
+// entity's rules say, for what is invalid or forbidden may depend on how it stands, and
+// a repeat on its way must not be done after all. What only says "later" is not.
 func (c Code) Outcome() bool {
 	switch c {
-	case NotFound, Conflict, StalePrice, SoldOut, Closed:
+	case NotFound, Conflict, StalePrice, SoldOut, Closed, Invalid, Forbidden:
 		return true
 	}
 	return false

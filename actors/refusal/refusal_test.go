@@ -8,9 +8,9 @@ import (
 
 // Every code is either an outcome of its command, or says "later", or is of form: never two.
 func TestCodes(t *testing.T) {
-	outcome := []Code{NotFound, Conflict, StalePrice, SoldOut, Closed}
+	outcome := []Code{NotFound, Conflict, StalePrice, SoldOut, Closed, Invalid, Forbidden}
 	later := []Code{RateLimited, Overloaded, Unavailable, Moved}
-	form := []Code{BadRequest, Unauthenticated, Forbidden, Invalid, Internal}
+	form := []Code{BadRequest, Unauthenticated, Internal}
 	for _, c := range []struct {
 		codes          []Code
 		outcome, retry bool
