@@ -3,12 +3,12 @@ package actors
 import (
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
-	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
@@ -32,8 +32,8 @@ type entity struct {
 	loading bool
 	dirty   bool       // it has changed since it was last asked what it owes
 	trace   wire.Trace // of what it did last
-	held    *wire.Turn // what is not in the log yet: see hold; nil: nothing
-	heldN   int        // its slots
+	held    wire.Turn  // events that are not in the log yet: see hold
+	heldN   int
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
@@ -71,11 +71,7 @@ type (
 	snapshot struct{}                      // write one if anything happened since the last
 	idle     struct{ after time.Duration } // leave memory if nothing is under way
 	closed   struct{}                      // the cell is
-	flag     struct {                      // for orders: food of a dish is held, or not any more
-		dish string
-		held bool
-	}
-	loaded struct {
+	loaded   struct {
 		stored *journal.Stored // nil: the journal does not have it
 	}
 )
@@ -86,6 +82,9 @@ const (
 	snapshotEvery, snapshotTimes = 100, 4
 
 	stashMax = 4096
+
+	// againAfter is when a duty is sent again whose receiver panicked.
+	againAfter = time.Second
 )
 
 func newEntity(c *cell, k *kind, t command.Target, key journal.Key) *entity {
@@ -126,10 +125,6 @@ func (e *entity) receive(m any) {
 			e.panicked(m, v)
 		}
 	}()
-	if d, ok := m.(departs); ok {
-		e.leave(d.from)
-		return
-	}
 	switch {
 	case e.gone:
 		e.forward(m)
@@ -150,6 +145,7 @@ func (e *entity) receive(m any) {
 		e.duty(m)
 	case tick:
 		e.dueAt = time.Time{}
+		e.dirty = true // it may be time to try a duty again
 		t := &command.Tick{}
 		e.fill(&t.Header)
 		e.step(t, wire.Turn{}, nil)
@@ -159,10 +155,6 @@ func (e *entity) receive(m any) {
 		}
 	case idle:
 		e.idle(m.after)
-	case flag:
-		c := &order.FlagDish{Dish: m.dish, Held: m.held}
-		e.fill(&c.Header)
-		e.step(c, wire.Turn{}, nil)
 	case resumed:
 		e.dirty = true
 	case closed:
@@ -177,9 +169,7 @@ func (e *entity) forward(m any) {
 	case *Request:
 		e.cell.node.Do(m)
 	case *duty:
-		if next := e.cell.entity(e.target, true); next != nil {
-			next.tell(m)
-		}
+		e.cell.entity(e.target, true).tell(m)
 	case *outcome:
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)
@@ -246,7 +236,7 @@ func (e *entity) request(r *Request) {
 		e.cell.gate.pass(o)
 		return
 	}
-	if had := e.answers.find(r.ID); had != nil && r.ID != "" {
+	if had := e.answers.find(r.ID); had != nil {
 		e.repeat(r, had, o)
 		return
 	}
@@ -266,7 +256,7 @@ func (e *entity) read(o out) {
 	if v == nil {
 		o.answer.Refusal = notFound(e.target)
 	} else {
-		o.answer.V, o.answer.View, o.answer.Live = e.seq, v, e.machine.live()
+		o.answer.V, o.answer.View = e.seq, v
 	}
 	e.cell.gate.pass(o)
 }
@@ -287,28 +277,28 @@ func (e *entity) repeat(r *Request, had *wire.Answered, o out) {
 
 func (e *entity) wait(id command.ID, o out) { e.waiting = append(e.waiting, waiter{id, o}) }
 
-// waited takes those who wait for an answer off the list.
-func (e *entity) waited(id command.ID) (outs []out) {
-	rest := e.waiting[:0]
+// awaiting lists those who wait for an answer.
+func (e *entity) awaiting(id command.ID) (outs []out) {
 	for _, w := range e.waiting {
 		if w.id == id {
 			outs = append(outs, w.out)
-		} else {
-			rest = append(rest, w)
 		}
 	}
-	clear(e.waiting[len(rest):])
-	if e.waiting = rest; len(rest) == 0 {
+	return outs
+}
+
+// heard takes those who waited for an answer off the list.
+func (e *entity) heard(id command.ID) {
+	if e.waiting = slices.DeleteFunc(e.waiting, func(w waiter) bool { return w.id == id }); len(e.waiting) == 0 {
 		e.waiting = nil
 	}
-	return outs
 }
 
 func replyTo(reply any, err error) Answer {
 	if err != nil {
 		return Answer{Refusal: asRefusal(err)}
 	}
-	return Answer{D: replyJSON(reply)}
+	return Answer{D: wire.AppendReply(nil, reply)}
 }
 
 func asRefusal(err error) *refusal.Refusal {
@@ -334,6 +324,11 @@ func (e *entity) outcome(o *outcome) {
 			e.flying = append(e.flying[:i], e.flying[i+1:]...)
 			break
 		}
+	}
+	if no := o.answered.Refusal; no != nil && no.Code == refusal.Internal {
+		// Its receiver panicked: nothing was done, and it is still owed.
+		e.cell.node.clock.set(e.cell.node.now().Add(againAfter), e.cell, e.target)
+		return
 	}
 	e.fill(&o.answered.Header)
 	e.step(&o.answered, wire.Turn{Trace: o.trace}, nil)
@@ -363,7 +358,7 @@ func (e *entity) panicked(m, value any) {
 		w.to.Reply(w.tag, Answer{Refusal: no})
 	}
 	e.waiting, e.flying = nil, nil
-	e.held, e.heldN = nil, 0
+	e.held, e.heldN = wire.Turn{}, 0
 	e.loading = true
 	e.reload(true)
 }

@@ -37,7 +37,8 @@ type house struct {
 	channel        string
 	journal        journal.Journal // in place of db
 	quiet          bool            // views are not kept
-	payLater       bool            // whoever collects an order, too
+	hooks          actors.Hooks
+	payLater       bool // whoever collects an order, too
 
 	mu            sync.Mutex
 	views, before []actors.View // published since the start; before the last restart
@@ -64,7 +65,7 @@ func (h *house) start() {
 	if j == nil {
 		j = h.db.Open(memory.Options{})
 	}
-	n, err := actors.NewNode(actors.Config{Journal: j, Publish: func(v []actors.View) {
+	n, err := actors.NewNode(actors.Config{Journal: j, Hooks: h.hooks, Publish: func(v []actors.View) {
 		if h.quiet {
 			return
 		}

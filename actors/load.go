@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
@@ -17,15 +16,9 @@ import (
 )
 
 // load reads a cell: everything that is live, and which keys exist.
-func (n *Node) load(ctx context.Context, storeID string, claim int64) (_ *cell, err error) {
+func (n *Node) load(ctx context.Context, storeID string) (*cell, error) {
 	c := newCell(n, storeID)
-	c.claim = claim
-	defer func() {
-		if err != nil {
-			c.close(nil)
-		}
-	}()
-	err = n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
+	err := n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
 		e, err := c.restored(&s)
 		if err != nil {
 			return err
@@ -136,11 +129,7 @@ func (c *cell) values() {
 			c.menuM = s.Menu
 		case *stock.State:
 			if s.Exists {
-				v := stock.ViewOf(*s)
-				c.tracked[e.target.ID] = v.Tracked()
-				if dish, ok := strings.CutPrefix(e.target.ID, "dish/"); ok && v.Mode == stock.Held {
-					c.held[dish] = true
-				}
+				c.tracked[e.target.ID] = stock.ViewOf(*s).Tracked()
 			}
 		case *table.State:
 			c.joined(s)
@@ -168,7 +157,6 @@ func (c *cell) resume() {
 	}
 	for _, e := range all {
 		e.tell(resumed{})
-		c.flags(e)
 	}
 }
 
@@ -219,7 +207,12 @@ func (e *entity) receiveLoading(m any) {
 	case loaded:
 		e.loaded(m)
 	case closed:
-		e.unstash()
+		for _, x := range e.stash {
+			if r, ok := x.(*Request); ok {
+				r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+			}
+		}
+		e.stash = nil
 		e.end()
 	case *Request:
 		if len(e.stash) >= stashMax {
@@ -227,34 +220,24 @@ func (e *entity) receiveLoading(m any) {
 			return
 		}
 		e.stash = append(e.stash, m)
-	case *duty, *outcome, tick, flag:
+	case *duty, *outcome, tick:
 		e.stash = append(e.stash, m)
 	}
 }
 
-// unstash answers who waits for the entity to be loaded that it is not here any more.
-func (e *entity) unstash() {
-	for _, x := range e.stash {
-		if r, ok := x.(*Request); ok {
-			r.To.Reply(r.Tag, Answer{Refusal: errMoved})
-		}
-	}
-	e.stash = nil
-}
-
 func (e *entity) loaded(m loaded) {
-	if m.stored != nil {
-		id := e.target.ID
-		if err := e.restore(m.stored); err != nil {
-			e.cell.node.log.Error("entity cannot be read", "store", e.cell.store, "kind", e.kind.name, "id", id, "error", err)
-			e.target.ID = id
-			e.unreadable()
-			return
-		}
-		e.target.ID = id
+	if m.stored == nil { // the journal does not have it: it is as new, whatever it was
+		m.stored = &journal.Stored{}
 	}
+	id := e.target.ID
+	if err := e.restore(m.stored); err != nil {
+		e.cell.node.log.Error("entity cannot be read", "store", e.cell.store, "kind", e.kind.name, "id", id, "error", err)
+		e.target.ID = id
+		e.unreadable()
+		return
+	}
+	e.target.ID = id
 	e.loading = false
-	e.cell.flags(e)
 	stash := e.stash
 	e.stash = nil
 	e.dirty = true
