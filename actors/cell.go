@@ -22,7 +22,6 @@ import (
 type cell struct {
 	node  *Node
 	store string
-	claim int64     // the activation: messages inside the cell never leave it
 	since time.Time // keys at or after it that are not known are new
 
 	today atomic.Pointer[store.Today] // what the store, its menu and its stock say now
@@ -30,23 +29,19 @@ type cell struct {
 
 	gate gate // the log's buffers and what waits for them
 
-	mu        sync.Mutex
-	shut      bool // it has no actors for anybody any more
-	closed    bool
-	departure *departure // of its actors, when it leaves the node
-	entities  map[command.Target]*entity
-	known     map[journal.Key]struct{} // in the journal, though perhaps not in memory
-	ids       map[command.ID]*entity   // of commands to entities of another id
-	storeS    store.State              // what today was made of
-	menuM     *menu.Menu
-	tracked   map[string]bool
-	held      map[string]bool // dishes whose food is held
-	zone      *time.Location
+	mu       sync.Mutex
+	entities map[command.Target]*entity
+	known    map[journal.Key]struct{} // in the journal, though perhaps not in memory
+	ids      map[command.ID]*entity   // of commands to entities of another id
+	storeS   store.State              // what today was made of
+	menuM    *menu.Menu
+	tracked  map[string]bool
+	zone     *time.Location
 }
 
 func newCell(n *Node, storeID string) *cell {
 	c := &cell{node: n, store: storeID, since: n.now().Add(-answersKept), entities: map[command.Target]*entity{},
-		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, held: map[string]bool{}, zone: time.UTC}
+		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, zone: time.UTC}
 	c.gate.cell = c
 	c.alias.Store(&map[string]string{})
 	c.today.Store(store.State{}.Today(nil, time.UTC, nil))
@@ -58,7 +53,7 @@ func (c *cell) do(r *Request) {
 	now := c.node.now()
 	made := time.UnixMilli(idTime(string(r.ID)))
 	switch {
-	case r.ID != "" && (now.Sub(made) > idAge || made.Sub(now) > idAhead):
+	case now.Sub(made) > idAge || made.Sub(now) > idAhead:
 		r.To.Reply(r.Tag, Answer{Refusal: errAge})
 		return
 	case !r.Deadline.IsZero() && now.After(r.Deadline):
@@ -66,20 +61,16 @@ func (c *cell) do(r *Request) {
 		return
 	}
 	e := c.entity(r.Target, true)
-	if e == nil {
-		r.To.Reply(r.Tag, Answer{Refusal: errMoved})
-		return
-	}
-	if r.ID != "" && !c.reserve(r, e) {
+	if e == nil || !c.claim(r, e) {
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: errReused}})
 		return
 	}
 	e.tell(r)
 }
 
-// reserve notes which entity an id was used for, unless it was another: an id is one
+// claim notes which entity an id was used for, unless it was another: an id is one
 // command's, whatever it is for.
-func (c *cell) reserve(r *Request, e *entity) bool {
+func (c *cell) claim(r *Request, e *entity) bool {
 	own := string(r.ID) == r.Target.ID
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,11 +97,7 @@ func (c *cell) read(r *Request) {
 			c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: notFound(r.Target)}})
 			return
 		}
-		if e := c.entity(r.Target, true); e != nil {
-			e.tell(r)
-		} else {
-			r.To.Reply(r.Tag, Answer{Refusal: errMoved})
-		}
+		c.entity(r.Target, true).tell(r)
 		return
 	}
 	c.existing(r)
@@ -118,14 +105,11 @@ func (c *cell) read(r *Request) {
 
 func (c *cell) existing(r *Request) {
 	e := c.entity(r.Target, false)
-	switch {
-	case e != nil:
-		e.tell(r)
-	case c.leaving():
-		r.To.Reply(r.Tag, Answer{Refusal: errMoved}) // what is not here may be elsewhere
-	default:
+	if e == nil {
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: notFound(r.Target)}})
+		return
 	}
+	e.tell(r)
 }
 
 func notFound(t command.Target) *refusal.Refusal {
@@ -140,10 +124,6 @@ func (c *cell) entity(t command.Target, create bool) *entity {
 		return nil
 	}
 	c.mu.Lock()
-	if c.shut {
-		c.mu.Unlock()
-		return nil
-	}
 	if e := c.entities[t]; e != nil {
 		c.mu.Unlock()
 		return e
@@ -213,20 +193,12 @@ func (c *cell) tellAll(m any) {
 	}
 }
 
-// close ends the cell's actors; nothing of it is written any more, and what waits is
-// answered that it was not done (nil: that the cell has moved).
-func (c *cell) close(answer *refusal.Refusal) {
-	c.mu.Lock()
-	was := c.closed
-	c.shut, c.closed = true, true
-	c.mu.Unlock()
-	if was {
-		return
-	}
-	c.gate.shut(answer)
+// close ends the cell's actors; nothing of it is answered any more.
+func (c *cell) close() {
+	c.gate.shut(nil)
 	for _, e := range c.all() {
 		e.tell(closed{})
-		c.node.leaves(e.mail) // later: what waits in it is answered first
+		e.mail.Release()
 		if !e.kind.stays {
 			c.node.resident.Add(-1)
 		}
@@ -247,7 +219,6 @@ func (c *cell) noticed(e *entity, view any) {
 	case *stock.State:
 		v, _ := view.(*stock.View)
 		tracked := v != nil && v.Tracked()
-		c.flagged(e.target.ID, v)
 		if c.today.Load().Tracked[e.target.ID] != tracked {
 			c.renew(func() {
 				c.tracked = maps.Clone(c.tracked)
@@ -269,9 +240,7 @@ func (c *cell) renew(change func()) {
 			c.zone = z
 		}
 	}
-	t := c.storeS.Today(c.menuM, c.zone, c.tracked)
-	t.Providers = c.node.config.Providers
-	c.today.Store(t)
+	c.today.Store(c.storeS.Today(c.menuM, c.zone, c.tracked))
 }
 
 // zoned gives a document the values of its own zone, which rules cannot look up.

@@ -68,44 +68,28 @@ func (h *host) Receive(ctx actor.Context) {
 	}
 }
 
-// mailbox is a queue under a lock: no node for each message. Who posts to an idle
+// mailbox is two slices under a lock: no node for each message. Who posts to an idle
 // mailbox runs it. Its bound is the entity's: requests are refused before they are sent.
 type mailbox struct {
-	mu      sync.Mutex
-	user    *queue // nil: nothing waits, and an idle actor holds no memory for it
-	sys     []any
-	running bool
+	mu        sync.Mutex
+	user, sys []any
+	spare     []any
+	running   bool
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
 	take       func() // run
 }
 
-type queue struct{ list []any }
+func (m *mailbox) PostUserMessage(x any)   { m.post(&m.user, x) }
+func (m *mailbox) PostSystemMessage(x any) { m.post(&m.sys, x) }
 
-// queues are shared by all mailboxes.
-var queues = sync.Pool{New: func() any { return &queue{make([]any, 0, 8)} }}
-
-// queueKept is the longest queue that is used again.
-const queueKept = 256
-
-func (m *mailbox) PostUserMessage(x any) {
+func (m *mailbox) post(queue *[]any, x any) {
 	m.mu.Lock()
-	if m.user == nil {
-		m.user = queues.Get().(*queue)
+	if *queue == nil {
+		*queue = make([]any, 0, queueRoom)
 	}
-	m.user.list = append(m.user.list, x)
-	m.posted()
-}
-
-func (m *mailbox) PostSystemMessage(x any) {
-	m.mu.Lock()
-	m.sys = append(m.sys, x)
-	m.posted()
-}
-
-// posted gives up the lock, and sees to it that somebody runs the mailbox.
-func (m *mailbox) posted() {
+	*queue = append(*queue, x)
 	start := !m.running && m.invoker != nil
 	m.running = m.running || start
 	m.mu.Unlock()
@@ -123,11 +107,13 @@ func (m *mailbox) Start() {}
 func (m *mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.user == nil {
-		return 0
-	}
-	return len(m.user.list)
+	return len(m.user)
 }
+
+const (
+	queueRoom = 4  // messages that most queues never exceed
+	spareMax  = 64 // the largest slice that a mailbox keeps for the next messages
+)
 
 // run takes messages until none is left; the entity recovers from its rules' panics.
 func (m *mailbox) run() {
@@ -142,20 +128,21 @@ func (m *mailbox) run() {
 			}
 			continue
 		}
-		q := m.user
-		if m.user = nil; q == nil {
+		if len(m.user) == 0 {
 			m.running = false
 			m.mu.Unlock()
 			return
 		}
+		user := m.user
+		m.user = m.spare[:0]
 		m.mu.Unlock()
-		for _, x := range q.list {
+		for _, x := range user {
 			m.invoker.InvokeUserMessage(x)
 		}
 		m.invoker.InvokeUserMessage(settled{})
-		clear(q.list)
-		if q.list = q.list[:0]; cap(q.list) <= queueKept {
-			queues.Put(q)
+		clear(user)
+		if m.spare = user[:0]; cap(user) > spareMax {
+			m.spare = nil
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"slices"
-
 	"github.com/coder/websocket"
 )
 
@@ -40,13 +38,4 @@ var reasons = map[websocket.StatusCode]string{
 	closeTooMany:     "too many connections",
 	closeSubprotocol: "subprotocol " + subprotocol + " is needed",
 	closeReplaced:    "replaced by a newer session",
-}
-
-// CloseCodes lists the codes that the node closes sockets with, ascending.
-func CloseCodes() (codes []int) {
-	for code := range reasons {
-		codes = append(codes, int(code))
-	}
-	slices.Sort(codes)
-	return codes
 }

@@ -99,7 +99,7 @@ func TestPing(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	n := newNode(t, nil)
 	c := n.as("lin", "waiter")
-	n.revoke(func(p *auth.Principal) bool { return p.User == "lin" }, true)
+	n.Revoke(func(p *auth.Principal) bool { return p.User == "lin" })
 	c.wantClosed(closeRevoked, "")
 }
 

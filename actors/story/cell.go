@@ -140,9 +140,7 @@ func (c *Cell) Today() *store.Today {
 			tracked[t.ID] = stock.ViewOf(*s).Tracked()
 		}
 	}
-	t := c.Entity("store", "").(*store.State).Today(c.Entity("menu", "").(*menu.State).Menu, c.zone, tracked)
-	t.Providers = []string{"stripe", "wechat"}
-	return t
+	return c.Entity("store", "").(*store.State).Today(c.Entity("menu", "").(*menu.State).Menu, c.zone, tracked)
 }
 
 // Do takes a command and everything that follows from it. An answer that comes later

@@ -56,20 +56,15 @@ const (
 
 // Node is a running server.
 type Node struct {
-	options  Options
-	keys     *auth.Keys
-	journal  journal.Journal
-	host     *actors.Node
-	side     auth.Database
-	accounts *auth.Accounts
-	gateway  *gateway.Server
-	told     *telemetry.Telemetry
-	http     *http.Server
-	address  net.Addr
-	served   chan error
-
-	// FirstUser's one-time password, on the node that made the installation's first account.
-	FirstUser, FirstPassword string
+	options Options
+	keys    *auth.Keys
+	journal journal.Journal
+	host    *actors.Node
+	gateway *gateway.Server
+	told    *telemetry.Telemetry
+	http    *http.Server
+	address net.Addr
+	served  chan error
 
 	mu     sync.Mutex
 	stores []string
@@ -112,9 +107,6 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	return n, nil
 }
 
-// DatabaseFile is the SQLite database's name in the data folder.
-const DatabaseFile = "brigata.db"
-
 // KeyFile is the signing key's name in the data folder.
 const KeyFile = "signing-key.pem"
 
@@ -136,12 +128,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := n.openAccounts(ctx); err != nil {
-		return err
-	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
+	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document,
-		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
+		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles()}})
 	if err != nil {
 		return err
 	}
@@ -163,7 +152,7 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 		}
 		return j, nil
 	}
-	j, err := sqlite.Open(filepath.Join(n.options.Data, DatabaseFile))
+	j, err := sqlite.Open(filepath.Join(n.options.Data, "brigata.db"))
 	if err != nil {
 		return nil, err
 	}
@@ -255,9 +244,6 @@ func (n *Node) Stop() error {
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
-	}
-	if n.side.DB != nil {
-		errs = append(errs, n.side.Close())
 	}
 	if n.journal != nil {
 		errs = append(errs, n.journal.Close())

@@ -1,9 +1,0 @@
-package payment_test
-
-import (
-	"testing"
-
-	"github.com/brigata/brigata/actors/story"
-)
-
-func TestTranscripts(t *testing.T) { story.Transcripts(t) }

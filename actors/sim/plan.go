@@ -1,0 +1,166 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+)
+
+// Plan is all that a run is made of: its seed, how bad its network is, what its clients
+// want and what goes wrong when. A run that fails is made shorter by taking from it.
+type Plan struct {
+	Seed    uint64
+	Nodes   int
+	Calm    bool // nothing goes wrong by itself
+	CrashAt int  // the step of a process at which it is killed; 0: none
+
+	Began    time.Time
+	Heal     int64 // from then on nothing goes wrong, in µs
+	End      int64
+	Document string // of the store
+
+	Drop, Twice, Tail float64 // shares of messages between gateways and nodes
+	Slow              float64 // share of commits
+	Panics            float64 // share of turns
+	IdleAfter         time.Duration
+	RowsMax           int
+
+	Chains []Chain
+	Faults []Fault
+}
+
+// Chain is one client's story: each step starts some time after the answer to the one
+// before.
+type Chain struct {
+	At    int64 // µs
+	Steps []Step
+}
+
+// Step is one command or read. In D, "$x" stands for the value of x in the latest reply
+// that had one.
+type Step struct {
+	Wait   int64 // µs after the last answer
+	Cmd    string
+	D      string
+	ID     command.ID // of a command
+	Read   command.Target
+	By     command.Role
+	Tries  int  // then the phone dies; 0: it never does
+	Ignore bool // the next step does not wait for this one's answer
+}
+
+// Fault is something that goes wrong with a node, or with the database.
+type Fault struct {
+	At   int64
+	Kind string
+	Node int
+	For  int64
+}
+
+// faultKinds are those that a plan takes from; a swarm leaves about half of them out.
+var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmute", "gwcut", "dbcrash", "intruder", "clock"}
+
+// Options narrow what a seed plans.
+type Options struct {
+	Faults  []string // instead of the swarm's choice
+	Slow    float64  // instead of its choice
+	Panics  float64
+	Calm    bool
+	Short   bool // few clients: for sweeps
+	CrashAt int
+}
+
+// NewPlan makes a seed's plan.
+func NewPlan(seed uint64, o Options) *Plan {
+	r := rand.New(rand.NewPCG(seed, 0x57072135))
+	p := &Plan{Seed: seed, Nodes: 1, Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
+		Began: began(r), Document: document(r), IdleAfter: 10 * time.Minute, RowsMax: 1 + r.IntN(40)}
+	if r.IntN(2) == 0 {
+		p.IdleAfter = time.Duration(1+r.IntN(4)) * time.Second
+	}
+	g := &storyteller{plan: p, rand: r}
+	chains := 14 + r.IntN(10)
+	if o.Short {
+		chains = 3
+		p.Heal, p.End = 4*second, 16*second
+	}
+	for range chains {
+		g.chain()
+	}
+	if o.Calm {
+		return p
+	}
+	level := func(most float64) float64 {
+		if r.IntN(2) == 0 {
+			return 0
+		}
+		return most * r.Float64()
+	}
+	p.Drop, p.Twice, p.Tail, p.Slow, p.Panics = level(0.1), level(0.2), level(0.15), level(0.3), level(0.02)
+	kinds := swarm(r, o.Faults)
+	if o.Slow > 0 {
+		p.Slow = o.Slow
+	}
+	if o.Panics > 0 {
+		p.Panics = o.Panics
+	}
+	gap := 100*millisecond + r.Int64N(900*millisecond)
+	for at := r.Int64N(second); at < p.Heal && len(kinds) > 0; at += 1 + r.Int64N(2*gap) {
+		p.Faults = append(p.Faults, newFault(r, at, kinds[r.IntN(len(kinds))], r.IntN(p.Nodes)))
+	}
+	return p
+}
+
+// began is mostly lunch time, and sometimes just before a new business day.
+func began(r *rand.Rand) time.Time {
+	if r.IntN(4) == 0 {
+		return time.Date(2026, 11, 22, 4, 59, 52, 0, time.UTC)
+	}
+	return time.Date(2026, 11, 22, 11, 30, 0, 0, time.UTC)
+}
+
+func swarm(r *rand.Rand, only []string) (kinds []string) {
+	if len(only) > 0 {
+		return only
+	}
+	for _, k := range faultKinds {
+		if r.IntN(2) == 0 {
+			kinds = append(kinds, k)
+		}
+	}
+	if r.IntN(3) == 0 { // few kinds, often: what one kind alone can do is else seldom seen
+		r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+		kinds = kinds[:min(len(kinds), 1+r.IntN(2))]
+	}
+	return kinds
+}
+
+func newFault(r *rand.Rand, at int64, kind string, node int) Fault {
+	between := func(a, b int64) int64 { return a + r.Int64N(b-a+1) }
+	f := Fault{At: at, Kind: kind, Node: node}
+	switch kind {
+	case "crash":
+		f.For = between(100*millisecond, 3*second)
+	case "respawn": // at once: the dead one's commits may still be in flight
+		f.For = between(1*millisecond, 6*millisecond)
+	case "pause":
+		f.For = between(50*millisecond, 7*second)
+	case "dbcut":
+		f.For = between(100*millisecond, 5*second)
+	case "dbmute":
+		f.For = between(50*millisecond, 3*second)
+	case "gwcut":
+		f.For = between(100*millisecond, 4*second)
+	case "dbcrash":
+		f.For = between(50*millisecond, 1500*millisecond)
+	case "clock":
+		f.For = between(-3*second, 3*second)
+	}
+	return f
+}
+
+func (f Fault) String() string {
+	return fmt.Sprintf("%7.3fs %s of node %d, %d ms", float64(f.At)/float64(second), f.Kind, f.Node, f.For/millisecond)
+}

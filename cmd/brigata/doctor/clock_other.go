@@ -1,7 +1,0 @@
-//go:build !linux
-
-package doctor
-
-import "errors"
-
-func inStep() (bool, error) { return false, errors.ErrUnsupported }
