@@ -40,7 +40,12 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -timeout 12m $$(go list ./... | grep -E '$(REAL)')
 
-test-all: test race fuzz ## test, then the race detector and the fuzzers
+test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
+
+operations: ## alert rules with promtool, and a real Prometheus over real nodes
+	@.ci/deps prometheus
+	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
+	go test -tags operations -run Alert ./cmd/brigata/e2e
 
 race: ## unit tests under the race detector
 	go test -race -timeout 20m ./actors/... ./gateway/... ./persistence/...
@@ -64,4 +69,4 @@ gen-check: # the browser's types are held by a test of actors/wire/typescript
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help run ui web-check check test test-all race bench fuzz gen gen-check deps
+.PHONY: help run ui web-check check test test-all operations race bench fuzz gen gen-check deps

@@ -20,7 +20,7 @@ const module = "github.com/brigata/brigata/"
 // may import one another: each only those before it.
 var pure = []string{
 	"actors/refusal", "actors/command", "actors/money", "actors/idmap", "actors/menu", "actors/store",
-	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table",
+	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table", "actors/sensor", "actors/workorder",
 }
 
 // pureStdlib is all that a pure package may take from outside.
@@ -40,7 +40,7 @@ var areas = map[string][]string{
 	"persistence":    {"actors", "actors/journal"},
 	"cluster":        append([]string{"actors", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
 	"gateway":        append([]string{"actors", "actors/wire"}, pure...),
-	"edge":           {"actors/wire"},
+	"edge":           append([]string{"actors/wire"}, pure...),
 	"cmd":            {"*"},
 	"web":            {},
 }
@@ -50,15 +50,18 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/asynkron/protoactor-go", "actors/protoactor.go cluster", "the host knows no engine: one file adapts it, the cluster places it"},
 	{"github.com/jackc/pgx", "persistence cmd", "storage is behind the journal's interface"},
 	{"modernc.org/sqlite", "persistence cmd", "storage is behind the journal's interface"},
-	{"github.com/pressly/goose", "persistence", "migrations stand beside the schema they change"},
+	{"github.com/pressly/goose", "persistence gateway", "migrations stand beside the schema they change"},
 	{"github.com/coder/websocket", "gateway cmd", "sockets end in the gateway; the terminal client and the load generator speak to it"},
 	{"github.com/golang-jwt/jwt", "gateway/auth", "one package signs and verifies"},
+	{"golang.org/x/crypto", "gateway/auth", "one package hashes passwords"},
+	{"github.com/danielgtaylor/huma", "gateway", "REST is described and read in the gateway"},
 	{"google.golang.org/protobuf", "actors/wire cluster", "protobuf stops at the boundary, of the process and of the node"},
 	{"google.golang.org/grpc", "cluster", "nodes speak to one another in the cluster only"},
 	{"github.com/hashicorp/memberlist", "cluster", "membership has one home"},
 	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
 	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
+	{"github.com/signintech/gopdf", "gateway", "paper is made where reports are"},
 	{"github.com/alecthomas/kong", "cmd", "flags and environment are read in one place"},
 }
 

@@ -3,6 +3,8 @@ package actors
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
@@ -146,4 +148,65 @@ func (a Archive) History(ctx context.Context, storeID, id string) (items []byte,
 		}
 	}
 	return items, nil
+}
+
+// Export writes every event of a store as JSON, a line for each turn:
+// {"kind","id","events":[…]} with the events as in a history, entity by entity.
+func (a Archive) Export(ctx context.Context, storeID string, w io.Writer) error {
+	var keys []journal.Key
+	err := a.Journal.Known(ctx, storeID, time.Time{}, func(k journal.Key) error {
+		keys = append(keys, k)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var line []byte
+	for _, key := range keys {
+		id, from := "", int64(1)
+		for {
+			rows, err := a.Journal.Log(ctx, key, from, historyMax)
+			if err != nil {
+				return err
+			}
+			for i := range rows {
+				r := &rows[i]
+				k := kindsByID[r.Kind]
+				if k == nil {
+					return fmt.Errorf("entity %x is of kind %d, which this version does not know", key, r.Kind)
+				}
+				if line, err = appendExport(line[:0], k.name, &id, r); err != nil {
+					return fmt.Errorf("%s %s at %d: %w", k.name, id, r.Seq, err)
+				}
+				if _, err := w.Write(line); err != nil {
+					return err
+				}
+				from = r.Seq + int64(r.N)
+			}
+			if len(rows) < historyMax {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// appendExport appends a block's turns; id is the entity's, which its first turn names.
+func appendExport(b []byte, kind string, id *string, r *journal.Row) ([]byte, error) {
+	turns, err := wire.DecodeBlock(r.Payload)
+	if err != nil {
+		return b, err
+	}
+	v := r.Seq - 1
+	for i := range turns {
+		if turns[i].Entity != "" {
+			*id = turns[i].Entity
+		}
+		if len(turns[i].Events) > 0 {
+			b = append(wire.AppendString(append(b, `{"kind":"`+kind+`","id":`...), *id), `,"events":[`...)
+			b = append(wire.AppendHistory(b, v, &turns[i]), "]}\n"...)
+		}
+		v += int64(max(1, len(turns[i].Events)))
+	}
+	return b, nil
 }

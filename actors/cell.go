@@ -22,6 +22,7 @@ import (
 type cell struct {
 	node  *Node
 	store string
+	claim int64     // the activation: messages inside the cell never leave it
 	since time.Time // keys at or after it that are not known are new
 
 	today atomic.Pointer[store.Today] // what the store, its menu and its stock say now
@@ -29,19 +30,23 @@ type cell struct {
 
 	gate gate // the log's buffers and what waits for them
 
-	mu       sync.Mutex
-	entities map[command.Target]*entity
-	known    map[journal.Key]struct{} // in the journal, though perhaps not in memory
-	ids      map[command.ID]*entity   // of commands to entities of another id
-	storeS   store.State              // what today was made of
-	menuM    *menu.Menu
-	tracked  map[string]bool
-	zone     *time.Location
+	mu        sync.Mutex
+	shut      bool // it has no actors for anybody any more
+	closed    bool
+	departure *departure // of its actors, when it leaves the node
+	entities  map[command.Target]*entity
+	known     map[journal.Key]struct{} // in the journal, though perhaps not in memory
+	ids       map[command.ID]*entity   // of commands to entities of another id
+	storeS    store.State              // what today was made of
+	menuM     *menu.Menu
+	tracked   map[string]bool
+	held      map[string]bool // dishes whose food is held
+	zone      *time.Location
 }
 
 func newCell(n *Node, storeID string) *cell {
 	c := &cell{node: n, store: storeID, since: n.now().Add(-answersKept), entities: map[command.Target]*entity{},
-		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, zone: time.UTC}
+		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, held: map[string]bool{}, zone: time.UTC}
 	c.gate.cell = c
 	c.alias.Store(&map[string]string{})
 	c.today.Store(store.State{}.Today(nil, time.UTC, nil))
@@ -53,7 +58,7 @@ func (c *cell) do(r *Request) {
 	now := c.node.now()
 	made := time.UnixMilli(idTime(string(r.ID)))
 	switch {
-	case now.Sub(made) > idAge || made.Sub(now) > idAhead:
+	case r.ID != "" && (now.Sub(made) > idAge || made.Sub(now) > idAhead):
 		r.To.Reply(r.Tag, Answer{Refusal: errAge})
 		return
 	case !r.Deadline.IsZero() && now.After(r.Deadline):
@@ -61,16 +66,20 @@ func (c *cell) do(r *Request) {
 		return
 	}
 	e := c.entity(r.Target, true)
-	if e == nil || !c.claim(r, e) {
+	if e == nil {
+		r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+		return
+	}
+	if r.ID != "" && !c.reserve(r, e) {
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: errReused}})
 		return
 	}
 	e.tell(r)
 }
 
-// claim notes which entity an id was used for, unless it was another: an id is one
+// reserve notes which entity an id was used for, unless it was another: an id is one
 // command's, whatever it is for.
-func (c *cell) claim(r *Request, e *entity) bool {
+func (c *cell) reserve(r *Request, e *entity) bool {
 	own := string(r.ID) == r.Target.ID
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +106,11 @@ func (c *cell) read(r *Request) {
 			c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: notFound(r.Target)}})
 			return
 		}
-		c.entity(r.Target, true).tell(r)
+		if e := c.entity(r.Target, true); e != nil {
+			e.tell(r)
+		} else {
+			r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+		}
 		return
 	}
 	c.existing(r)
@@ -105,11 +118,14 @@ func (c *cell) read(r *Request) {
 
 func (c *cell) existing(r *Request) {
 	e := c.entity(r.Target, false)
-	if e == nil {
+	switch {
+	case e != nil:
+		e.tell(r)
+	case c.leaving():
+		r.To.Reply(r.Tag, Answer{Refusal: errMoved}) // what is not here may be elsewhere
+	default:
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: notFound(r.Target)}})
-		return
 	}
-	e.tell(r)
 }
 
 func notFound(t command.Target) *refusal.Refusal {
@@ -124,6 +140,10 @@ func (c *cell) entity(t command.Target, create bool) *entity {
 		return nil
 	}
 	c.mu.Lock()
+	if c.shut {
+		c.mu.Unlock()
+		return nil
+	}
 	if e := c.entities[t]; e != nil {
 		c.mu.Unlock()
 		return e
@@ -193,12 +213,20 @@ func (c *cell) tellAll(m any) {
 	}
 }
 
-// close ends the cell's actors; nothing of it is answered any more.
-func (c *cell) close() {
-	c.gate.shut(nil)
+// close ends the cell's actors; nothing of it is written any more, and what waits is
+// answered that it was not done (nil: that the cell has moved).
+func (c *cell) close(answer *refusal.Refusal) {
+	c.mu.Lock()
+	was := c.closed
+	c.shut, c.closed = true, true
+	c.mu.Unlock()
+	if was {
+		return
+	}
+	c.gate.shut(answer)
 	for _, e := range c.all() {
 		e.tell(closed{})
-		e.mail.Release()
+		c.node.leaves(e.mail) // later: what waits in it is answered first
 		if !e.kind.stays {
 			c.node.resident.Add(-1)
 		}
@@ -219,6 +247,7 @@ func (c *cell) noticed(e *entity, view any) {
 	case *stock.State:
 		v, _ := view.(*stock.View)
 		tracked := v != nil && v.Tracked()
+		c.flagged(e.target.ID, v)
 		if c.today.Load().Tracked[e.target.ID] != tracked {
 			c.renew(func() {
 				c.tracked = maps.Clone(c.tracked)
@@ -240,7 +269,9 @@ func (c *cell) renew(change func()) {
 			c.zone = z
 		}
 	}
-	c.today.Store(c.storeS.Today(c.menuM, c.zone, c.tracked))
+	t := c.storeS.Today(c.menuM, c.zone, c.tracked)
+	t.Providers = c.node.config.Providers
+	c.today.Store(t)
 }
 
 // zoned gives a document the values of its own zone, which rules cannot look up.

@@ -5,10 +5,12 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // Delivered turns what an entity owes into a command of its receiver's kind. It is the
@@ -22,6 +24,10 @@ func Delivered(do any) command.Command {
 		return &table.OrderTold{Tell: *d}
 	case *store.SeedStock:
 		return &stock.Seed{Seed: d.Seed}
+	case *store.SetSensor:
+		return &sensor.Configure{Sensor: d.Sensor, Safety: d.Safety, Gone: d.Gone}
+	case *sensor.Report:
+		return &workorder.Hear{Report: *d}
 	case command.Command:
 		return d
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
@@ -32,8 +33,8 @@ type entity struct {
 	loading bool
 	dirty   bool       // it has changed since it was last asked what it owes
 	trace   wire.Trace // of what it did last
-	held    wire.Turn  // events that are not in the log yet: see hold
-	heldN   int
+	held    *wire.Turn // what is not in the log yet: see hold; nil: nothing
+	heldN   int        // its slots
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
@@ -71,7 +72,11 @@ type (
 	snapshot struct{}                      // write one if anything happened since the last
 	idle     struct{ after time.Duration } // leave memory if nothing is under way
 	closed   struct{}                      // the cell is
-	loaded   struct {
+	flag     struct {                      // for orders: food of a dish is held, or not any more
+		dish string
+		held bool
+	}
+	loaded struct {
 		stored *journal.Stored // nil: the journal does not have it
 	}
 )
@@ -125,6 +130,10 @@ func (e *entity) receive(m any) {
 			e.panicked(m, v)
 		}
 	}()
+	if d, ok := m.(departs); ok {
+		e.leave(d.from)
+		return
+	}
 	switch {
 	case e.gone:
 		e.forward(m)
@@ -155,6 +164,10 @@ func (e *entity) receive(m any) {
 		}
 	case idle:
 		e.idle(m.after)
+	case flag:
+		c := &order.FlagDish{Dish: m.dish, Held: m.held}
+		e.fill(&c.Header)
+		e.step(c, wire.Turn{}, nil)
 	case resumed:
 		e.dirty = true
 	case closed:
@@ -169,7 +182,9 @@ func (e *entity) forward(m any) {
 	case *Request:
 		e.cell.node.Do(m)
 	case *duty:
-		e.cell.entity(e.target, true).tell(m)
+		if next := e.cell.entity(e.target, true); next != nil {
+			next.tell(m)
+		}
 	case *outcome:
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)
@@ -236,7 +251,7 @@ func (e *entity) request(r *Request) {
 		e.cell.gate.pass(o)
 		return
 	}
-	if had := e.answers.find(r.ID); had != nil {
+	if had := e.answers.find(r.ID); had != nil && r.ID != "" {
 		e.repeat(r, had, o)
 		return
 	}
@@ -256,7 +271,7 @@ func (e *entity) read(o out) {
 	if v == nil {
 		o.answer.Refusal = notFound(e.target)
 	} else {
-		o.answer.V, o.answer.View = e.seq, v
+		o.answer.V, o.answer.View, o.answer.Live = e.seq, v, e.machine.live()
 	}
 	e.cell.gate.pass(o)
 }
@@ -298,7 +313,7 @@ func replyTo(reply any, err error) Answer {
 	if err != nil {
 		return Answer{Refusal: asRefusal(err)}
 	}
-	return Answer{D: wire.AppendReply(nil, reply)}
+	return Answer{D: replyJSON(reply)}
 }
 
 func asRefusal(err error) *refusal.Refusal {
@@ -358,7 +373,7 @@ func (e *entity) panicked(m, value any) {
 		w.to.Reply(w.tag, Answer{Refusal: no})
 	}
 	e.waiting, e.flying = nil, nil
-	e.held, e.heldN = wire.Turn{}, 0
+	e.held, e.heldN = nil, 0
 	e.loading = true
 	e.reload(true)
 }

@@ -146,6 +146,8 @@ func (g *gate) pass(o out) {
 	switch last := len(g.cuts) - 1; {
 	case g.lost:
 		o.answer = Answer{Refusal: errMoved}
+	case !g.cell.node.good(): // what is in memory may be old
+		o.answer = Answer{Refusal: errLost}
 	case len(g.blocks)+len(g.heads) > 0:
 		g.outs = append(g.outs, o)
 		g.mu.Unlock()

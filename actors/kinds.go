@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
@@ -10,9 +12,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // kind is one kind of entity: its number in the journal and its rules.
@@ -27,8 +31,9 @@ type kind struct {
 
 // machine is one entity's rules with its state. It belongs to the entity's mailbox.
 type machine interface {
-	// step takes a command: it returns the events that follow, and has folded them.
-	step(c command.Command) (events []any, reply any, err error)
+	// step takes a command: it returns the events that follow, appended to into, and has
+	// folded them.
+	step(c command.Command, into []any) (events []any, reply any, err error)
 	// replay folds an event of the journal.
 	replay(e any)
 	owes() []command.Duty
@@ -49,6 +54,9 @@ var kinds = map[string]*kind{
 	"table":   {"table", 4, true, func() machine { return &rules[table.State, table.Event]{of: &tableRules} }},
 	"order":   {"order", 5, false, func() machine { return &rules[order.State, order.Event]{of: &orderRules} }},
 	"payment": {"payment", 6, false, func() machine { return &rules[payment.State, payment.Event]{of: &paymentRules} }},
+
+	"sensor":    {"sensor", 8, true, func() machine { return &rules[sensor.State, sensor.Event]{of: &sensorRules} }},
+	"workorder": {"workorder", 9, false, func() machine { return &rules[workorder.State, workorder.Event]{of: &workorderRules} }},
 }
 
 var kindsByID = func() map[uint8]*kind {
@@ -59,35 +67,39 @@ var kindsByID = func() map[uint8]*kind {
 	return m
 }()
 
+// Kinds lists the names of the kinds of entities.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
 // seven are the names that every kind has, as values.
 type seven[S, E any] struct {
 	decide  func(S, command.Command) ([]E, any, error)
 	step    func(*S, command.Command) ([]E, any, error) // nil: decide, then apply
 	apply   func(S, E) S
-	owes    func(S) []command.Duty
-	due     func(S) time.Time
-	view    func(s S, t *store.Today, id string) any
-	live    func(S) bool
-	preview func(S, *store.Today, command.Command) (any, error)
+	owes    func(*S) []command.Duty
+	due     func(*S) time.Time
+	view    func(s *S, t *store.Today, id string) any
+	live    func(*S) bool
+	preview func(*S, *store.Today, command.Command) (any, error)
 }
+
+// at makes a function of a state one of where it stands. Large states have their own.
+func at[S, R any](f func(S) R) func(*S) R { return func(s *S) R { return f(*s) } }
 
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
-	of     *seven[S, E]
-	s      S
-	events []any // of the turn; reused
+	of *seven[S, E]
+	s  S
 }
 
-func (r *rules[S, E]) step(c command.Command) ([]any, any, error) {
+func (r *rules[S, E]) step(c command.Command, into []any) ([]any, any, error) {
 	events, reply, err := r.take(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.events = r.events[:0]
 	for _, e := range events {
-		r.events = append(r.events, e)
+		into = append(into, e)
 	}
-	return r.events, reply, nil
+	return into, reply, nil
 }
 
 func (r *rules[S, E]) take(c command.Command) ([]E, any, error) {
@@ -109,52 +121,52 @@ func (r *rules[S, E]) replay(e any) {
 	r.s = r.of.apply(r.s, x)
 }
 
-func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(r.s) }
-func (r *rules[S, E]) due() time.Time       { return r.of.due(r.s) }
-func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
+func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(&r.s) }
+func (r *rules[S, E]) due() time.Time       { return r.of.due(&r.s) }
+func (r *rules[S, E]) live() bool           { return r.of.live(&r.s) }
 func (r *rules[S, E]) state() any           { return &r.s }
 
-func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(r.s, t, id) }
+func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(&r.s, t, id) }
 
 func (r *rules[S, E]) preview(t *store.Today, c command.Command) (any, error) {
 	if r.of.preview == nil {
 		return nil, errNoDry
 	}
-	return r.of.preview(r.s, t, c)
+	return r.of.preview(&r.s, t, c)
 }
 
 var errNoDry = refusal.New(refusal.BadRequest, "type", "This command cannot be tried").With(refusal.Fields{At: "/dry"})
 
-func always[S any](S) bool { return true }
+func always[S any](*S) bool { return true }
 
-var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: store.Owes, due: store.Due,
+var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: at(store.Owes), due: at(store.Due),
 	live: always[store.State],
-	view: func(s store.State, _ *store.Today, _ string) any {
+	view: func(s *store.State, _ *store.Today, _ string) any {
 		if s.Config == nil {
 			return nil
 		}
-		return store.ViewOf(s)
+		return store.ViewOf(*s)
 	}}
 
-var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: menu.Owes, due: menu.Due,
+var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: at(menu.Owes), due: at(menu.Due),
 	live: always[menu.State],
-	view: func(s menu.State, _ *store.Today, _ string) any { return menu.ViewOf(s) }}
+	view: func(s *menu.State, _ *store.Today, _ string) any { return menu.ViewOf(*s) }}
 
-var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: stock.Owes, due: stock.Due,
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: at(stock.Owes), due: at(stock.Due),
 	live: always[stock.State],
-	view: func(s stock.State, _ *store.Today, _ string) any {
+	view: func(s *stock.State, _ *store.Today, _ string) any {
 		if !s.Exists {
 			return nil
 		}
-		return stock.ViewOf(s)
+		return stock.ViewOf(*s)
 	}}
 
-var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: table.Owes, due: table.Due,
+var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: at(table.Owes), due: at(table.Due),
 	live: always[table.State],
-	view: func(s table.State, t *store.Today, id string) any { return tableView(s, t, id) },
-	preview: func(s table.State, t *store.Today, c command.Command) (any, error) {
+	view: func(s *table.State, t *store.Today, id string) any { return tableView(*s, t, id) },
+	preview: func(s *table.State, t *store.Today, c command.Command) (any, error) {
 		if split, ok := c.(*table.SplitBill); ok {
-			return billOrError(table.PreviewSplit(t, s, split))
+			return billOrError(table.PreviewSplit(t, *s, split))
 		}
 		return nil, errNoDry
 	}}
@@ -174,31 +186,57 @@ func tableView(s table.State, t *store.Today, id string) any {
 
 func billOrError(v *bill.View, err error) (any, error) { return v, err }
 
-var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: order.Step, apply: order.Apply, owes: order.Owes, due: order.Due,
-	live: func(s order.State) bool { return s.ID != "" && !s.Over() },
-	view: func(s order.State, _ *store.Today, _ string) any {
+var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: order.Step, apply: order.Apply, owes: (*order.State).Owes, due: (*order.State).Due,
+	live: func(s *order.State) bool { return s.ID != "" && !s.Over() },
+	view: func(s *order.State, _ *store.Today, _ string) any {
 		if s.ID == "" || s.State == order.Submitted {
 			return nil
 		}
-		return order.ViewOf(s)
+		return s.Shown()
 	},
-	preview: func(s order.State, t *store.Today, c command.Command) (any, error) {
+	preview: func(s *order.State, t *store.Today, c command.Command) (any, error) {
 		switch c := c.(type) {
 		case *order.Add:
-			reply, _, err := order.PreviewAdd(s, c)
+			reply, _, err := order.PreviewAdd(*s, c)
 			return reply, err
 		case *order.SplitBill:
-			_, reply, err := order.Decide(s, c)
+			_, reply, err := order.Decide(*s, c)
 			return reply, err
 		}
 		return nil, errNoDry
 	}}
 
-var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: payment.Owes, due: payment.Due,
-	live: func(s payment.State) bool { return !s.Over() },
-	view: func(s payment.State, _ *store.Today, _ string) any {
-		if s.ID == "" || s.Status == payment.Created {
+var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, apply: payment.Apply, owes: at(payment.Owes), due: at(payment.Due),
+	live: func(s *payment.State) bool { return !s.Over() },
+	view: func(s *payment.State, _ *store.Today, _ string) any {
+		if s.ID == "" || s.Status == payment.Created && !s.Claimed {
 			return nil
 		}
-		return payment.ViewOf(s)
+		return payment.ViewOf(*s)
+	}}
+
+var sensorRules = seven[sensor.State, sensor.Event]{decide: sensor.Decide, apply: sensor.Apply, owes: at(sensor.Owes), due: at(sensor.Due),
+	live: func(s *sensor.State) bool { return s.Exists || s.Told < s.Rev },
+	view: func(s *sensor.State, _ *store.Today, _ string) any {
+		if !s.Exists {
+			return nil
+		}
+		return sensor.ViewOf(*s)
+	},
+	preview: func(s *sensor.State, _ *store.Today, c command.Command) (any, error) {
+		if q, ok := c.(*sensor.Query); ok {
+			return previewOrError(sensor.Preview(*s, q))
+		}
+		return nil, errNoDry
+	}}
+
+func previewOrError(r *sensor.SeriesReply, err error) (any, error) { return r, err }
+
+var workorderRules = seven[workorder.State, workorder.Event]{decide: workorder.Decide, apply: workorder.Apply, owes: at(workorder.Owes), due: at(workorder.Due),
+	live: func(s *workorder.State) bool { return s.ID != "" && s.Status != workorder.Finished },
+	view: func(s *workorder.State, _ *store.Today, _ string) any {
+		if s.ID == "" {
+			return nil
+		}
+		return workorder.ViewOf(*s)
 	}}

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
@@ -16,9 +17,15 @@ import (
 )
 
 // load reads a cell: everything that is live, and which keys exist.
-func (n *Node) load(ctx context.Context, storeID string) (*cell, error) {
+func (n *Node) load(ctx context.Context, storeID string, claim int64) (_ *cell, err error) {
 	c := newCell(n, storeID)
-	err := n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
+	c.claim = claim
+	defer func() {
+		if err != nil {
+			c.close(nil)
+		}
+	}()
+	err = n.config.Journal.Open(ctx, storeID, func(s journal.Stored) error {
 		e, err := c.restored(&s)
 		if err != nil {
 			return err
@@ -129,7 +136,11 @@ func (c *cell) values() {
 			c.menuM = s.Menu
 		case *stock.State:
 			if s.Exists {
-				c.tracked[e.target.ID] = stock.ViewOf(*s).Tracked()
+				v := stock.ViewOf(*s)
+				c.tracked[e.target.ID] = v.Tracked()
+				if dish, ok := strings.CutPrefix(e.target.ID, "dish/"); ok && v.Mode == stock.Held {
+					c.held[dish] = true
+				}
 			}
 		case *table.State:
 			c.joined(s)
@@ -157,6 +168,7 @@ func (c *cell) resume() {
 	}
 	for _, e := range all {
 		e.tell(resumed{})
+		c.flags(e)
 	}
 }
 
@@ -207,12 +219,7 @@ func (e *entity) receiveLoading(m any) {
 	case loaded:
 		e.loaded(m)
 	case closed:
-		for _, x := range e.stash {
-			if r, ok := x.(*Request); ok {
-				r.To.Reply(r.Tag, Answer{Refusal: errMoved})
-			}
-		}
-		e.stash = nil
+		e.unstash()
 		e.end()
 	case *Request:
 		if len(e.stash) >= stashMax {
@@ -220,9 +227,19 @@ func (e *entity) receiveLoading(m any) {
 			return
 		}
 		e.stash = append(e.stash, m)
-	case *duty, *outcome, tick:
+	case *duty, *outcome, tick, flag:
 		e.stash = append(e.stash, m)
 	}
+}
+
+// unstash answers who waits for the entity to be loaded that it is not here any more.
+func (e *entity) unstash() {
+	for _, x := range e.stash {
+		if r, ok := x.(*Request); ok {
+			r.To.Reply(r.Tag, Answer{Refusal: errMoved})
+		}
+	}
+	e.stash = nil
 }
 
 func (e *entity) loaded(m loaded) {
@@ -238,6 +255,7 @@ func (e *entity) loaded(m loaded) {
 	}
 	e.target.ID = id
 	e.loading = false
+	e.cell.flags(e)
 	stash := e.stash
 	e.stash = nil
 	e.dirty = true

@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -29,9 +28,11 @@ type Config struct {
 	Zone    func(name string) (*time.Location, error)
 	Hooks   Hooks
 	Log     *slog.Logger
+	Lease   Lease           // nil: the process has its database alone
 	Engine  Engine          // what runs the actors: Proto.Actor
 	Threads threads.Threads // what runs beside them: goroutines
 
+	Providers   []string      // through which money can be taken, beside cash and terminals
 	MailboxMax  int           // messages that wait for one entity: 4096
 	ResidentMax int           // entities in memory beside those that stay: 500 000
 	IdleAfter   time.Duration // what nobody asked for is taken out of memory: 10 min
@@ -76,6 +77,7 @@ type Node struct {
 
 	mu            sync.RWMutex
 	cells         map[string]*cell
+	life          int             // raised by DropAll: what was being loaded then is old
 	reopening     map[string]bool // cells that were lost and are being opened again
 	leaving, left []Mailbox       // actors out of memory since the last sweep, and before it
 	stopping      atomic.Bool
@@ -168,7 +170,11 @@ func (n *Node) Stores() (stores []string) {
 func (n *Node) open() []*cell {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(n.cells), func(a, b *cell) int { return strings.Compare(a.store, b.store) })
+	return byStore(n.cells)
+}
+
+func byStore(cells map[string]*cell) []*cell {
+	return slices.SortedFunc(maps.Values(cells), func(a, b *cell) int { return strings.Compare(a.store, b.store) })
 }
 
 // Resident is how many orders and payments are in memory.
@@ -194,13 +200,8 @@ func (n *Node) Do(r *Request) {
 		return
 	}
 	c := n.cell(r.Store)
-	if c == nil && (n.fenced.Load() || n.reopens(r.Store)) {
-		r.To.Reply(r.Tag, Answer{Refusal: errLost})
-		return
-	}
 	if c == nil {
-		r.To.Reply(r.Tag, Answer{Refusal: refusal.New(refusal.NotFound, "", "There is no such store").
-			With(refusal.Fields{Kind: "store", ID: r.Store})})
+		r.To.Reply(r.Tag, Answer{Refusal: n.absent(r.Store)})
 		return
 	}
 	if r.Target.ID == "" && (r.Target.Kind == "store" || r.Target.Kind == "menu") {
@@ -223,26 +224,8 @@ func keyOf(storeID string, k *kind, id string) journal.Key {
 	return journal.KeyOf(storeID, k.id, id, !k.stays && len(id) == 36)
 }
 
-// Open opens a store's cell: it loads what is live, lets every entity see its duties
-// and its due time again, and publishes all views. Opening an open cell does nothing.
-func (n *Node) Open(ctx context.Context, storeID string) error {
-	if n.cell(storeID) != nil {
-		return nil
-	}
-	c, err := n.load(ctx, storeID)
-	if err != nil {
-		return fmt.Errorf("open the cell of %s: %w", storeID, err)
-	}
-	n.mu.Lock()
-	if n.cells[storeID] != nil || n.stopping.Load() {
-		n.mu.Unlock()
-		return nil
-	}
-	n.cells[storeID] = c
-	n.mu.Unlock()
-	c.resume()
-	return nil
-}
+// Open opens a store's cell where the process has the database alone: see Activate.
+func (n *Node) Open(ctx context.Context, storeID string) error { return n.Activate(ctx, storeID, 0) }
 
 // Flush returns when everything that was decided before is durable and published.
 func (n *Node) Flush(ctx context.Context) error { return n.writer.Flush(ctx) }
@@ -261,7 +244,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	err := n.writer.Flush(ctx)
 	err = errors.Join(err, n.writer.Stop(ctx))
 	for _, c := range n.open() {
-		c.close()
+		c.close(nil)
 	}
 	n.mu.Lock()
 	n.cells = map[string]*cell{}
@@ -271,40 +254,54 @@ func (n *Node) Stop(ctx context.Context) error {
 	return err
 }
 
-// lost drops a cell that cannot be written, and opens it anew unless this process may
-// not write at all any more.
+// lost drops a cell that cannot be written. Where nodes share the database, the cluster
+// says who opens it next.
 func (n *Node) lost(c *cell, err error) {
-	n.mu.Lock()
-	if n.cells[c.store] == c {
-		delete(n.cells, c.store)
+	alone := n.config.Lease == nil
+	if alone {
+		n.setReopening(c.store, true)
+		defer n.setReopening(c.store, false)
 	}
-	n.reopening[c.store] = true
-	n.mu.Unlock()
-	defer func() {
-		n.mu.Lock()
-		delete(n.reopening, c.store)
-		n.mu.Unlock()
-	}()
-	if errors.Is(err, journal.ErrFenced) {
-		n.fenced.Store(true)
+	was := n.remove(c)
+	c.close(nil)
+	n.writer.Forget(c)
+	if !was {
+		return // dropped before
 	}
 	if n.config.Hooks.Lost != nil {
 		n.config.Hooks.Lost(c.store, err)
 	}
 	n.log.Error("cell lost", "store", c.store, "error", err)
-	c.close()
-	n.writer.Forget(c)
-	if errors.Is(err, journal.ErrFenced) || n.stopping.Load() {
-		return
+	switch {
+	case !alone:
+		n.config.Lease.Lost(c.store, c.claim, err)
+	case errors.Is(err, journal.ErrFenced):
+		n.fenced.Store(true)
+	default:
+		n.reopen(c.store)
 	}
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+}
+
+func (n *Node) setReopening(storeID string, is bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if is {
+		n.reopening[storeID] = true
+	} else {
+		delete(n.reopening, storeID)
+	}
+}
+
+// reopen opens a cell again, however often it takes.
+func (n *Node) reopen(storeID string) {
+	for wait := 50 * time.Millisecond; !n.stopping.Load(); wait = min(2*wait, 5*time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		err := n.Open(ctx, c.store)
+		err := n.Open(ctx, storeID)
 		cancel()
 		if err == nil {
 			return
 		}
-		n.log.Error("cell not opened", "store", c.store, "error", err)
+		n.log.Error("cell not opened", "store", storeID, "error", err)
 		if threads.First(n.config.Threads, wait, n.stop, nil, nil) == 0 {
 			return
 		}

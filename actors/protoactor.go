@@ -68,28 +68,44 @@ func (h *host) Receive(ctx actor.Context) {
 	}
 }
 
-// mailbox is two slices under a lock: no node for each message. Who posts to an idle
+// mailbox is a queue under a lock: no node for each message. Who posts to an idle
 // mailbox runs it. Its bound is the entity's: requests are refused before they are sent.
 type mailbox struct {
-	mu        sync.Mutex
-	user, sys []any
-	spare     []any
-	running   bool
+	mu      sync.Mutex
+	user    *queue // nil: nothing waits, and an idle actor holds no memory for it
+	sys     []any
+	running bool
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
 	take       func() // run
 }
 
-func (m *mailbox) PostUserMessage(x any)   { m.post(&m.user, x) }
-func (m *mailbox) PostSystemMessage(x any) { m.post(&m.sys, x) }
+type queue struct{ list []any }
 
-func (m *mailbox) post(queue *[]any, x any) {
+// queues are shared by all mailboxes.
+var queues = sync.Pool{New: func() any { return &queue{make([]any, 0, 8)} }}
+
+// queueKept is the longest queue that is used again.
+const queueKept = 256
+
+func (m *mailbox) PostUserMessage(x any) {
 	m.mu.Lock()
-	if *queue == nil {
-		*queue = make([]any, 0, queueRoom)
+	if m.user == nil {
+		m.user = queues.Get().(*queue)
 	}
-	*queue = append(*queue, x)
+	m.user.list = append(m.user.list, x)
+	m.posted()
+}
+
+func (m *mailbox) PostSystemMessage(x any) {
+	m.mu.Lock()
+	m.sys = append(m.sys, x)
+	m.posted()
+}
+
+// posted gives up the lock, and sees to it that somebody runs the mailbox.
+func (m *mailbox) posted() {
 	start := !m.running && m.invoker != nil
 	m.running = m.running || start
 	m.mu.Unlock()
@@ -107,13 +123,11 @@ func (m *mailbox) Start() {}
 func (m *mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.user)
+	if m.user == nil {
+		return 0
+	}
+	return len(m.user.list)
 }
-
-const (
-	queueRoom = 4  // messages that most queues never exceed
-	spareMax  = 64 // the largest slice that a mailbox keeps for the next messages
-)
 
 // run takes messages until none is left; the entity recovers from its rules' panics.
 func (m *mailbox) run() {
@@ -128,21 +142,20 @@ func (m *mailbox) run() {
 			}
 			continue
 		}
-		if len(m.user) == 0 {
+		q := m.user
+		if m.user = nil; q == nil {
 			m.running = false
 			m.mu.Unlock()
 			return
 		}
-		user := m.user
-		m.user = m.spare[:0]
 		m.mu.Unlock()
-		for _, x := range user {
+		for _, x := range q.list {
 			m.invoker.InvokeUserMessage(x)
 		}
 		m.invoker.InvokeUserMessage(settled{})
-		clear(user)
-		if m.spare = user[:0]; cap(user) > spareMax {
-			m.spare = nil
+		clear(q.list)
+		if q.list = q.list[:0]; cap(q.list) <= queueKept {
+			queues.Put(q)
 		}
 	}
 }

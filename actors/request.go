@@ -14,8 +14,10 @@ type Request struct {
 	Store   string
 	Target  command.Target // an empty ID of a store or menu means the store's own
 	Command command.Command
+	Name    string // of the command, and
+	Data    []byte // its JSON, where a client sent it: what another node is told. Do copies it
 
-	ID        command.ID // "" for reads and dry runs
+	ID        command.ID // "" for reads, dry runs, and commands that are idempotent by themselves
 	By        command.Who
 	Channel   string
 	Session   string
@@ -41,6 +43,7 @@ type Answer struct {
 	Dup     bool   // it was answered before
 	D       []byte // JSON of the reply
 	View    any    // of a read: a pointer to the kind's View
+	Live    bool   // of a read: it has not come to its end
 	Refusal *refusal.Refusal
 }
 

@@ -13,9 +13,10 @@ type Rules struct{ machine machine }
 // RulesOf makes an entity of a kind that does not exist yet.
 func RulesOf(kind string) Rules { return Rules{kinds[kind].make()} }
 
-// Step takes a command: it returns the events that follow, and has folded them. The
-// slice is good until the next Step.
-func (r Rules) Step(c command.Command) (events []any, reply any, err error) { return r.machine.step(c) }
+// Step takes a command: it returns the events that follow, and has folded them.
+func (r Rules) Step(c command.Command) (events []any, reply any, err error) {
+	return r.machine.step(c, nil)
+}
 
 // Replay folds an event.
 func (r Rules) Replay(e any) { r.machine.replay(e) }

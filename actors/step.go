@@ -15,6 +15,26 @@ import (
 // payloads are scratch for a turn's bytes before the gate has them.
 var payloads = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b }}
 
+// turns are scratch for the events of a turn, and for what is held.
+var turns = sync.Pool{New: func() any { return &wire.Turn{Events: make([]any, 0, 8)} }}
+
+func putTurn(t *wire.Turn) {
+	clear(t.Events)
+	if cap(t.Events) <= 64 {
+		*t = wire.Turn{Events: t.Events[:0]}
+		turns.Put(t)
+	}
+}
+
+// replyJSON is a reply as it is sent and kept: no larger than it is.
+func replyJSON(reply any) []byte {
+	p := payloads.Get().(*[]byte)
+	b := wire.AppendReply((*p)[:0], reply)
+	out := bytes.Clone(b)
+	putPayload(p, b)
+	return out
+}
+
 func putPayload(p *[]byte, b []byte) {
 	if cap(b) <= payloadKept {
 		*p = b
@@ -32,13 +52,15 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 			hook(TracedTurn{t.Trace, e.kind.name, e.target.ID, len(t.Events), began, e.cell.node.config.Now()})
 		}()
 	}
-	events, reply, err := e.machine.step(c)
+	scratch := turns.Get().(*wire.Turn)
+	defer putTurn(scratch)
+	events, reply, err := e.machine.step(c, scratch.Events)
 	if err != nil {
 		no = asRefusal(err)
 		e.refused(t, c.Head().At, no, o)
 		return nil, no
 	}
-	t.At, t.Events = c.Head().At, events
+	t.At, t.Events, scratch.Events = c.Head().At, events, events
 	e.trace = t.Trace
 	outs := e.answer(&t, reply, o)
 	n := len(events)
@@ -79,12 +101,21 @@ func (e *entity) answer(t *wire.Turn, reply any, o *out) []out {
 		e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: v, At: t.At, Later: true}, t.At)
 		return nil
 	case command.Settled:
-		return e.settle(t, r, v)
+		outs := e.settle(t, r, v)
+		if o != nil { // who brought the answer hears that it is taken
+			o.answer = Answer{V: v}
+			outs = append(outs, *o)
+		}
+		return outs
 	}
 	if o == nil {
 		return nil
 	}
-	t.Answer, t.Reply = wire.Replied, wire.AppendReply(nil, reply)
+	if t.ID == "" { // idempotent by itself: nothing is remembered
+		o.answer = Answer{V: v, D: replyJSON(reply)}
+		return []out{*o}
+	}
+	t.Answer, t.Reply = wire.Replied, replyJSON(reply)
 	e.answers.add(wire.Answered{ID: t.ID, Body: t.Body, Principal: t.Principal, V: v, At: t.At, Reply: t.Reply}, t.At)
 	o.answer = Answer{V: v, D: t.Reply}
 	return []out{*o}
@@ -97,7 +128,7 @@ func (e *entity) settle(t *wire.Turn, s command.Settled, v int64) []out {
 	}
 	t.Answers, t.Refusal = s.ID, s.Refusal
 	if s.Refusal == nil {
-		t.Reply = wire.AppendReply(nil, s.Reply)
+		t.Reply = replyJSON(s.Reply)
 	}
 	if had := e.answers.find(s.ID); had != nil {
 		had.V, had.Reply, had.Refusal, had.Later = v, t.Reply, t.Refusal, false
@@ -115,7 +146,7 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 		return
 	}
 	o.answer = Answer{Refusal: no}
-	if !no.Code.Outcome() {
+	if !no.Code.Outcome() || t.ID == "" {
 		e.cell.gate.pass(*o)
 		return
 	}
@@ -127,6 +158,9 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 // hold keeps what news of duties led to, so that news that came together makes one
 // turn. It is written before the entity says anything to anybody.
 func (e *entity) hold(t *wire.Turn, n int) {
+	if e.held == nil {
+		e.held = turns.Get().(*wire.Turn)
+	}
 	e.held.At, e.held.Trace = t.At, t.Trace
 	e.held.Events = append(e.held.Events, t.Events...)
 	e.heldN += n
@@ -138,8 +172,9 @@ func (e *entity) flush() {
 		return
 	}
 	t, n := e.held, e.heldN
-	e.held, e.heldN = wire.Turn{}, 0
-	e.commit(&t, n, nil)
+	e.held, e.heldN = nil, 0
+	e.commit(t, n, nil)
+	putTurn(t)
 }
 
 // commit appends the turn to the cell's log.
@@ -209,6 +244,9 @@ func (e *entity) after() {
 // follow sends what the entity owes and is not on its way, and sets its alarm.
 func (e *entity) follow() {
 	duties := e.machine.owes()
+	if len(duties)+len(e.flying) == 0 {
+		e.flying = nil // an idle actor holds none
+	}
 	e.flying = slices.Grow(e.flying, len(duties))
 	for _, d := range duties {
 		d.To = e.cell.target(d.To)

@@ -34,12 +34,16 @@ type Operations struct {
 	Metrics     http.Handler
 	MetricsFrom []netip.Prefix // networks that may read the metrics without a token
 	Profiles    http.Handler   // below /debug/pprof/, for admins
+	Backup      http.Handler   // sends the database as it stands, to admins
 }
 
 func (s *Server) operations(m *http.ServeMux) {
 	o := &s.config.Operations
 	if o.Metrics != nil {
 		m.Handle("GET /metrics", s.operators("rest:metrics:read", o.MetricsFrom, o.Metrics))
+	}
+	if o.Backup != nil {
+		m.Handle("GET /v1/backup", s.operators("rest:backup:read", nil, o.Backup))
 	}
 	if o.Profiles != nil {
 		m.Handle("GET /debug/pprof/", s.operators("rest:profiles:read", nil, o.Profiles))

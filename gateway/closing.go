@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"slices"
+
 	"github.com/coder/websocket"
 )
 
@@ -38,4 +40,13 @@ var reasons = map[websocket.StatusCode]string{
 	closeTooMany:     "too many connections",
 	closeSubprotocol: "subprotocol " + subprotocol + " is needed",
 	closeReplaced:    "replaced by a newer session",
+}
+
+// CloseCodes lists the codes that the node closes sockets with, ascending.
+func CloseCodes() (codes []int) {
+	for code := range reasons {
+		codes = append(codes, int(code))
+	}
+	slices.Sort(codes)
+	return codes
 }

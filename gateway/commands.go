@@ -9,6 +9,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/gateway/feed"
 )
 
 const (
@@ -72,13 +73,16 @@ func (s *Server) request(who *auth.Principal, m *message) (*actors.Request, *ref
 	if err != nil {
 		return nil, asRefusal(err)
 	}
+	if r := s.owns(who, m.Cmd, store, target, cmd); r != nil {
+		return nil, r
+	}
 	var body [16]byte
 	if !m.Dry {
 		if body, err = wire.BodyHash(m.Cmd, m.D); err != nil {
 			return nil, asRefusal(err)
 		}
 	}
-	return &actors.Request{Store: store, Target: target, Command: cmd, ID: command.ID(m.CID), By: who.Who(),
+	return &actors.Request{Store: store, Target: target, Command: cmd, Name: m.Cmd, Data: m.D, ID: command.ID(m.CID), By: who.Who(),
 		Channel: who.Channel, Session: who.Session, Guest: who.Guest(), Body: body, Principal: who.ID(),
 		Dry: m.Dry, Deadline: s.now().Add(within)}, nil
 }
@@ -89,7 +93,7 @@ func forbidden(need string) *refusal.Refusal {
 
 func chooseStore(who *auth.Principal, store string) (string, *refusal.Refusal) {
 	switch {
-	case store == "" && len(who.Stores) == 1:
+	case store == "" && !who.Several():
 		return who.Stores[0], nil
 	case store == "":
 		return "", errNoStore
@@ -119,8 +123,14 @@ func (c *session) command(who *auth.Principal, m *message) {
 		c.refuse(m.ID, errDraining)
 		return
 	}
-	is := c.server.begin(m, c.trace)
+	is := c.server.begin(who, c.address, m, c.trace)
 	r, bad := c.server.request(who, m)
+	if bad != nil {
+		if err := m.check(); err != nil {
+			c.malformed(m.raw, err)
+			return
+		}
+	}
 	if bad == nil {
 		r.To, r.Trace, is.Store = c, is.Trace, r.Store
 		r.Tag, bad = c.wait(m.ID, r.Deadline, is)
@@ -191,20 +201,27 @@ func (c *session) Reply(tag int64, a actors.Answer) {
 		c.refuse(id, a.Refusal)
 		return
 	}
-	b := make([]byte, 0, 64+len(a.D))
-	b = append(strconv.AppendInt(append(b, `{"id":`...), id, 10), `,"ok":`...)
-	c.reply(append(appendOK(b, a), '}'))
+	if len(a.D) == 0 {
+		a.D = []byte("{}")
+	}
+	var room [80]byte
+	b := append(strconv.AppendInt(append(room[:0], `{"id":`...), id, 10), `,"ok":`...)
+	c.push(&feed.Frame{Head: string(appendUpToD(b, a)), Body: a.D, Tail: "}}"}) // the engine keeps D: it is not copied
 }
 
 // appendOK appends what stands under ok.
 func appendOK(b []byte, a actors.Answer) []byte {
-	b = strconv.AppendInt(append(b, `{"v":`...), a.V, 10)
-	b = strconv.AppendBool(append(b, `,"dup":`...), a.Dup)
-	b = append(b, `,"d":`...)
+	b = appendUpToD(b, a)
 	if len(a.D) == 0 {
 		b = append(b, '{', '}')
 	}
 	return append(append(b, a.D...), '}')
+}
+
+func appendUpToD(b []byte, a actors.Answer) []byte {
+	b = strconv.AppendInt(append(b, `{"v":`...), a.V, 10)
+	b = strconv.AppendBool(append(b, `,"dup":`...), a.Dup)
+	return append(b, `,"d":`...)
 }
 
 // expire answers what is past its deadline: whether it was done is not known.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
 )
 
@@ -29,6 +30,8 @@ type Command struct {
 	Code               refusal.Code // "": done
 	Received, Answered time.Time
 	Trace, Parent      wire.Trace
+
+	by audited
 }
 
 // Published is what was published at once.
@@ -40,11 +43,12 @@ type Published struct {
 
 // begin notes a command and gives it its place in a trace. What it is called comes
 // from a closed set, whatever the client says.
-func (s *Server) begin(m *message, parent wire.Trace) (c Command) {
-	c = Command{Name: m.Cmd, Received: s.now(), Trace: parent, Parent: parent}
+func (s *Server) begin(who *auth.Principal, address string, m *message, parent wire.Trace) (c Command) {
+	c = Command{Name: m.Cmd, Received: s.now(), Trace: parent, Parent: parent, by: audited{who: who, address: address}}
 	if !wire.KnownCommand(m.Cmd) {
 		c.Name = "unknown"
 	}
+	c.by.note(m)
 	if hook := s.config.Hooks.Trace; hook != nil {
 		c.Trace = hook(parent)
 	}
@@ -53,6 +57,7 @@ func (s *Server) begin(m *message, parent wire.Trace) (c Command) {
 
 // finish tells what became of it.
 func (s *Server) finish(c *Command, no *refusal.Refusal) {
+	s.auditCommand(c, no)
 	hook := s.config.Hooks.Answered
 	if hook == nil {
 		return

@@ -99,7 +99,7 @@ func TestPing(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	n := newNode(t, nil)
 	c := n.as("lin", "waiter")
-	n.Revoke(func(p *auth.Principal) bool { return p.User == "lin" })
+	n.revoke(func(p *auth.Principal) bool { return p.User == "lin" }, true)
 	c.wantClosed(closeRevoked, "")
 }
 

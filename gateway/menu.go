@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/refusal"
@@ -156,14 +159,43 @@ func wantGroups(m *menu.Menu, id string, want map[string]bool) {
 // staffSees says that who gets the menu with what is the kitchen's.
 func staffSees(who *auth.Principal) bool { return !who.IsGuest() && !who.IsChannel() }
 
+type menuParams struct {
+	Store    string `path:"store" maxLength:"64" doc:"The store's id"`
+	Depth    string `query:"depth" enum:"1" doc:"1: the categories without their dishes"`
+	Category string `query:"category" doc:"One category, with all that its dishes refer to"`
+}
+
+// menuRoutes serves the menu without huma between: it is read more than all else.
+func (s *Server) menuRoutes(m *http.ServeMux, api huma.API) {
+	get := endpoint{method: "GET", path: "/v1/stores/{store}/menu", tag: "menu", permission: "rest:menu:read",
+		summary: "The published menu; the ETag is its version", reply: menu.Menu{}}
+	m.HandleFunc(get.method+" "+get.path, func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w, r, nil, r.PathValue("store")}
+		bad := s.enterCall(c, &get)
+		if bad == nil {
+			bad = s.getMenu(c)
+		}
+		if bad != nil {
+			writeProblem(w, bad)
+		}
+	})
+	describe[menuParams](api, &get)
+}
+
 func (s *Server) getMenu(c *call) *refusal.Refusal {
 	m := s.config.Engine.Today(c.store).Menu
 	if m == nil {
 		return notFound("menu", c.store)
 	}
-	part := menuPart{guests: !staffSees(c.who), shallow: c.FormValue("depth") == "1", category: c.FormValue("category")}
-	if part.category != "" {
-		part.shallow = false
+	part := menuPart{guests: !staffSees(c.who)}
+	if c.Request.URL.RawQuery != "" {
+		q := c.Request.URL.Query()
+		part.category = q.Get("category")
+		part.shallow = part.category == "" && q.Get("depth") == "1"
+	}
+	b := s.menus.get(c.store, m, part)
+	if b == nil {
+		return notFound("category", part.category)
 	}
 	etag := menu.ETag(m.Version)
 	if part.guests {
@@ -172,12 +204,8 @@ func (s *Server) getMenu(c *call) *refusal.Refusal {
 	h := c.ResponseWriter.Header()
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Authorization")
-	b := s.menus.get(c.store, m, part)
-	if b == nil {
-		return notFound("category", part.category)
-	}
 	if !c.matches(etag) {
-		c.json(200, b)
+		c.json(http.StatusOK, b)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -27,6 +28,8 @@ type message struct {
 	D          jsontext.Value `json:"d"`
 	Dry        bool           `json:"dry"`
 	DeadlineMS int64          `json:"deadline_ms"`
+
+	raw []byte // of what quick has read
 }
 
 type authMessage struct {
@@ -69,9 +72,12 @@ func (c *session) message(b []byte) {
 	}
 	c.server.stats.Messages.Add(1)
 	var m message
-	if err := json.Unmarshal(b, &m); err != nil {
-		c.malformed(b, err)
-		return
+	if !m.quick(b) {
+		m = message{}
+		if err := unmarshal(b, &m); err != nil {
+			c.malformed(b, err)
+			return
+		}
 	}
 	if m.ID <= 0 {
 		c.badFrame("missing", "A message needs an id above 0")
@@ -102,6 +108,8 @@ func (c *session) message(b []byte) {
 		c.refuse(m.ID, errNoMessage)
 	}
 }
+
+func unmarshal(b []byte, m *message) error { return json.Unmarshal(b, m) }
 
 // pong takes the answer to our ping, or answers a client's own, but not so often that
 // two that answer everything would never stop.
@@ -165,6 +173,9 @@ func (c *session) authenticate(m *message) {
 	if err == nil {
 		err = c.server.storesOf(who)
 	}
+	if err == nil && who.Session != "" && !c.server.seatedNow(context.Background(), who) {
+		err = errUnseated
+	}
 	if err != nil {
 		r := refusal.Of(err)
 		c.server.stats.BadTokens.Add(1)
@@ -218,9 +229,12 @@ func (c *session) welcome(id int64, who *auth.Principal, now time.Time) {
 	w := welcome{Session: c.id, User: who.User, Name: who.Name, Roles: who.Roles, Table: who.Table, Guest: who.Guest(),
 		TTL: int64(who.Expires.Sub(now).Seconds()), Ping: int64(l.Ping.Seconds()), Now: now.UTC().Format(timeFormat),
 		Limits: limitsInAuth{l.Message, l.Subscriptions, l.Inflight, l.Rate, l.Burst}}
-	if len(who.Stores) == 1 {
+	switch {
+	case !who.Several():
 		w.Store = who.Stores[0]
-	} else {
+	case who.Everywhere() && c.server.config.StoreNames != nil:
+		w.Stores = c.server.config.StoreNames()
+	default:
 		w.Stores = who.Stores
 	}
 	b := append(strconv.AppendInt([]byte(`{"id":`), id, 10), `,"ok":`...)

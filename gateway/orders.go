@@ -5,15 +5,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/brigata/brigata/actors/command"
-	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/auth"
 )
 
@@ -23,6 +24,7 @@ import (
 type Archive interface {
 	Orders(ctx context.Context, store string, q OrderQuery) (items []byte, next string, err error)
 	History(ctx context.Context, store, order string) (items []byte, err error)
+	WorkOrders(ctx context.Context, store string, q WorkOrderQuery) (list []*workorder.View, next string, err error)
 }
 
 // OrderQuery asks for a page of orders, the newest first. Zero values do not narrow.
@@ -39,36 +41,71 @@ var errNoArchive = &refusal.Refusal{Code: refusal.Unavailable, Message: "The arc
 
 const (
 	archiveWithin = 10 * time.Second
-	cursorMax     = 256
 	documentMax   = 2 << 20
 )
 
-var orderStates = []order.Status{order.Submitted, order.Placed, order.Accepted, order.Closed, order.Refused,
-	order.Expired, order.Cancelled, order.Voided}
+// storeParams and the like are the parameters of operations.
+type storeParams struct {
+	Store string `path:"store" maxLength:"64" doc:"The store's id"`
+}
 
-func (s *Server) listOrders(c *call) *refusal.Refusal {
+type idParams struct {
+	Store string `path:"store" maxLength:"64" doc:"The store's id"`
+	ID    string `path:"id" maxLength:"64"`
+}
+
+type orderList struct {
+	Store  string    `path:"store" maxLength:"64" doc:"The store's id"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string    `query:"cursor" maxLength:"256" doc:"An earlier answer's next"`
+	State  string    `query:"state" enum:"submitted,placed,accepted,closed,refused,expired,cancelled,voided"`
+	Table  string    `query:"table" pattern:"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"`
+	From   time.Time `query:"from" doc:"Placed at or after"`
+	To     time.Time `query:"to" doc:"Placed before"`
+}
+
+func (s *Server) orderRoutes(api huma.API) {
+	const tag = "orders"
+	route(s, api, endpoint{method: "GET", path: "/v1/stores/{store}/orders", tag: tag, permission: "rest:orders:read",
+		summary: "Orders, the newest first", reply: page[order.View]{}}, s.listOrders)
+	route(s, api, endpoint{method: "POST", path: "/v1/stores/{store}/orders", tag: tag, permission: "order.place", status: http.StatusCreated,
+		summary: "Place an order", body: order.Place{}, bodyNote: "As the data of order.place; the Idempotency-Key becomes the order's id",
+		reply: outcome[order.PlaceReply]{}}, s.postOrder)
+	route(s, api, endpoint{method: "GET", path: "/v1/stores/{store}/orders/{id}", tag: tag, permission: "rest:order:read",
+		summary: "An order, with an ETag", reply: order.View{}}, s.getOrder)
+	route(s, api, endpoint{method: "GET", path: "/v1/stores/{store}/orders/{id}/history", tag: tag, permission: "rest:history:read",
+		summary: "What happened to an order", reply: page[happened]{}}, s.getHistory)
+	route(s, api, endpoint{method: "POST", path: "/v1/stores/{store}/commands", tag: "commands",
+		summary: "Any command", body: commandBody{}, reply: outcome[map[string]any]{}}, s.postCommand)
+}
+
+// page is a list as REST answers it. The types below describe; answers are appended.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next" doc:"Cursor of the next page; empty when there is none"`
+}
+
+// outcome is what stands under ok.
+type outcome[T any] struct {
+	V   int64 `json:"v" doc:"The entity's version"`
+	Dup bool  `json:"dup" doc:"It was done before: this is the first answer"`
+	D   T     `json:"d"`
+}
+
+type happened struct {
+	V    int64          `json:"v"`
+	At   time.Time      `json:"at"`
+	Type string         `json:"type"`
+	By   *command.Who   `json:"by,omitempty"`
+	CID  string         `json:"cid,omitempty"`
+	D    map[string]any `json:"d"`
+}
+
+func (s *Server) listOrders(c *call, in *orderList) *refusal.Refusal {
 	if s.config.Archive == nil {
 		return errNoArchive
 	}
-	q := OrderQuery{State: c.FormValue("state"), Table: c.FormValue("table"), Cursor: c.FormValue("cursor")}
-	var bad *refusal.Refusal
-	if q.Limit, bad = limitOf(c); bad != nil {
-		return bad
-	}
-	if q.From, bad = timeOf(c, "from"); bad != nil {
-		return bad
-	}
-	if q.To, bad = timeOf(c, "to"); bad != nil {
-		return bad
-	}
-	switch {
-	case q.State != "" && !slices.Contains(orderStates, order.Status(q.State)):
-		return refusal.Faults(refusal.Fault{At: "/state", Reason: "range"})
-	case q.Table != "" && !menu.IsName(q.Table):
-		return refusal.Faults(refusal.Fault{At: "/table", Reason: "id"})
-	case len(q.Cursor) > cursorMax:
-		return refusal.Faults(refusal.Fault{At: "/cursor", Reason: "length"})
-	}
+	q := OrderQuery{State: in.State, Table: in.Table, Cursor: in.Cursor, Limit: in.Limit, From: in.From, To: in.To}
 	ctx, cancel := context.WithTimeout(c.Context(), archiveWithin)
 	defer cancel()
 	items, next, err := s.config.Archive.Orders(ctx, c.store, q)
@@ -79,11 +116,11 @@ func (s *Server) listOrders(c *call) *refusal.Refusal {
 	return nil
 }
 
-func (s *Server) getHistory(c *call) *refusal.Refusal {
+func (s *Server) getHistory(c *call, in *idParams) *refusal.Refusal {
 	if s.config.Archive == nil {
 		return errNoArchive
 	}
-	id := c.PathValue("id")
+	id := in.ID
 	if !wire.IsUUID(id) {
 		return notFound("order", id)
 	}
@@ -114,8 +151,8 @@ func (s *Server) fault(what string, err error) *refusal.Refusal {
 	return asRefusal(err)
 }
 
-func (s *Server) getOrder(c *call) *refusal.Refusal {
-	id := c.PathValue("id")
+func (s *Server) getOrder(c *call, in *idParams) *refusal.Refusal {
+	id := in.ID
 	own := c.who.IsGuest() || c.who.IsChannel()
 	if !wire.IsUUID(id) {
 		return hide(own, notFound("order", id))
@@ -151,50 +188,6 @@ func audience(who *auth.Principal) wire.Audience {
 		return wire.Staff
 	}
 	return wire.Guests
-}
-
-func (s *Server) getStore(c *call) *refusal.Refusal {
-	var b []byte
-	if s.config.StoreDocument != nil {
-		b = s.config.StoreDocument(c.store)
-	}
-	if b == nil {
-		return notFound("store", c.store)
-	}
-	c.json(http.StatusOK, b)
-	return nil
-}
-
-// putStore loads a store, which need not exist yet.
-func (s *Server) putStore(w http.ResponseWriter, r *http.Request) {
-	c := &call{w, r, nil, r.PathValue("store")}
-	if bad := s.loadStore(c); bad != nil {
-		writeProblem(w, bad)
-	}
-}
-
-func (s *Server) loadStore(c *call) *refusal.Refusal {
-	if bad := s.check(c, "rest:stores:write"); bad != nil {
-		return bad
-	}
-	switch {
-	case s.draining.Load():
-		return errDraining
-	case s.config.Stores == nil:
-		return notFound("resource", c.URL.Path)
-	case !menu.IsName(c.store):
-		return refusal.Faults(refusal.Fault{At: "/id", Reason: "id"})
-	}
-	doc, bad := readBody(c, documentMax)
-	if bad != nil {
-		return bad
-	}
-	reply, bad := s.config.Stores(c.Context(), c.store, doc)
-	if bad != nil {
-		return bad
-	}
-	c.json(http.StatusOK, reply)
-	return nil
 }
 
 // readBody reads a request's body, up to most bytes.

@@ -39,19 +39,31 @@ type problem struct {
 	AfterMS int64          `json:"after_ms"`
 }
 
-func writeProblem(w http.ResponseWriter, r *refusal.Refusal) {
+// Error, GetStatus and ContentType are what huma asks of an error that it answers.
+func (p *problem) Error() string             { return p.Detail }
+func (p *problem) GetStatus() int            { return p.Status }
+func (p *problem) ContentType(string) string { return problemType }
+
+const problemType = "application/problem+json"
+
+func problemOf(r *refusal.Refusal) *problem {
 	status, ok := statuses[r.Code]
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	b, err := json.Marshal(&problem{"https://brigata.dev/errors/" + string(r.Code), http.StatusText(status), status,
-		r.Code, r.Message, r.Fields, r.Code.Retry(), r.AfterMS})
+	return &problem{"https://brigata.dev/errors/" + string(r.Code), http.StatusText(status), status,
+		r.Code, r.Message, r.Fields, r.Code.Retry(), r.AfterMS}
+}
+
+func writeProblem(w http.ResponseWriter, r *refusal.Refusal) {
+	p := problemOf(r)
+	b, err := json.Marshal(p)
 	if err != nil {
-		http.Error(w, http.StatusText(status), status)
+		http.Error(w, http.StatusText(p.Status), p.Status)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", problemType)
 	h.Set("Cache-Control", "no-store")
 	if r.Code.Retry() {
 		h.Set("Retry-After", strconv.FormatInt((r.AfterMS+999)/1000, 10))
@@ -59,6 +71,6 @@ func writeProblem(w http.ResponseWriter, r *refusal.Refusal) {
 	if r.Code == refusal.Unauthenticated {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	w.Write(b)
 }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,14 +24,15 @@ var asyncAPI []byte
 func (s *Server) routes() *http.ServeMux {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /v1/ws", s.limitedSocket)
-	m.HandleFunc("GET /v1/stores/{store}/menu", s.as("rest:menu:read", s.getMenu))
-	m.HandleFunc("GET /v1/stores/{store}/orders", s.as("rest:orders:read", s.listOrders))
-	m.HandleFunc("POST /v1/stores/{store}/orders", s.as("order.place", s.postOrder))
-	m.HandleFunc("GET /v1/stores/{store}/orders/{id}", s.as("rest:order:read", s.getOrder))
-	m.HandleFunc("GET /v1/stores/{store}/orders/{id}/history", s.as("rest:history:read", s.getHistory))
-	m.HandleFunc("POST /v1/stores/{store}/commands", s.as("", s.postCommand))
-	m.HandleFunc("GET /v1/stores/{store}", s.as("rest:stores:read", s.getStore))
-	m.HandleFunc("PUT /v1/stores/{store}", s.putStore)
+	api := newAPI(m)
+	s.accountRoutes(api)
+	s.guestRoutes(api)
+	s.storeRoutes(api)
+	s.orderRoutes(api)
+	s.sensorRoutes(api)
+	s.menuRoutes(m, api)
+	m.HandleFunc("GET /docs", docs)
+	s.clusterRoute(api)
 	m.HandleFunc("GET /asyncapi.yaml", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		w.Write(asyncAPI)
@@ -82,30 +81,13 @@ type call struct {
 	store string
 }
 
-// as lets a request through to h when its token is good in the store and has the
-// permission; with none, h checks for itself. What h returns is answered as a problem.
-func (s *Server) as(permission string, h func(*call) *refusal.Refusal) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w, r, nil, r.PathValue("store")}
-		bad := s.check(c, permission)
-		if bad == nil && s.config.Engine.Today(c.store) == nil {
-			bad = notFound("store", c.store)
-		}
-		if bad == nil {
-			bad = h(c)
-		}
-		if bad != nil {
-			writeProblem(w, bad)
-		}
-	}
-}
-
 func bearer(r *http.Request) string {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return token
 }
 
-func (s *Server) check(c *call, permission string) *refusal.Refusal {
+// check says who calls, and whether they may.
+func (s *Server) check(c *call, e *endpoint) *refusal.Refusal {
 	who, err := s.config.Keys.Verify(bearer(c.Request), s.now())
 	if err != nil {
 		s.stats.BadTokens.Add(1)
@@ -113,12 +95,14 @@ func (s *Server) check(c *call, permission string) *refusal.Refusal {
 	}
 	c.who = who
 	switch {
-	case !who.In(c.store) && (permission != "rest:stores:write" || !who.May(permission)): // an admin may load any store
+	case c.store != "" && !e.anyStore && !who.In(c.store):
 		return forbidden("store:" + c.store)
-	case permission != "" && !who.May(permission):
-		return forbidden(permission)
+	case e.permission != "" && !who.May(e.permission):
+		return forbidden(e.permission)
 	case !s.callers.allow(who.ID(), s.now()):
-		return &refusal.Refusal{Code: refusal.RateLimited, Message: "Too many requests", Fields: refusal.Fields{Scope: "user"}, AfterMS: 1000}
+		return tooMany("user")
+	case who.Session != "" && c.store != "" && !s.seatedNow(c.Context(), who):
+		return errUnseated
 	}
 	return nil
 }
@@ -170,17 +154,20 @@ func (s *Server) ask(ctx context.Context, r *actors.Request) actors.Answer {
 	}
 }
 
-func (s *Server) postCommand(c *call) *refusal.Refusal {
+// commandBody is any command, as REST takes it; its cid is the Idempotency-Key.
+type commandBody struct {
+	Cmd        string         `json:"cmd" doc:"A command's name"`
+	D          jsontext.Value `json:"d" doc:"Its data"`
+	Dry        bool           `json:"dry,omitempty" doc:"Check and price it, do nothing (order.place, order.add, bill.split)"`
+	DeadlineMS int64          `json:"deadline_ms,omitempty" minimum:"1" maximum:"30000"`
+}
+
+func (s *Server) postCommand(c *call, _ *storeParams) *refusal.Refusal {
 	m, bad := s.body(c)
 	if bad != nil {
 		return bad
 	}
-	var in struct {
-		Cmd        string         `json:"cmd"`
-		D          jsontext.Value `json:"d"`
-		Dry        bool           `json:"dry"`
-		DeadlineMS int64          `json:"deadline_ms"`
-	}
+	var in commandBody
 	if err := json.Unmarshal(m.D, &in); err != nil {
 		return malformedBody(err)
 	}
@@ -188,7 +175,7 @@ func (s *Server) postCommand(c *call) *refusal.Refusal {
 	return s.execute(c, m)
 }
 
-func (s *Server) postOrder(c *call) *refusal.Refusal {
+func (s *Server) postOrder(c *call, _ *storeParams) *refusal.Refusal {
 	m, bad := s.body(c)
 	if bad != nil {
 		return bad
@@ -221,7 +208,7 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 		return errDraining
 	}
 	m.Store = c.store
-	is := s.begin(m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
+	is := s.begin(c.who, address(c.Request), m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
 	is.Store = m.Store
 	r, bad := s.request(c.who, m)
 	if bad != nil {
@@ -248,29 +235,4 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 // read asks the engine for the view of one entity.
 func (s *Server) read(ctx context.Context, storeID string, t command.Target) actors.Answer {
 	return s.ask(ctx, &actors.Request{Store: storeID, Target: t, Deadline: s.now().Add(deadlineDefault)})
-}
-
-func limitOf(c *call) (int, *refusal.Refusal) {
-	text := c.FormValue("limit")
-	if text == "" {
-		return 50, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 200 {
-		one, most := int64(1), int64(200)
-		return 0, refusal.Faults(refusal.Fault{At: "/limit", Reason: "range", Min: &one, Max: &most})
-	}
-	return n, nil
-}
-
-func timeOf(c *call, name string) (time.Time, *refusal.Refusal) {
-	text := c.FormValue(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, refusal.Faults(refusal.Fault{At: "/" + name, Reason: "range"})
-	}
-	return t, nil
 }

@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/auth"
 )
 
@@ -29,6 +32,15 @@ func (*fakeArchive) History(_ context.Context, _, id string) ([]byte, error) {
 		return nil, notFound("order", id)
 	}
 	return []byte(`{"v":1}`), nil
+}
+
+func (*fakeArchive) WorkOrders(_ context.Context, _ string, q WorkOrderQuery) ([]*workorder.View, string, error) {
+	if q.State == "done" {
+		return nil, "", errors.New("disk")
+	}
+	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+	return []*workorder.View{{ID: uuid(7), Asset: "walk-in", Sensor: "walkin-1", State: workorder.Opened,
+		Log: []workorder.Entry{{At: at, What: "alert: limit"}, {At: at, By: command.Who{ID: "chen"}, What: "=1+1"}}}}, "n2", nil
 }
 
 type response struct {
@@ -219,7 +231,7 @@ func TestStores(t *testing.T) {
 	if w := n.call("GET", "/v1/stores/s1", n.token("boss", "manager", nil), ""); w.body != `{"id":"s1"}` {
 		t.Fatal(w.body)
 	}
-	n.wantProblem(n.call("GET", "/v1/stores/s1", n.token("0192f3a0-1111-7aaa-8bbb-000000000001", "guest", nil), ""), 403, refusal.Forbidden)
+	n.wantProblem(n.call("GET", "/v1/stores/s1", n.token("g1", "guest", nil), ""), 403, refusal.Forbidden)
 	if w := n.call("GET", "/healthz", "", ""); w.StatusCode != 200 {
 		t.Error(w.StatusCode)
 	}

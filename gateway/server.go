@@ -21,6 +21,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
 )
@@ -38,18 +39,26 @@ type Config struct {
 	Engine  Engine
 	Keys    *auth.Keys
 	Archive Archive // lists and histories; nil: they are unavailable
+	// Accounts are who may log in; nil: nobody, and tokens come from elsewhere.
+	Accounts *auth.Accounts
 	// Stores loads a store's document and returns the reply's JSON; the same document
 	// again changes nothing. nil: stores cannot be loaded.
 	Stores func(ctx context.Context, id string, doc []byte) ([]byte, *refusal.Refusal)
+	// StoreNames lists the ids of all stores, for those whose token is good in all.
+	StoreNames func() []string
 	// StoreDocument returns a store's document as JSON, or nil.
 	StoreDocument func(id string) []byte
-	Origins       []string         // host patterns that browsers may come from besides our own host
-	Limits        Limits           // zero fields are defaults
-	Ready         func() error     // says why the node is not ready; nil: always ready
-	Now           func() time.Time // nil: time.Now
-	Log           *slog.Logger     // nil: slog.Default
-	Hooks         Hooks
-	Operations    Operations
+	Origins       []string // host patterns that browsers may come from besides our own host
+	Limits        Limits   // zero fields are defaults
+	// Watch has a store's views come to this node: see boards.Config. nil: they do.
+	Watch func(store string) *refusal.Refusal
+	// Nodes lists the nodes of the cluster, for /v1/cluster. nil: it is unavailable.
+	Nodes      func() []wire.Node
+	Ready      func() error     // says why the node is not ready; nil: always ready
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: slog.Default
+	Hooks      Hooks
+	Operations Operations
 }
 
 // Server is the gateway of one node. It is an http.Handler.
@@ -66,6 +75,8 @@ type Server struct {
 	counts  counts
 	dials   visitors // by address
 	callers visitors // of REST, by principal
+
+	addresses visitors // of those who have no token yet
 
 	draining atomic.Bool
 	open     atomic.Int64 // connections
@@ -105,9 +116,14 @@ func New(c Config) (*Server, error) {
 		sessions: map[*session]struct{}{}, byClient: map[clientKey]*session{}}
 	s.dials = visitors{rate: rate.Limit(s.limits.DialRate), burst: 4 * s.limits.DialRate}
 	s.callers = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
-	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor})
+	s.addresses = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
+	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor, Watch: c.Watch})
 	s.mux = s.routes()
 	s.tasks.run(s.sweepEachSecond)
+	if c.Accounts != nil {
+		c.Accounts.OnRevoked(s.revoke)
+		s.tasks.run(func() { c.Accounts.Run(s.stop) })
+	}
 	return s, nil
 }
 
@@ -186,6 +202,7 @@ func (s *Server) sweep(now time.Time) {
 	s.boards.Sweep(now)
 	s.dials.sweep(now)
 	s.callers.sweep(now)
+	s.addresses.sweep(now)
 }
 
 func (s *Server) all() []*session {
@@ -210,6 +227,9 @@ func (s *Server) join(c *session) {
 
 // storesOf refuses a token whose stores are not here.
 func (s *Server) storesOf(who *auth.Principal) error {
+	if who.Everywhere() {
+		return nil
+	}
 	for _, st := range who.Stores {
 		if s.config.Engine.Today(st) != nil {
 			return nil
@@ -267,11 +287,16 @@ func (s *Server) closed(code websocket.StatusCode) {
 	n.(*atomic.Int64).Add(1)
 }
 
-// Revoke closes the sessions of principals that match: their rights are gone.
-func (s *Server) Revoke(match func(*auth.Principal) bool) {
+// revoke closes the sessions of principals that match. Unless they are gone for good, a
+// fresh token lets them in again.
+func (s *Server) revoke(match func(*auth.Principal) bool, gone bool) {
+	code := closeExpired
+	if gone {
+		code = closeRevoked
+	}
 	for _, c := range s.all() {
 		if who := c.principal(); who != nil && match(who) {
-			c.end(closeRevoked)
+			c.end(code)
 		}
 	}
 }

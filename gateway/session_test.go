@@ -155,6 +155,7 @@ func TestCommand(t *testing.T) {
 		seen = r
 		r.To.Reply(r.Tag, actors.Answer{V: 3, Dup: true, D: []byte(`{"x":1}`)})
 	})
+	n.publish(1, newTable("T03", "sess"), true)
 	c := n.guest("g1", "T03", "sess")
 	g := c.reply(fmt.Sprintf(place, uuid(1)))
 	if string(g.OK) != `{"v":3,"dup":true,"d":{"x":1}}` {

@@ -83,7 +83,7 @@ func (c *session) subscribe(who *auth.Principal, m *message) {
 func askFor(who *auth.Principal, m *subMessage) boards.Ask {
 	a := boards.Ask{Store: who.Stores[0], Epoch: m.Epoch, Since: m.Since}
 	name := m.Topic
-	if len(who.Stores) > 1 {
+	if who.Several() {
 		var ok bool
 		if a.Store, name, ok = strings.Cut(name, "/"); !ok {
 			a.Refusal = errNoTopicPrefix
@@ -119,6 +119,9 @@ func (c *session) subscribed(m *message, asks []boards.Ask) {
 		b = append(b, ',')
 		c.server.tellSubscribed(a)
 		if a.Got == nil {
+			if a.Refusal.Code == refusal.Forbidden {
+				c.server.auditTopic(c.who, c.address, a.Store, m.Sub[i].Topic)
+			}
 			b = append(wire.AppendRefusal(append(b, `"err":`...), a.Refusal), '}')
 			continue
 		}

@@ -37,8 +37,9 @@ type (
 		command.Header
 		Payment, Part, Provider string
 		Amount, Tip             int64
-		Guest                   bool   // a guest claims, of its own table
-		Session                 string // the guest's
+		Guest                   bool   // a guest claims, of its own table or order
+		GuestID                 string // who it is
+		Session                 string // and where it sits
 	}
 	// Unclaim gives it back: the payment came to nothing. State says how.
 	Unclaim struct {
@@ -67,6 +68,7 @@ type (
 	// Ack says that the bill took note.
 	Ack struct {
 		Currency string
+		Back     int64 // of a Credit: what the bill has no use for, minor units
 	}
 )
 

@@ -17,12 +17,12 @@ type Map[V any] struct {
 }
 
 const (
-	width = 4 // bits of the hash for one level
+	width = 4 // bits of a place for one level
 	depth = 64 / width
 )
 
-// node has, for each of 16 digits of the hash, a child or a leaf. At the bottom,
-// leaves whose hashes are equal stand in a row, sorted by id.
+// node has, for each of 16 digits of a place, a child or a leaf. At the bottom,
+// leaves whose places are equal stand in a row, sorted by id.
 type node[V any] struct {
 	childs, leaves uint16
 	child          []*node[V]
@@ -31,12 +31,27 @@ type node[V any] struct {
 
 type leaf[V any] struct {
 	id string
-	h  uint64
 	v  V
 }
 
+// place is where an id stands: digits of four bits, the lowest first. A UUIDv7's first
+// six are of its time, within 4.6 hours, the slowest first: ids of one hour then share
+// their path, which is what the processor has at hand. Whoever makes up ids gains little:
+// the other digits are a hash. It is part of a map's order, and so must never change.
+func place(id string) uint64 {
+	h := hash(id)
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' {
+		return h
+	}
+	for i, at := range [...]int{6, 7, 9, 10, 11, 12} {
+		digit := uint64(id[at]) + 9*uint64(id[at]>>6) // hexadecimal
+		h = h&^(15<<(width*i)) | digit&15<<(width*i)
+	}
+	return h
+}
+
 // hash mixes eight bytes at a time by a 128-bit product, as wyhash does (Wang Yi,
-// 2019). It is part of a map's order, and so must never change.
+// 2019).
 func hash(id string) uint64 {
 	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db
 	h := k0 ^ uint64(len(id))
@@ -67,7 +82,7 @@ func (m Map[V]) Len() int { return m.n }
 
 // Get returns what id maps to.
 func (m Map[V]) Get(id string) (v V, ok bool) {
-	h := hash(id)
+	h := place(id)
 	n := m.root
 	for level := 0; n != nil; level++ {
 		if level == depth {
@@ -94,7 +109,7 @@ func (m Map[V]) Get(id string) (v V, ok bool) {
 
 // With returns the map in which id maps to v.
 func (m Map[V]) With(id string, v V) Map[V] {
-	root, added := m.root.with(leaf[V]{id, hash(id), v}, 0)
+	root, added := m.root.with(leaf[V]{id, v}, place(id), 0)
 	if added {
 		m.n++
 	}
@@ -104,7 +119,7 @@ func (m Map[V]) With(id string, v V) Map[V] {
 // Put is With in place, for whoever holds the only copy of m: what was copied from it
 // before must not be used any more.
 func (m *Map[V]) Put(id string, v V) {
-	l := leaf[V]{id, hash(id), v}
+	l, h := leaf[V]{id, v}, place(id)
 	at := &m.root
 	for level := 0; ; level++ {
 		if *at == nil {
@@ -113,11 +128,11 @@ func (m *Map[V]) Put(id string, v V) {
 		n := *at
 		if level == depth {
 			var added bool
-			*at, added = n.with(l, level)
+			*at, added = n.with(l, h, level)
 			m.n += count(added)
 			return
 		}
-		bit := digit(l.h, level)
+		bit := digit(h, level)
 		if n.childs&bit == 0 {
 			i := rank(n.leaves, bit)
 			if n.leaves&bit == 0 {
@@ -144,7 +159,7 @@ func count(added bool) int {
 
 // lower moves leaf i one level down, in place.
 func (n *node[V]) lower(i int, bit uint16, level int) {
-	child, _ := (*node[V])(nil).with(n.leaf[i], level+1)
+	child, _ := (*node[V])(nil).with(n.leaf[i], place(n.leaf[i].id), level+1)
 	n.leaf, n.leaves = slices.Delete(n.leaf, i, i+1), n.leaves&^bit
 	n.child, n.childs = slices.Insert(n.child, rank(n.childs, bit), child), n.childs|bit
 }
@@ -154,10 +169,10 @@ func (m Map[V]) Without(id string) Map[V] {
 	if _, ok := m.Get(id); !ok {
 		return m
 	}
-	return Map[V]{m.root.without(id, hash(id), 0), m.n - 1}
+	return Map[V]{m.root.without(id, place(id), 0), m.n - 1}
 }
 
-// All yields every id, in the order of their hashes.
+// All yields every id, in the order of their places.
 func (m Map[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) { m.root.all(yield) }
 }
@@ -174,7 +189,7 @@ func (n *node[V]) find(id string) (int, bool) {
 	})
 }
 
-func (n *node[V]) with(l leaf[V], level int) (*node[V], bool) {
+func (n *node[V]) with(l leaf[V], h uint64, level int) (*node[V], bool) {
 	if n == nil {
 		n = &node[V]{}
 	}
@@ -189,11 +204,11 @@ func (n *node[V]) with(l leaf[V], level int) (*node[V], bool) {
 		c.leaf = insert(n.leaf, i, l)
 		return &c, true
 	}
-	bit := digit(l.h, level)
+	bit := digit(h, level)
 	switch {
 	case n.childs&bit != 0:
 		i := rank(n.childs, bit)
-		child, added := n.child[i].with(l, level+1)
+		child, added := n.child[i].with(l, h, level+1)
 		c.child = slices.Clone(n.child)
 		c.child[i] = child
 		return &c, added
@@ -209,8 +224,8 @@ func (n *node[V]) with(l leaf[V], level int) (*node[V], bool) {
 		c.leaf[i] = l
 		return &c, false
 	}
-	child, _ := (*node[V])(nil).with(old, level+1)
-	child, _ = child.with(l, level+1)
+	child, _ := (*node[V])(nil).with(old, place(old.id), level+1)
+	child, _ = child.with(l, h, level+1)
 	c.leaf, c.leaves = remove(n.leaf, i), n.leaves&^bit
 	c.child, c.childs = insert(n.child, rank(n.childs, bit), child), n.childs|bit
 	return &c, true

@@ -96,11 +96,18 @@ func TestOrderDependsOnContentAlone(t *testing.T) {
 	}
 }
 
-func BenchmarkPut(b *testing.B) {
-	ids := make([]string, 100_000)
+// orders makes ids of orders, one each 50 ms.
+func orders(n int) []string {
+	ids := make([]string, n)
 	for i := range ids {
-		ids[i] = fmt.Sprintf("0192f3a1-7b2c-7d3e-8f40-%012d", i)
+		at := 0x0192f3a17b2c + 50*i
+		ids[i] = fmt.Sprintf("%08x-%04x-7d3e-8f40-%012d", at>>16, at&0xffff, i)
 	}
+	return ids
+}
+
+func BenchmarkPut(b *testing.B) {
+	ids := orders(100_000)
 	var m idmap.Map[int]
 	b.ReportAllocs()
 	i := 0
@@ -115,9 +122,8 @@ func BenchmarkPut(b *testing.B) {
 
 func BenchmarkWith(b *testing.B) {
 	var m idmap.Map[int]
-	ids := make([]string, 100_000)
+	ids := orders(100_000)
 	for i := range ids {
-		ids[i] = fmt.Sprintf("0192f3a1-7b2c-7d3e-8f40-%012d", i)
 		m = m.With(ids[i], i)
 	}
 	b.ReportAllocs()

@@ -226,7 +226,7 @@ func (w *Writer) twice() {
 func (w *Writer) keep(spans []span) {
 	old := w.batch
 	w.token++
-	b := Batch{Token: w.token, Pos: w.pos, Rows: w.resent.Rows[:0], Heads: w.resent.Heads[:0], Traces: old.Traces}
+	b := Batch{Epoch: old.Epoch, Token: w.token, Pos: w.pos, Rows: w.resent.Rows[:0], Heads: w.resent.Heads[:0], Traces: old.Traces}
 	kept := make([]span, 0, len(spans))
 	for _, s := range spans {
 		at := span{source: s.source, token: s.token, rows: len(b.Rows), heads: len(b.Heads)}
@@ -240,9 +240,13 @@ func (w *Writer) keep(spans []span) {
 	w.batch, w.resent, w.spans = b, old, kept
 }
 
-// fenced loses the batch's sources and all that wait: none of them will be written.
+// fenced loses the batch's sources, and, unless the process has taken a new epoch since
+// the batch was cut, all that wait: none of them will be written.
 func (w *Writer) fenced(err error) {
 	w.lose(w.spans, err)
+	if w.batch.Epoch != w.journal.Epoch() {
+		return
+	}
 	w.mu.Lock()
 	waiting := make([]span, 0, len(w.queued))
 	for _, s := range w.rest {

@@ -78,6 +78,7 @@ type Head struct {
 // head, live; a block on a head that is not live makes it live; and a head that is not
 // live stays live all the same when a block follows it.
 type Batch struct {
+	Epoch int64 // the journal's when the batch was cut: it is written under no other
 	Token int64 // unique among the writer's batches: tells whose a slot is
 	Pos   int64 // stream position of the first row; each row is one further
 	Rows  []Row
@@ -107,14 +108,21 @@ type Stored struct {
 }
 
 var (
-	// ErrFenced says that this process may not write any more. Nothing was written.
+	// ErrFenced says that this process may not write any more, or not what it has cut
+	// before it took a new epoch. Nothing was written.
 	ErrFenced = errors.New("journal: fenced")
+	// ErrNewer says that a newer version wrote what this one does not know: it has to be
+	// left to a node that does.
+	ErrNewer = errors.New("journal: written by a newer version")
 	// ErrConflict says that a row's slot is taken. Nothing was written.
 	ErrConflict = errors.New("journal: conflict")
 )
 
 // Journal is a database of blocks and heads.
 type Journal interface {
+	// Epoch is the epoch that this process writes for: see Leases. A process that has
+	// its database alone stays at one.
+	Epoch() int64
 	// Commit writes the batch in one transaction. ErrFenced and ErrConflict mean that
 	// nothing was written; any other error means that the outcome is unknown, and
 	// only Probe can tell.

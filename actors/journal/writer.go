@@ -275,7 +275,9 @@ func (w *Writer) cut(from []Source) []Source {
 	w.token++
 	clear(w.batch.Rows)
 	clear(w.batch.Heads)
-	w.batch = Batch{Token: w.token, Pos: w.pos, Rows: w.batch.Rows[:0], Heads: w.batch.Heads[:0], Traces: w.batch.Traces[:0]}
+	// Read before anything is cut: what a cell appended before it was dropped must not
+	// be written under the epoch that the process took since.
+	w.batch = Batch{Epoch: w.journal.Epoch(), Token: w.token, Pos: w.pos, Rows: w.batch.Rows[:0], Heads: w.batch.Heads[:0], Traces: w.batch.Traces[:0]}
 	w.spans, w.bytes = w.spans[:0], 0
 	b := &w.batch
 	for i, s := range from {

@@ -136,7 +136,7 @@ func (m *Menu) PriceEach(q Quote, lines []Line, take func(*Priced)) *refusal.Ref
 	if len(lines) == 0 || len(lines) > LinesMax {
 		return refusal.Faults(fault("/lines", "length", 1, LinesMax))
 	}
-	p := pricer{m: m, q: q, lines: lines}
+	p := pricer{m: m, q: q, lines: lines, room: make([]Take, 0, len(lines))}
 	for i := range lines {
 		if p.line(i) {
 			take(&p.r)
@@ -155,6 +155,7 @@ type pricer struct {
 	lineID string
 	picks  int
 	takes  []Take
+	room   []Take // of most lines' takes
 	lines  []Line
 	r      Priced // the line
 	faults []refusal.Fault
@@ -210,7 +211,7 @@ func (p *pricer) line(i int) bool {
 	if l.Course != nil {
 		r.Course = *l.Course
 	}
-	p.takes = make([]Take, 0, 1+len(d.Groups)+len(d.Parts))
+	p.takes = p.room[len(p.room):]
 	p.take(d.stock, 1)
 	r.Options = p.options("/options", d.Groups, l.Options, 1, nil)
 	r.UnitPrice += sum(r.Options)
@@ -228,7 +229,8 @@ func (p *pricer) line(i int) bool {
 		}
 	}
 	r.Amount = r.UnitPrice * int64(r.Qty)
-	r.Takes = p.takes
+	r.Takes = slices.Clip(p.takes)
+	p.room = p.room[:min(cap(p.room), len(p.room)+len(p.takes))]
 	return true
 }
 

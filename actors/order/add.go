@@ -116,7 +116,7 @@ func PreviewAdd(s State, c *Add) (*PlaceReply, []Take, error) {
 	if s.Adding != nil {
 		asks = events[0].(*LinesSent).Ask
 		s.Lines = append(slices.Clone(s.Lines), s.Adding.Lines...)
-		t := &turn{s: s, h: &c.Header, today: storeOf(c)}
+		t := &turn{s: &s, h: &c.Header, today: storeOf(c)}
 		s.total(bill.Total(t.today, s.Type, s.Guests, s.billLines(), s.Off).Less(s.Allowed))
 	}
 	return placeReply(&s), asks, nil
@@ -145,5 +145,25 @@ func (t *turn) flagShort() {
 	}
 	if len(items) > 0 {
 		t.do(&Shorted{items})
+	}
+}
+
+const dishHeld = "dish_held"
+
+// flagDish marks what nobody has begun to cook when its dish is held, and takes the mark
+// away when the hold is over.
+func (t *turn) flagDish(c *FlagDish) {
+	if t.s.State.Final() {
+		return
+	}
+	from, to := "", dishHeld
+	if !c.Held {
+		from, to = dishHeld, ""
+	}
+	items := t.s.every(func(i *Item) bool {
+		return i.Dish == c.Dish && i.Flag == from && (!c.Held || i.State == Held || i.State == Queued)
+	})
+	if len(items) > 0 {
+		t.do(&DishFlagged{items, to})
 	}
 }

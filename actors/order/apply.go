@@ -97,12 +97,16 @@ func (s *State) applyLater(e Event) {
 		s.ask(e.Ask)
 	case *Shorted:
 		s.items(e.Items, func(i *Item) { i.Flag = "short" })
+	case *DishFlagged:
+		s.items(e.Items, func(i *Item) { i.Flag = e.Flag })
 	case *PaymentNoted:
 		s.Account = s.Account.With(e.Payment)
 		s.Allowed = e.Allowed
 		s.total(e.Totals)
 		sums := s.Account.Sums(s.Total)
 		s.Paid, s.Refunded = sums.Paid, sums.Refunded
+	case *ReturnAsked:
+		s.Returns = append(slices.Clone(s.Returns), Returned{e.Payment, e.N})
 	case *WrittenOff:
 		s.Allowed = e.Allowed
 		s.total(e.Totals)
@@ -173,17 +177,19 @@ func (s *State) stock(id string, rev int64, change func(*Take)) {
 // items changes the named items in a copy of their lines.
 func (s *State) items(ids []string, change func(*Item)) {
 	s.Lines = slices.Clone(s.Lines)
+	n := 0
 	for l := range s.Lines {
-		cloned := false
-		for i := range s.Lines[l].Items {
-			if !slices.Contains(ids, s.Lines[l].Items[i].ID) {
-				continue
-			}
-			if !cloned {
-				s.Lines[l].Items = slices.Clone(s.Lines[l].Items)
-				cloned = true
-			}
-			change(&s.Lines[l].Items[i])
+		n += len(s.Lines[l].Items)
+	}
+	all := make([]Item, 0, n) // of all lines: one allocation
+	for l := range s.Lines {
+		first := len(all)
+		all = append(all, s.Lines[l].Items...)
+		s.Lines[l].Items = all[first:len(all):len(all)]
+	}
+	for i := range all {
+		if slices.Contains(ids, all[i].ID) {
+			change(&all[i])
 		}
 	}
 }

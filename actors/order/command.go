@@ -74,6 +74,12 @@ type (
 		On             bool   `json:"on"`
 		Note           string `json:"note,omitzero"`
 	}
+	// FlagDish tells an order that food of a dish is held, or not any more.
+	FlagDish struct {
+		command.Header
+		Dish string
+		Held bool
+	}
 	// HandOff takes what is ready from the pass. To: shelf guest driver table.
 	HandOff struct {
 		command.Header `json:"-"`

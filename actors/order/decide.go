@@ -5,6 +5,7 @@ import (
 
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -41,7 +42,7 @@ func need(r *refusal.Refusal, permission string) error {
 
 // turn is a decision being made: the events so far, and the state that they lead to.
 type turn struct {
-	s      State
+	s      *State
 	events []Event
 	h      *command.Header
 	today  *store.Today
@@ -58,13 +59,12 @@ func Decide(s State, c Command) ([]Event, Reply, error) { return Step(&s, c) }
 // Step is Decide that leaves in s what Apply makes of its events: the decision has it
 // at hand. A refusal leaves s as it was.
 func Step(s *State, c Command) ([]Event, Reply, error) {
-	t := &turn{s: *s, h: c.Head(), today: store.Of(c.Head())}
+	was := *s
+	t := &turn{s: s, h: c.Head(), today: store.Of(c.Head())}
 	reply, err := t.decide(c)
 	if err != nil {
+		*s = was
 		return nil, nil, err
-	}
-	if len(t.events) > 0 {
-		*s = t.s
 	}
 	return t.events, reply, nil
 }
@@ -77,6 +77,9 @@ func (t *turn) decide(c Command) (Reply, error) {
 		return t.answered(c), nil
 	case *command.Tick:
 		t.tick()
+		return nil, nil
+	case *FlagDish:
+		t.flagDish(c)
 		return nil, nil
 	}
 	if t.s.ID == "" {
@@ -192,6 +195,9 @@ func (t *turn) answered(c *command.Answered) Reply {
 		t.stockAnswered(c, d.To.ID)
 	case *store.TakeNumber:
 		return t.numbered(c)
+	case *payment.Return:
+		t.do(&ReturnAsked{d.To.ID, d.N})
+		return nil
 	case *Tell:
 		if t.s.ToldRev < do.Rev {
 			t.do(&TableKnows{do.Rev})
@@ -246,7 +252,7 @@ func (t *turn) refuse(no *refusal.Refusal) Reply {
 
 // tick does what has come due.
 func (t *turn) tick() {
-	s := &t.s
+	s := t.s
 	if s.ID == "" || s.State.Final() {
 		return
 	}
@@ -267,7 +273,7 @@ func (t *turn) tick() {
 
 // settle does what follows by itself: acceptance of what is paid, the next course, the end.
 func (t *turn) settle() {
-	s := &t.s
+	s := t.s
 	if s.State == Placed && s.Auto && !s.unpaid() && !t.h.At.Before(s.startAt()) {
 		t.accepted(command.Who{}, time.Time{})
 	}

@@ -173,6 +173,12 @@ type (
 	Shorted struct {
 		Items []string `json:"items"`
 	}
+	// DishFlagged marks items that nobody has begun to cook: their dish is held; an empty
+	// flag takes the mark away.
+	DishFlagged struct {
+		Items []string `json:"items"`
+		Flag  string   `json:"flag,omitzero"`
+	}
 	// TableKnows says up to which revision the table was told.
 	TableKnows struct {
 		Rev int64 `json:"rev"`
@@ -211,6 +217,11 @@ type (
 		Reason string      `json:"reason,omitzero"`
 		Totals bill.Totals `json:"totals"`
 	}
+	// ReturnAsked says that a payment has been told that the order is off.
+	ReturnAsked struct {
+		Payment string `json:"payment"`
+		N       int64  `json:"n"` // 1 while it was pending, 2 once it had succeeded
+	}
 	// WrittenOff is what a cleared table left unpaid: it comes off the bill.
 	WrittenOff struct {
 		At      time.Time   `json:"at"`
@@ -221,6 +232,7 @@ type (
 	}
 )
 
+func (*ReturnAsked) event()  {}
 func (*WrittenOff) event()   {}
 func (*Sent) event()         {}
 func (*TableTook) event()    {}
@@ -242,6 +254,7 @@ func (*LinesAdded) event()   {}
 func (*LinesRefused) event() {}
 func (*DayCame) event()      {}
 func (*Shorted) event()      {}
+func (*DishFlagged) event()  {}
 func (*TableKnows) event()   {}
 func (*TableSaid) event()    {}
 func (*PaymentNoted) event() {}

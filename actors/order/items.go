@@ -150,7 +150,7 @@ func (t *turn) voidItems(c *VoidItems) (Reply, error) {
 // reckonVoid adds what follows from voided items: the new totals, and the stock of
 // portions that were never fired.
 func (t *turn) reckonVoid(e *ItemsVoided) {
-	after := Apply(t.s, e)
+	after := Apply(*t.s, e)
 	for l := range after.Lines {
 		was, is := &t.s.Lines[l], &after.Lines[l]
 		if more := is.VoidQty - was.VoidQty; more > 0 && !is.everFired() {
@@ -161,7 +161,7 @@ func (t *turn) reckonVoid(e *ItemsVoided) {
 	if e.Return == nil {
 		return
 	}
-	after = Apply(t.s, e)
+	after = Apply(*t.s, e)
 	for _, k := range t.s.Takes {
 		if want := after.wanted(k.Stock); want < k.Want {
 			e.Ask = append(e.Ask, Take{Stock: k.Stock, Want: want, Rev: k.Rev + 1, Back: true})

@@ -253,7 +253,7 @@ func (t *turn) payment(c Command) (Reply, error) {
 	ack := &bill.Ack{Currency: t.s.Currency}
 	if claim, ok := c.(*bill.Claim); ok {
 		switch {
-		case claim.Guest && t.s.GuestID == "":
+		case claim.Guest && (t.s.GuestID == "" || t.s.GuestID != claim.GuestID):
 			return nil, errNotYours.With(refusal.Fields{Need: "payment.create"})
 		case t.s.State.Final() && t.s.State != Closed || t.s.State == Submitted:
 			return nil, errState.With(refusal.Fields{Kind: "order", ID: t.s.ID, State: string(t.s.State)})

@@ -213,8 +213,15 @@ type State struct {
 	ToldRev int64        `json:"told_rev"` // what it knows
 	Heard   int64        `json:"heard"`    // revision of what it said last
 	Account bill.Account `json:"account"`  // of an order without a table
-	Off     int64        `json:"off"`      // discount before tax, minor units
-	Allowed int64        `json:"allowed"`  // taken off after tax
+	Returns []Returned   `json:"returns,omitzero"`
+	Off     int64        `json:"off"`     // discount before tax, minor units
+	Allowed int64        `json:"allowed"` // taken off after tax
+}
+
+// Returned is a payment that was told to give its money back.
+type Returned struct {
+	Payment string `json:"payment"`
+	N       int64  `json:"n"`
 }
 
 // Take is what an order wants of one stock, and whether the stock has agreed.

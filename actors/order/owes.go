@@ -1,18 +1,23 @@
 package order
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 )
 
 // Owes is what the order still has to ask of its table, of its stock and of the store,
 // and what it has to tell the table.
-func Owes(s State) (duties []Duty) {
+func Owes(s State) []Duty { return s.Owes() }
+
+// Owes is Owes without a copy of the state.
+func (s *State) Owes() (duties []Duty) {
 	if s.ID == "" {
 		return nil
 	}
@@ -37,6 +42,26 @@ func Owes(s State) (duties []Duty) {
 	}
 	if s.Table != "" && s.Round > 0 && s.State != Submitted && s.ToldRev < s.Rev { // a table that never took it need not hear
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, N: s.Rev, Do: s.tell()})
+	}
+	if s.Table == "" && s.State.Final() && s.State != Closed {
+		duties = s.returns(duties)
+	}
+	return duties
+}
+
+// returns tells the payments of an order that is off to give the money back.
+func (s *State) returns(duties []Duty) []Duty {
+	for _, p := range s.Account.Payments {
+		n := int64(0)
+		switch {
+		case p.State == "pending":
+			n = 1
+		case p.State == "succeeded" && p.Refunded < p.Amount+p.Tip:
+			n = 2
+		}
+		if n > 0 && !slices.Contains(s.Returns, Returned{p.ID, n}) {
+			duties = append(duties, Duty{To: command.Target{Kind: "payment", ID: p.ID}, N: n, Do: &payment.Return{Reason: string(s.State)}})
+		}
 	}
 	return duties
 }
@@ -144,7 +169,10 @@ func appendBillLines(to []bill.Line, order string, of []Line) []bill.Line {
 
 // Due is when the order does something by itself: asks for stock on its day, expires,
 // is accepted, or fires a course.
-func Due(s State) (due time.Time) {
+func Due(s State) time.Time { return s.Due() }
+
+// Due is Due without a copy of the state.
+func (s *State) Due() (due time.Time) {
 	earlier := func(t time.Time) {
 		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
 			due = t
@@ -255,7 +283,10 @@ func (s *State) readyBefore(course int) (last time.Time, ready bool) {
 }
 
 // ViewOf is the order as it stands, with what is derived of it.
-func ViewOf(s State) *View {
+func ViewOf(s State) *View { return s.Shown() }
+
+// Shown is ViewOf without a copy of the state.
+func (s *State) Shown() *View {
 	v := s.View
 	v.Progress, v.Payment = s.progress(), s.payment()
 	if s.State == Accepted && s.AutoFireMS > 0 {
@@ -332,7 +363,7 @@ func code(orderType string, no int) string {
 // Over says that nothing will happen any more unless somebody asks. A voided order is
 // not over until the kitchen has seen it.
 func (s *State) Over() bool {
-	if !s.State.Final() || len(Owes(*s)) > 0 {
+	if !s.State.Final() || len(s.Owes()) > 0 {
 		return false
 	}
 	return s.State != Voided || len(s.every(func(i *Item) bool { return i.State == Void && i.FireSeq > 0 && !i.Bumped })) == 0

@@ -130,9 +130,12 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 		due = c.DueAt
 	}
 	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type)}
-	out := make([]Line, 0, len(lines))
+	out, items := make([]Line, 0, len(lines)), make([]Item, 0, len(lines))
 	bad := t.today.Menu.PriceEach(q, lines, func(p *menu.Priced) {
-		l := newLine(t.today.Menu, p, c.Hold)
+		first := len(items)
+		items = appendItems(items, p, p.Hold || c.Hold)
+		l := newLine(t.today.Menu, p, p.Hold || c.Hold)
+		l.Items = items[first:len(items):len(items)]
 		if guest != "" {
 			l.Guest = guest
 		}
@@ -164,17 +167,21 @@ func (t *turn) stale(total int64, lines []Line) error {
 
 func newLine(m *menu.Menu, p *menu.Priced, hold bool) Line {
 	l := Line{ID: p.ID, Dish: p.Dish, Name: p.Name, Qty: p.Qty, UnitPrice: p.UnitPrice, Amount: p.Amount, TaxClass: p.TaxClass,
-		Seat: p.Seat, Course: p.Course, Note: p.Note, Guest: p.Guest, Hold: p.Hold || hold, Allergies: p.Allergies,
-		Options: p.Options, Parts: p.Parts, Takes: p.Takes, Items: make([]Item, len(p.Items))}
+		Seat: p.Seat, Course: p.Course, Note: p.Note, Guest: p.Guest, Hold: hold, Allergies: p.Allergies,
+		Options: p.Options, Parts: p.Parts, Takes: p.Takes}
 	for _, a := range p.Allergies {
 		l.Allergens = append(l.Allergens, menu.Allergen{ID: a, Name: m.Allergen(a)})
 	}
+	return l
+}
+
+func appendItems(items []Item, p *menu.Priced, hold bool) []Item {
 	for i := range p.Items {
 		x := &p.Items[i]
-		l.Items[i] = Item{ID: x.ID, Dish: x.Dish, Name: x.Name, Combo: x.Combo, Part: x.Part, Qty: x.Qty, State: Held,
-			Stations: x.Stations, Course: p.Course, Hold: l.Hold, PrepMS: x.PrepMS}
+		items = append(items, Item{ID: x.ID, Dish: x.Dish, Name: x.Name, Combo: x.Combo, Part: x.Part, Qty: x.Qty, State: Held,
+			Stations: x.Stations, Course: p.Course, Hold: hold, PrepMS: x.PrepMS})
 	}
-	return l
+	return items
 }
 
 // asks lists what lines take of stock that can run out, beside what is taken already.
@@ -262,7 +269,7 @@ func (t *turn) numbered(c *command.Answered) Reply {
 	return command.Settled{ID: asked, Reply: t.placeReply()}
 }
 
-func (t *turn) placeReply() *PlaceReply { return placeReply(&t.s) }
+func (t *turn) placeReply() *PlaceReply { return placeReply(t.s) }
 
 func placeReply(s *State) *PlaceReply {
 	r := &PlaceReply{Order: s.ID, No: s.No, State: s.State, Payment: s.payment(), Currency: s.Currency, Subtotal: s.Subtotal,
@@ -314,7 +321,7 @@ func SoldOut(m *menu.Menu, stockID string, left int64) *refusal.Refusal {
 
 // Preview prices an order without making it: its reply, and what it would take.
 func Preview(today *store.Today, c *Place) (*PlaceReply, []Take, error) {
-	t := &turn{h: &c.Header, today: today}
+	t := &turn{s: &State{}, h: &c.Header, today: today}
 	if err := t.placeable(c); err != nil {
 		return nil, nil, err
 	}

@@ -127,6 +127,9 @@ func (c *conn) fence() bool {
 	return err == nil && raised
 }
 
+// Epoch implements journal.Journal: a process takes its epoch once, before it cuts anything.
+func (c *conn) Epoch() int64 { return c.store.Epoch() }
+
 // Commit implements journal.Journal.
 func (c *conn) Commit(b *journal.Batch) error {
 	sent := clone(b)

@@ -88,7 +88,10 @@ func (s State) decide(c Command) ([]Event, Reply, error) {
 		if err := store.Of(&c.Header).NeedReason(c.Reason); err != nil {
 			return nil, nil, err
 		}
-		return s.change(&c.Header, c.Ref, s.Hold != c.Reason, &HeldBack{c.At, c.By, c.Reason})
+		return s.change(&c.Header, c.Ref, s.Hold != c.Reason, &HeldBack{At: c.At, By: c.By, Reason: c.Reason})
+	case *HoldFor:
+		e := &HeldBack{c.At, command.Who{ID: c.Sensor, Name: c.Sensor, Role: command.Device}, FoodSafety, c.Sensor, c.WorkOrder}
+		return s.change(&c.Header, Ref{Dish: c.Dish}, s.HeldFor != c.WorkOrder, e) // once: a manager may have let it go since
 	case *LetGo:
 		if !c.IsManager() {
 			return nil, nil, errManager

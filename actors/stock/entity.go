@@ -44,6 +44,8 @@ type State struct {
 	Out     bool
 	OutTill time.Time // zero: manual
 	Hold    string    // the reason; "" none
+	HoldOf  string    // the sensor that held it
+	HeldFor string    // the last work order that did
 	Reason  string    // of Out
 	By      command.Who
 	Changed time.Time
@@ -61,6 +63,9 @@ type Delivery struct {
 }
 
 const (
+	// FoodSafety is the reason of a hold that a sensor led to.
+	FoodSafety = "food_safety"
+
 	comingMax = 50
 	qtyMax    = 9999
 	countMax  = 1_000_000_000
@@ -139,6 +144,13 @@ type (
 		Reason string `json:"reason"`
 		Note   string `json:"note,omitzero"`
 	}
+	// HoldFor is a work order's hold: of food that a sensor says was too warm for too long.
+	HoldFor struct {
+		command.Header
+		Dish      string
+		Sensor    string
+		WorkOrder string
+	}
 	// LetGo ends a hold; a manager's alone.
 	LetGo struct {
 		command.Header `json:"-"`
@@ -208,6 +220,8 @@ type (
 		At     time.Time   `json:"at"`
 		By     command.Who `json:"by"`
 		Reason string      `json:"reason"`
+		Sensor string      `json:"sensor,omitzero"`
+		For    string      `json:"workorder,omitzero"`
 	}
 	LetGone struct {
 		At     time.Time   `json:"at"`
@@ -263,6 +277,7 @@ type View struct {
 	Until   time.Time   `json:"until,omitzero"`
 	Reason  string      `json:"reason,omitzero"`
 	By      command.Who `json:"by,omitzero"`
+	Sensor  string      `json:"sensor,omitzero"` // that held it
 	Changed time.Time   `json:"changed_at"`
 }
 
@@ -351,9 +366,12 @@ func Apply(s State, e Event) State {
 	case *CameIn:
 		s.Out, s.OutTill, s.Reason, s.By, s.Changed = false, time.Time{}, "", e.By, e.At
 	case *HeldBack:
-		s.Hold, s.By, s.Changed = e.Reason, e.By, e.At
+		s.Hold, s.HoldOf, s.By, s.Changed = e.Reason, e.Sensor, e.By, e.At
+		if e.For != "" {
+			s.HeldFor = e.For
+		}
 	case *LetGone:
-		s.Hold, s.By, s.Changed = "", e.By, e.At
+		s.Hold, s.HoldOf, s.By, s.Changed = "", "", e.By, e.At
 	case *DayBegan:
 		s = s.began(e)
 	}
@@ -415,7 +433,7 @@ func ViewOf(s State) *View {
 	}
 	switch v.Mode {
 	case Held:
-		v.Reason = s.Hold
+		v.Reason, v.Sensor = s.Hold, s.HoldOf
 	case Out:
 		v.Until = s.OutTill
 	}

@@ -65,7 +65,7 @@ func TestDecide(t *testing.T) {
 		{"nothing to give back", given{made, counted, &Reserved{"o", 1}}, &Return{Header: boss, Order: "o", Left: 1}, nil, ""},
 		{"out is out", given{made, counted, out}, &Reserve{Header: boss, Order: "o", Qty: 1}, nil, refusal.SoldOut},
 		{"out until then", given{made, counted, out}, &Reserve{Header: at(time.Hour, command.Manager), Order: "o", Qty: 1}, []Event{&CameIn{At: noon.Add(time.Hour)}, &Reserved{"o", 1}}, ""},
-		{"held is held", given{made, counted, &HeldBack{noon, command.Who{}, "food_safety"}}, &Reserve{Header: boss, Order: "o", Qty: 1}, nil, refusal.SoldOut},
+		{"held is held", given{made, counted, &HeldBack{At: noon, Reason: "food_safety"}}, &Reserve{Header: boss, Order: "o", Qty: 1}, nil, refusal.SoldOut},
 		{"counted for the first time", nil, &SetCount{Header: boss, Ref: duck, Qty: n(7), LowAt: n(2)}, []Event{made, &CountSet{At: noon, By: boss.By, Qty: 7, LowAt: 2}}, ""},
 		{"an option", nil, &SetCount{Header: boss, Ref: Ref{Option: "rice"}, Qty: n(1)}, []Event{&Made{ID: "option/rice", Name: menu.Text{EN: "Rice"}, Date: made.Date, End: made.End}, &CountSet{At: noon, By: boss.By, Qty: 1}}, ""},
 		{"not on the menu", nil, &SetCount{Header: boss, Ref: Ref{Dish: "x"}, Qty: n(1)}, nil, refusal.NotFound},
@@ -80,7 +80,7 @@ func TestDecide(t *testing.T) {
 		{"86 until yesterday", given{made}, &TakeOut{Header: boss, Ref: duck, Until: "2020-01-01T00:00:00Z"}, nil, refusal.Invalid},
 		{"back in", given{made, counted, out}, &PutIn{Header: boss, Ref: duck}, []Event{&CameIn{noon, boss.By}}, ""},
 		{"held without a reason", given{made}, &HoldBack{Header: boss, Ref: duck}, nil, refusal.Invalid},
-		{"released by the kitchen", given{made, &HeldBack{noon, command.Who{}, "food_safety"}}, &LetGo{Header: at(0, command.Kitchen), Ref: duck, Reason: "sold_out"}, nil, refusal.Forbidden},
+		{"released by the kitchen", given{made, &HeldBack{At: noon, Reason: "food_safety"}}, &LetGo{Header: at(0, command.Kitchen), Ref: duck, Reason: "sold_out"}, nil, refusal.Forbidden},
 		{"seeded", nil, &Seed{Header: boss, Seed: store.Seed{Dish: "duck", Qty: 9, Daily: 9}}, []Event{made, &CountSet{At: noon, By: boss.By, Qty: 9, Daily: 9}}, ""},
 		{"seeded once", given{made, counted}, &Seed{Header: boss, Seed: store.Seed{Dish: "duck", Qty: 9}}, nil, ""},
 	} {

@@ -107,11 +107,15 @@ type (
 		DiscardMS int64   `json:"discard_ms"`
 	}
 	Sensor struct {
-		ID     string   `json:"id"`
-		Kind   string   `json:"kind"`
-		Asset  string   `json:"asset"`
-		Dishes []string `json:"dishes"`
-		Limits Limits   `json:"limits"`
+		ID        string    `json:"id"`
+		Name      menu.Text `json:"name,omitzero"`
+		Kind      string    `json:"kind"`
+		Asset     string    `json:"asset"`
+		Dishes    []string  `json:"dishes"`
+		Limits    Limits    `json:"limits"`              // equal low and high are none
+		Door      string    `json:"door,omitzero"`       // the sensor of the door that suppresses the limits
+		Control   string    `json:"control,omitzero"`    // time as control: fda, fsanz
+		MissingMS int64     `json:"missing_ms,omitzero"` // without a reading; 0: half an hour
 	}
 	Limits struct {
 		Low     float64 `json:"low"`
@@ -159,6 +163,7 @@ func Check(c *Config) *refusal.Refusal {
 	k.perType()
 	k.places()
 	k.stock()
+	k.sensors()
 	if len(k.faults) == 0 {
 		return nil
 	}
@@ -238,6 +243,41 @@ func (k *checker) stock() {
 		k.must(at, "id", (s.Dish == "") != (s.Option == "") && menu.IsName(s.Dish+s.Option))
 		k.must(at+"/qty", "range", s.Qty >= 0 && s.Daily >= 0 && s.LowAt >= 0)
 	}
+}
+
+const (
+	sensorsMax      = 1000
+	sensorDishesMax = 500
+)
+
+var sensorKinds = []string{"temperature", "door", "power", "vibration", "microphone", "thermal"}
+
+func (k *checker) sensors() {
+	c := k.c
+	if f := c.FoodSafety; f != nil {
+		k.must("/food_safety", "range", f.WarnMS > 0 && f.HoldMS >= f.WarnMS && f.DiscardMS >= f.HoldMS)
+	}
+	k.must("/sensors", "length", len(c.Sensors) <= sensorsMax)
+	ids := k.ids("/sensors", len(c.Sensors), func(i int) string { return c.Sensors[i].ID })
+	for i, s := range c.Sensors {
+		at := "/sensors/" + strconv.Itoa(i)
+		k.must(at+"/kind", "range", slices.Contains(sensorKinds, s.Kind))
+		k.must(at+"/asset", "id", menu.IsName(s.Asset))
+		k.must(at+"/dishes", "length", len(s.Dishes) <= sensorDishesMax)
+		k.must(at+"/dishes", "id", !slices.ContainsFunc(s.Dishes, func(d string) bool { return !menu.IsName(d) }))
+		k.must(at+"/limits", "range", s.Limits.Low <= s.Limits.High && s.Limits.DelayMS >= 0 && s.MissingMS >= 0)
+		k.must(at+"/door", "id", s.Door == "" || ids[s.Door])
+		k.must(at+"/control", "range", s.Control == "" || s.Control == "fda" || s.Control == "fsanz")
+	}
+}
+
+// Safety is the store's limits for food, or those that hold where it names none: cold
+// below 5 °C, a warning after 30 min, a hold after 2 h, to be discarded after 4 h.
+func (c *Config) Safety() FoodSafety {
+	if c.FoodSafety != nil {
+		return *c.FoodSafety
+	}
+	return FoodSafety{ColdMaxC: 5, WarnMS: 30 * 60_000, HoldMS: 120 * 60_000, DiscardMS: 240 * 60_000}
 }
 
 // clock parses "05:00".

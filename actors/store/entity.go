@@ -27,8 +27,10 @@ type State struct {
 	No       int // last order number of the date
 	WaitMS   int64
 	Paused   []Pause
-	Unseeded []Seed // stock that is still to be told what it starts with
-	Days     []Day  // oldest first, at most daysMax
+	Unseeded []Seed   // stock that is still to be told what it starts with
+	Untold   []Sensor // sensors that are still to be told what they are for
+	Unused   []string // sensors that are still to be told that they are not
+	Days     []Day    // oldest first, at most daysMax
 	Payments idmap.Map[Takings]
 }
 
@@ -93,6 +95,13 @@ type (
 	}
 	// SeedStock is owed to each stock of the document; the shell turns it into stock's own command.
 	SeedStock struct{ Seed Seed }
+	// SetSensor is owed to each sensor that the document names, or does not name any
+	// more; the shell turns it into the sensor's own command.
+	SetSensor struct {
+		Sensor Sensor
+		Safety FoodSafety
+		Gone   bool
+	}
 )
 
 // Event is what happened to a store.
@@ -108,6 +117,9 @@ type (
 	}
 	Seeded struct {
 		Stock string `json:"stock"`
+	}
+	SensorTold struct {
+		Sensor string `json:"sensor"`
 	}
 	NumberTaken struct {
 		Order  string `json:"order"`
@@ -146,6 +158,7 @@ type (
 
 func (*Configured) event()     {}
 func (*Seeded) event()         {}
+func (*SensorTold) event()     {}
 func (*NumberTaken) event()    {}
 func (*ChannelPaused) event()  {}
 func (*ChannelResumed) event() {}
@@ -244,6 +257,9 @@ func (s State) decide(c Command) ([]Event, Reply, error) {
 		if d, ok := c.Duty.Do.(*SeedStock); ok {
 			return []Event{&Seeded{d.Seed.ID()}}, nil, nil
 		}
+		if d, ok := c.Duty.Do.(*SetSensor); ok && s.setting(c.Duty.N) {
+			return []Event{&SensorTold{d.Sensor.ID}}, nil, nil
+		}
 		return nil, nil, nil
 	case *command.Tick:
 		return s.resume(c), nil, nil
@@ -337,6 +353,9 @@ func Apply(s State, e Event) State {
 		s = s.configured(e)
 	case *Seeded:
 		s.Unseeded = slices.DeleteFunc(slices.Clone(s.Unseeded), func(x Seed) bool { return x.ID() == e.Stock })
+	case *SensorTold:
+		s.Untold = slices.DeleteFunc(slices.Clone(s.Untold), func(x Sensor) bool { return x.ID == e.Sensor })
+		s.Unused = slices.DeleteFunc(slices.Clone(s.Unused), func(id string) bool { return id == e.Sensor })
 	case *NumberTaken:
 		s.No, s.WaitMS = e.No, e.WaitMS
 	case *ChannelPaused:
@@ -370,6 +389,7 @@ func (s State) configured(e *Configured) State {
 			s.Unseeded = append(s.Unseeded, x)
 		}
 	}
+	s.sensors(e.Config)
 	s.Config = e.Config
 	s.Version++
 	if s.Date != e.Date {
@@ -378,6 +398,25 @@ func (s State) configured(e *Configured) State {
 	s.Next = e.Next
 	return s
 }
+
+// sensors owes every sensor of the document what it says of them: they know whether it
+// is news. Those that it does not name any more are told that.
+func (s *State) sensors(next *Config) {
+	s.Untold = next.Sensors
+	if s.Config == nil {
+		return
+	}
+	s.Unused = slices.Clone(s.Unused)
+	for _, x := range s.Config.Sensors {
+		s.Unused = append(s.Unused, x.ID)
+	}
+	s.Unused = slices.DeleteFunc(s.Unused, func(id string) bool {
+		return slices.ContainsFunc(next.Sensors, func(x Sensor) bool { return x.ID == id })
+	})
+}
+
+// setting says that an answer is to what the document says now.
+func (s State) setting(n int64) bool { return n == s.Version }
 
 func (s State) began(date string, next time.Time) State {
 	s.Date, s.Next, s.No = date, next, 0
@@ -408,14 +447,21 @@ func (s State) add(e *Took) State {
 	return s
 }
 
-// Owes is the seed of each stock that was not told yet.
+// Owes is the seed of each stock that was not told yet, and to each sensor what it is for.
 func Owes(s State) []Duty {
-	if len(s.Unseeded) == 0 {
+	n := len(s.Unseeded) + len(s.Untold) + len(s.Unused)
+	if n == 0 {
 		return nil
 	}
-	duties := make([]Duty, len(s.Unseeded))
-	for i, x := range s.Unseeded {
-		duties[i] = Duty{To: command.Target{Kind: "stock", ID: x.ID()}, Do: &SeedStock{x}}
+	duties := make([]Duty, 0, n)
+	for _, x := range s.Unseeded {
+		duties = append(duties, Duty{To: command.Target{Kind: "stock", ID: x.ID()}, Do: &SeedStock{x}})
+	}
+	for _, x := range s.Untold {
+		duties = append(duties, Duty{To: command.Target{Kind: "sensor", ID: x.ID}, N: s.Version, Do: &SetSensor{x, s.Config.Safety(), false}})
+	}
+	for _, id := range s.Unused {
+		duties = append(duties, Duty{To: command.Target{Kind: "sensor", ID: id}, N: s.Version, Do: &SetSensor{Sensor{ID: id}, FoodSafety{}, true}})
 	}
 	return duties
 }

@@ -18,6 +18,8 @@ type Today struct {
 	Open    bool
 	Paused  []Pause
 	Tracked map[string]bool // stock ids that may run out: only those are asked
+	// Providers that the node can take money through, beside cash and terminals.
+	Providers []string
 
 	startHour, startMinute int
 	tables                 map[string]*Table

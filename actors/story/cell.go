@@ -140,7 +140,9 @@ func (c *Cell) Today() *store.Today {
 			tracked[t.ID] = stock.ViewOf(*s).Tracked()
 		}
 	}
-	return c.Entity("store", "").(*store.State).Today(c.Entity("menu", "").(*menu.State).Menu, c.zone, tracked)
+	t := c.Entity("store", "").(*store.State).Today(c.Entity("menu", "").(*menu.State).Menu, c.zone, tracked)
+	t.Providers = []string{"stripe", "wechat"}
+	return t
 }
 
 // Do takes a command and everything that follows from it. An answer that comes later

@@ -181,7 +181,7 @@ func (p *player) step(n int) {
 }
 
 // Roles by the names of who has them.
-var people = map[string]command.Role{"boss": command.Manager, "lin": command.Waiter, "till": command.Cashier, "cook": command.Kitchen, "di": command.Dispatcher}
+var people = map[string]command.Role{"boss": command.Manager, "lin": command.Waiter, "till": command.Cashier, "cook": command.Kitchen, "di": command.Dispatcher, "provider": "provider"}
 
 func (p *player) header(who string) command.Header {
 	h := command.Header{Channel: "pos", By: command.Who{ID: who, Name: who, Role: people[who]}}
@@ -228,6 +228,7 @@ func (p *player) send(h command.Header, name, data string) {
 	*c.Head() = h
 	reply, err := p.cell.Do(to, c)
 	p.tells()
+	defer p.settled()
 	if _, later := reply.(command.Later); later {
 		p.asked = append(p.asked, h.ID)
 		p.says("later")
@@ -244,7 +245,7 @@ func (p *player) answered(of command.Target, reply any, err error) {
 	switch reply.(type) {
 	case *order.PlaceReply, *order.ItemsReply, *payment.View: // says no more than the state does
 		p.state(of)
-	case nil:
+	case nil, command.Settled: // the answer goes to whoever waits for it
 	default:
 		p.says("= %s", wire.AppendReply(nil, reply))
 	}
@@ -328,7 +329,11 @@ func (p *player) state(of command.Target) {
 		p.says("%s: %s", of.ID, aTable(s, p.cell))
 	case *payment.State:
 		v := payment.ViewOf(*s)
-		p.says("%s: %s %s %d+%d of %s%s, refunded %d", of.ID, v.State, v.Provider, v.Amount, v.Tip, v.Table, v.Order, v.Refunded)
+		work := ""
+		if v.Work != nil {
+			work = strings.TrimRight(fmt.Sprintf(", to %s %s", v.Work.Do, v.Work.Refund), " ")
+		}
+		p.says("%s: %s %s %d+%d of %s%s, refunded %d%s", of.ID, v.State, v.Provider, v.Amount, v.Tip, v.Table, v.Order, v.Refunded, work)
 	case *stock.State:
 		v := stock.ViewOf(*s)
 		p.says("%s: %s, %d left, %d taken", of.ID, v.Mode, v.Left, v.Taken)

@@ -176,7 +176,8 @@ func (e *Entry) same(h *Share) bool {
 	return x.Table == h.Table && x.Session == h.Session && x.Guests == h.Guests && sameWho(x.Server, h.Server) && x.Hurried.Equal(h.Hurried)
 }
 
-// sameWho compares by value: what was decoded from a snapshot shares no pointers.
+// sameWho compares the people, not where they stand in memory: a state that was loaded
+// must fold as the one that was live.
 func sameWho(a, b *command.Who) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }

@@ -188,6 +188,11 @@ func (t *turn) payment(c Command) (Reply, error) {
 		if no := s.Account.CanClaim(c, s.totals().Total, s.Account.Parts(s.lines(), s.totals().Total)); no != nil {
 			return nil, no
 		}
+	case *bill.Credit:
+		if !t.s.occupied() || s.Account.Has(c.Payment) == "" { // the party has left, or never claimed it
+			ack.Back = c.Amount + c.Tip
+			return ack, nil
+		}
 	case *bill.CallStaff:
 		if t.s.occupied() {
 			t.rang(Call{ID: c.Payment, Kind: "bill", By: c.By, At: c.At})
@@ -203,8 +208,12 @@ func (t *turn) payment(c Command) (Reply, error) {
 		e.Allowed += s.Account.Over(p, s.totals().Total)
 		e.Reason = c.Reason
 	}
+	late := s.Account.Has(p.ID) != "pending"
 	t.do(e)
 	t.reckon()
+	if c, ok := c.(*bill.Credit); ok && late { // it was given up, and others may have paid meanwhile
+		ack.Back = max(0, min(-s.sums().Due, c.Amount))
+	}
 	return ack, nil
 }
 

@@ -17,9 +17,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 	"time"
 )
 
@@ -261,6 +263,102 @@ func appendEvent(b []byte, e any) []byte {
 	case *order.WrittenOff:
 		b, at = open(b, 626)
 		return shut(appendOrderWrittenOff(b, e), at)
+	case *payment.WasStarted:
+		b, at = open(b, 634)
+		return shut(appendPaymentWasStarted(b, e), at)
+	case *payment.WasDoubted:
+		b, at = open(b, 642)
+		return shut(appendPaymentWasDoubted(b, e), at)
+	case *payment.WasCharged:
+		b, at = open(b, 650)
+		return shut(appendPaymentWasCharged(b, e), at)
+	case *payment.WasDeclined:
+		b, at = open(b, 658)
+		return shut(appendPaymentWasDeclined(b, e), at)
+	case *payment.CancelAsked:
+		b, at = open(b, 666)
+		return shut(appendPaymentCancelAsked(b, e), at)
+	case *payment.QueryAsked:
+		b, at = open(b, 674)
+		return shut(appendPaymentQueryAsked(b, e), at)
+	case *payment.RefundEnded:
+		b, at = open(b, 682)
+		return shut(appendPaymentRefundEnded(b, e), at)
+	case *order.ReturnAsked:
+		b, at = open(b, 690)
+		return shut(appendOrderReturnAsked(b, e), at)
+	case *store.SensorTold:
+		b, at = open(b, 698)
+		return shut(appendStoreSensorTold(b, e), at)
+	case *sensor.Configured:
+		b, at = open(b, 706)
+		return shut(appendSensorConfigured(b, e), at)
+	case *sensor.Noted:
+		b, at = open(b, 714)
+		return shut(appendSensorNoted(b, e), at)
+	case *sensor.Suspected:
+		b, at = open(b, 722)
+		return shut(appendSensorSuspected(b, e), at)
+	case *sensor.Calmed:
+		b, at = open(b, 730)
+		return shut(appendSensorCalmed(b, e), at)
+	case *sensor.Alerted:
+		b, at = open(b, 738)
+		return shut(appendSensorAlerted(b, e), at)
+	case *sensor.Worsened:
+		b, at = open(b, 746)
+		return shut(appendSensorWorsened(b, e), at)
+	case *sensor.Relapsed:
+		b, at = open(b, 754)
+		return shut(appendSensorRelapsed(b, e), at)
+	case *sensor.CameBack:
+		b, at = open(b, 762)
+		return shut(appendSensorCameBack(b, e), at)
+	case *sensor.WasAcked:
+		b, at = open(b, 770)
+		return shut(appendSensorWasAcked(b, e), at)
+	case *sensor.WasEscalated:
+		b, at = open(b, 778)
+		return shut(appendSensorWasEscalated(b, e), at)
+	case *sensor.WasResolved:
+		b, at = open(b, 786)
+		return shut(appendSensorWasResolved(b, e), at)
+	case *sensor.Calibrated:
+		b, at = open(b, 794)
+		return shut(appendSensorCalibrated(b, e), at)
+	case *sensor.HealthSet:
+		b, at = open(b, 802)
+		return shut(appendSensorHealthSet(b, e), at)
+	case *sensor.WorkOrderTold:
+		b, at = open(b, 810)
+		return shut(appendSensorWorkOrderTold(b, e), at)
+	case *workorder.WasOpened:
+		b, at = open(b, 818)
+		return shut(appendWorkorderWasOpened(b, e), at)
+	case *workorder.Heard:
+		b, at = open(b, 826)
+		return shut(appendWorkorderHeard(b, e), at)
+	case *workorder.WasWarned:
+		b, at = open(b, 834)
+		return shut(appendWorkorderWasWarned(b, e), at)
+	case *workorder.HoldBegan:
+		b, at = open(b, 842)
+		return shut(appendWorkorderHoldBegan(b, e), at)
+	case *workorder.DishHeld:
+		b, at = open(b, 850)
+		return shut(appendWorkorderDishHeld(b, e), at)
+	case *workorder.DiscardProposed:
+		b, at = open(b, 858)
+		return shut(appendWorkorderDiscardProposed(b, e), at)
+	case *workorder.WasAssigned:
+		b, at = open(b, 866)
+		return shut(appendWorkorderWasAssigned(b, e), at)
+	case *workorder.WasDone:
+		b, at = open(b, 874)
+		return shut(appendWorkorderWasDone(b, e), at)
+	case *order.DishFlagged:
+		b, at = open(b, 882)
+		return shut(appendOrderDishFlagged(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -506,6 +604,102 @@ func decodeEvent(b []byte) (any, error) {
 	case 78:
 		v := new(order.WrittenOff)
 		return v, decodeOrderWrittenOff(f.raw, v)
+	case 79:
+		v := new(payment.WasStarted)
+		return v, decodePaymentWasStarted(f.raw, v)
+	case 80:
+		v := new(payment.WasDoubted)
+		return v, decodePaymentWasDoubted(f.raw, v)
+	case 81:
+		v := new(payment.WasCharged)
+		return v, decodePaymentWasCharged(f.raw, v)
+	case 82:
+		v := new(payment.WasDeclined)
+		return v, decodePaymentWasDeclined(f.raw, v)
+	case 83:
+		v := new(payment.CancelAsked)
+		return v, decodePaymentCancelAsked(f.raw, v)
+	case 84:
+		v := new(payment.QueryAsked)
+		return v, decodePaymentQueryAsked(f.raw, v)
+	case 85:
+		v := new(payment.RefundEnded)
+		return v, decodePaymentRefundEnded(f.raw, v)
+	case 86:
+		v := new(order.ReturnAsked)
+		return v, decodeOrderReturnAsked(f.raw, v)
+	case 87:
+		v := new(store.SensorTold)
+		return v, decodeStoreSensorTold(f.raw, v)
+	case 88:
+		v := new(sensor.Configured)
+		return v, decodeSensorConfigured(f.raw, v)
+	case 89:
+		v := new(sensor.Noted)
+		return v, decodeSensorNoted(f.raw, v)
+	case 90:
+		v := new(sensor.Suspected)
+		return v, decodeSensorSuspected(f.raw, v)
+	case 91:
+		v := new(sensor.Calmed)
+		return v, decodeSensorCalmed(f.raw, v)
+	case 92:
+		v := new(sensor.Alerted)
+		return v, decodeSensorAlerted(f.raw, v)
+	case 93:
+		v := new(sensor.Worsened)
+		return v, decodeSensorWorsened(f.raw, v)
+	case 94:
+		v := new(sensor.Relapsed)
+		return v, decodeSensorRelapsed(f.raw, v)
+	case 95:
+		v := new(sensor.CameBack)
+		return v, decodeSensorCameBack(f.raw, v)
+	case 96:
+		v := new(sensor.WasAcked)
+		return v, decodeSensorWasAcked(f.raw, v)
+	case 97:
+		v := new(sensor.WasEscalated)
+		return v, decodeSensorWasEscalated(f.raw, v)
+	case 98:
+		v := new(sensor.WasResolved)
+		return v, decodeSensorWasResolved(f.raw, v)
+	case 99:
+		v := new(sensor.Calibrated)
+		return v, decodeSensorCalibrated(f.raw, v)
+	case 100:
+		v := new(sensor.HealthSet)
+		return v, decodeSensorHealthSet(f.raw, v)
+	case 101:
+		v := new(sensor.WorkOrderTold)
+		return v, decodeSensorWorkOrderTold(f.raw, v)
+	case 102:
+		v := new(workorder.WasOpened)
+		return v, decodeWorkorderWasOpened(f.raw, v)
+	case 103:
+		v := new(workorder.Heard)
+		return v, decodeWorkorderHeard(f.raw, v)
+	case 104:
+		v := new(workorder.WasWarned)
+		return v, decodeWorkorderWasWarned(f.raw, v)
+	case 105:
+		v := new(workorder.HoldBegan)
+		return v, decodeWorkorderHoldBegan(f.raw, v)
+	case 106:
+		v := new(workorder.DishHeld)
+		return v, decodeWorkorderDishHeld(f.raw, v)
+	case 107:
+		v := new(workorder.DiscardProposed)
+		return v, decodeWorkorderDiscardProposed(f.raw, v)
+	case 108:
+		v := new(workorder.WasAssigned)
+		return v, decodeWorkorderWasAssigned(f.raw, v)
+	case 109:
+		v := new(workorder.WasDone)
+		return v, decodeWorkorderWasDone(f.raw, v)
+	case 110:
+		v := new(order.DishFlagged)
+		return v, decodeOrderDishFlagged(f.raw, v)
 	}
 	return nil, unknownEvent(f.num)
 }
@@ -669,6 +863,70 @@ func EventName(e any) string {
 		return "payment_rehomed"
 	case *order.WrittenOff:
 		return "written_off"
+	case *payment.WasStarted:
+		return "was_started"
+	case *payment.WasDoubted:
+		return "was_doubted"
+	case *payment.WasCharged:
+		return "was_charged"
+	case *payment.WasDeclined:
+		return "was_declined"
+	case *payment.CancelAsked:
+		return "cancel_asked"
+	case *payment.QueryAsked:
+		return "query_asked"
+	case *payment.RefundEnded:
+		return "refund_ended"
+	case *order.ReturnAsked:
+		return "return_asked"
+	case *store.SensorTold:
+		return "sensor_told"
+	case *sensor.Configured:
+		return "configured"
+	case *sensor.Noted:
+		return "noted"
+	case *sensor.Suspected:
+		return "suspected"
+	case *sensor.Calmed:
+		return "calmed"
+	case *sensor.Alerted:
+		return "alerted"
+	case *sensor.Worsened:
+		return "worsened"
+	case *sensor.Relapsed:
+		return "relapsed"
+	case *sensor.CameBack:
+		return "came_back"
+	case *sensor.WasAcked:
+		return "was_acked"
+	case *sensor.WasEscalated:
+		return "was_escalated"
+	case *sensor.WasResolved:
+		return "was_resolved"
+	case *sensor.Calibrated:
+		return "calibrated"
+	case *sensor.HealthSet:
+		return "health_set"
+	case *sensor.WorkOrderTold:
+		return "work_order_told"
+	case *workorder.WasOpened:
+		return "was_opened"
+	case *workorder.Heard:
+		return "heard"
+	case *workorder.WasWarned:
+		return "was_warned"
+	case *workorder.HoldBegan:
+		return "hold_began"
+	case *workorder.DishHeld:
+		return "dish_held"
+	case *workorder.DiscardProposed:
+		return "discard_proposed"
+	case *workorder.WasAssigned:
+		return "was_assigned"
+	case *workorder.WasDone:
+		return "was_done"
+	case *order.DishFlagged:
+		return "dish_flagged"
 	}
 	return ""
 }
@@ -1419,6 +1677,8 @@ func appendStoreSensor(b []byte, v *store.Sensor) []byte {
 	if v.ID != "" {
 		b = str(b, 10, v.ID)
 	}
+	b, at = open(b, 50)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
 	if v.Kind != "" {
 		b = str(b, 18, v.Kind)
 	}
@@ -1430,6 +1690,15 @@ func appendStoreSensor(b []byte, v *store.Sensor) []byte {
 	}
 	b, at = open(b, 42)
 	b = shutUnlessEmpty(appendStoreLimits(b, &v.Limits), at, 1)
+	if v.Door != "" {
+		b = str(b, 58, v.Door)
+	}
+	if v.Control != "" {
+		b = str(b, 66, v.Control)
+	}
+	if v.MissingMS != 0 {
+		b = num(b, 72, v.MissingMS)
+	}
 	return b
 }
 
@@ -1442,6 +1711,10 @@ func decodeStoreSensor(b []byte, v *store.Sensor) (err error) {
 		switch f.num {
 		case 1:
 			v.ID = f.str()
+		case 6:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
 		case 2:
 			v.Kind = f.str()
 		case 3:
@@ -1452,6 +1725,12 @@ func decodeStoreSensor(b []byte, v *store.Sensor) (err error) {
 			if err = decodeStoreLimits(f.raw, &v.Limits); err != nil {
 				return err
 			}
+		case 7:
+			v.Door = f.str()
+		case 8:
+			v.Control = f.str()
+		case 9:
+			v.MissingMS = f.int()
 		}
 	}
 	return nil
@@ -2653,6 +2932,12 @@ func appendStockHeldBack(b []byte, v *stock.HeldBack) []byte {
 	if v.Reason != "" {
 		b = str(b, 26, v.Reason)
 	}
+	if v.Sensor != "" {
+		b = str(b, 34, v.Sensor)
+	}
+	if v.For != "" {
+		b = str(b, 42, v.For)
+	}
 	return b
 }
 
@@ -2671,6 +2956,10 @@ func decodeStockHeldBack(b []byte, v *stock.HeldBack) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
+		case 4:
+			v.Sensor = f.str()
+		case 5:
+			v.For = f.str()
 		}
 	}
 	return nil
@@ -2772,6 +3061,18 @@ func appendPaymentBegan(b []byte, v *payment.Began) []byte {
 	if v.Session != "" {
 		b = str(b, 98, v.Session)
 	}
+	if v.GuestID != "" {
+		b = str(b, 106, v.GuestID)
+	}
+	if v.Method != "" {
+		b = str(b, 114, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 122, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 130, v.OpenID)
+	}
 	return b
 }
 
@@ -2808,6 +3109,14 @@ func decodePaymentBegan(b []byte, v *payment.Began) (err error) {
 			v.Guest = f.u != 0
 		case 12:
 			v.Session = f.str()
+		case 13:
+			v.GuestID = f.str()
+		case 14:
+			v.Method = f.str()
+		case 15:
+			v.ReturnURL = f.str()
+		case 16:
+			v.OpenID = f.str()
 		}
 	}
 	return nil
@@ -3054,6 +3363,9 @@ func appendPaymentRefund(b []byte, v *payment.Refund) []byte {
 	if v.Reason != "" {
 		b = str(b, 34, v.Reason)
 	}
+	if v.State != "" {
+		b = str(b, 42, v.State)
+	}
 	return b
 }
 
@@ -3072,6 +3384,8 @@ func decodePaymentRefund(b []byte, v *payment.Refund) (err error) {
 			v.At = f.time()
 		case 4:
 			v.Reason = f.str()
+		case 5:
+			v.State = f.str()
 		}
 	}
 	return nil
@@ -6834,6 +7148,1084 @@ func decodeOrderWrittenOff(b []byte, v *order.WrittenOff) (err error) {
 	return nil
 }
 
+func appendPaymentWasStarted(b []byte, v *payment.WasStarted) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Reference != "" {
+		b = str(b, 18, v.Reference)
+	}
+	if v.Action != nil {
+		b, at = open(b, 26)
+		b = shut(appendPaymentAction(b, v.Action), at)
+	}
+	return b
+}
+
+func decodePaymentWasStarted(b []byte, v *payment.WasStarted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Reference = f.str()
+		case 3:
+			v.Action = new(payment.Action)
+			if err = decodePaymentAction(f.raw, v.Action); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentAction(b []byte, v *payment.Action) []byte {
+	var at int
+	if v.Kind != "" {
+		b = str(b, 10, v.Kind)
+	}
+	if v.Data != "" {
+		b = str(b, 18, v.Data)
+	}
+	for _, k := range slices.Sorted(maps.Keys(v.Params)) {
+		x := v.Params[k]
+		b, at = open(b, 26)
+		b = str(b, 10, k)
+		b = str(b, 18, x)
+		b = shut(b, at)
+	}
+	return b
+}
+
+func decodePaymentAction(b []byte, v *payment.Action) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Kind = f.str()
+		case 2:
+			v.Data = f.str()
+		case 3:
+			var k string
+			var x string
+			for in := f.raw; len(in) > 0; {
+				var f wireField
+				if f, in, err = next(in); err != nil {
+					return err
+				}
+				switch f.num {
+				case 1:
+					k = f.str()
+				case 2:
+					x = f.str()
+				}
+			}
+			if v.Params == nil {
+				v.Params = make(map[string]string)
+			}
+			v.Params[k] = x
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasDoubted(b []byte, v *payment.WasDoubted) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodePaymentWasDoubted(b []byte, v *payment.WasDoubted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasCharged(b []byte, v *payment.WasCharged) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Reference != "" {
+		b = str(b, 18, v.Reference)
+	}
+	return b
+}
+
+func decodePaymentWasCharged(b []byte, v *payment.WasCharged) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Reference = f.str()
+		}
+	}
+	return nil
+}
+
+func appendPaymentWasDeclined(b []byte, v *payment.WasDeclined) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendPaymentFailure(b, &v.Failure), at, 1)
+	return b
+}
+
+func decodePaymentWasDeclined(b []byte, v *payment.WasDeclined) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentCancelAsked(b []byte, v *payment.CancelAsked) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.Asked != "" {
+		b = str(b, 26, string(v.Asked))
+	}
+	if v.Reason != "" {
+		b = str(b, 34, v.Reason)
+	}
+	return b
+}
+
+func decodePaymentCancelAsked(b []byte, v *payment.CancelAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.Asked = command.ID(f.str())
+		case 4:
+			v.Reason = f.str()
+		}
+	}
+	return nil
+}
+
+func appendPaymentQueryAsked(b []byte, v *payment.QueryAsked) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	return b
+}
+
+func decodePaymentQueryAsked(b []byte, v *payment.QueryAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentRefundEnded(b []byte, v *payment.RefundEnded) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Refund != "" {
+		b = str(b, 18, v.Refund)
+	}
+	if v.Failure != nil {
+		b, at = open(b, 26)
+		b = shut(appendPaymentFailure(b, v.Failure), at)
+	}
+	return b
+}
+
+func decodePaymentRefundEnded(b []byte, v *payment.RefundEnded) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Refund = f.str()
+		case 3:
+			v.Failure = new(payment.Failure)
+			if err = decodePaymentFailure(f.raw, v.Failure); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderReturnAsked(b []byte, v *order.ReturnAsked) []byte {
+	if v.Payment != "" {
+		b = str(b, 10, v.Payment)
+	}
+	if v.N != 0 {
+		b = num(b, 16, v.N)
+	}
+	return b
+}
+
+func decodeOrderReturnAsked(b []byte, v *order.ReturnAsked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Payment = f.str()
+		case 2:
+			v.N = f.int()
+		}
+	}
+	return nil
+}
+
+func appendStoreSensorTold(b []byte, v *store.SensorTold) []byte {
+	if v.Sensor != "" {
+		b = str(b, 10, v.Sensor)
+	}
+	return b
+}
+
+func decodeStoreSensorTold(b []byte, v *store.SensorTold) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Sensor = f.str()
+		}
+	}
+	return nil
+}
+
+func appendSensorConfigured(b []byte, v *sensor.Configured) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.ID != "" {
+		b = str(b, 18, v.ID)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendStoreSensor(b, &v.Sensor), at, 1)
+	b, at = open(b, 34)
+	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	if v.Gone {
+		b = num(b, 40, -1)
+	}
+	return b
+}
+
+func decodeSensorConfigured(b []byte, v *sensor.Configured) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.ID = f.str()
+		case 3:
+			if err = decodeStoreSensor(f.raw, &v.Sensor); err != nil {
+				return err
+			}
+		case 4:
+			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
+				return err
+			}
+		case 5:
+			v.Gone = f.u != 0
+		}
+	}
+	return nil
+}
+
+func appendSensorNoted(b []byte, v *sensor.Noted) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Node != "" {
+		b = str(b, 18, v.Node)
+	}
+	for i := range v.Readings {
+		b, at = open(b, 26)
+		b = shut(appendSensorReading(b, &v.Readings[i]), at)
+	}
+	return b
+}
+
+func decodeSensorNoted(b []byte, v *sensor.Noted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Node = f.str()
+		case 3:
+			v.Readings = append(v.Readings, sensor.Reading{})
+			if err = decodeSensorReading(f.raw, &v.Readings[len(v.Readings)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorReading(b []byte, v *sensor.Reading) []byte {
+	if v.Boot != 0 {
+		b = num(b, 8, v.Boot)
+	}
+	if v.First != 0 {
+		b = num(b, 16, v.First)
+	}
+	if v.Last != 0 {
+		b = num(b, 24, v.Last)
+	}
+	if v.N != 0 {
+		b = num(b, 32, v.N)
+	}
+	if !v.From.IsZero() {
+		b = num(b, 40, v.From.UnixMilli())
+	}
+	if !v.At.IsZero() {
+		b = num(b, 48, v.At.UnixMilli())
+	}
+	if v.Value != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 57), math.Float64bits(v.Value))
+	}
+	if v.Min != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 65), math.Float64bits(v.Min))
+	}
+	if v.Max != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 73), math.Float64bits(v.Max))
+	}
+	if v.Avg != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 81), math.Float64bits(v.Avg))
+	}
+	if v.Suppress != "" {
+		b = str(b, 90, v.Suppress)
+	}
+	if v.Health != "" {
+		b = str(b, 98, string(v.Health))
+	}
+	if v.Lost != 0 {
+		b = num(b, 104, v.Lost)
+	}
+	if v.Score != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 113), math.Float64bits(v.Score))
+	}
+	if v.Class != "" {
+		b = str(b, 122, v.Class)
+	}
+	if v.UnsafeMS != 0 {
+		b = num(b, 128, v.UnsafeMS)
+	}
+	return b
+}
+
+func decodeSensorReading(b []byte, v *sensor.Reading) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Boot = f.int()
+		case 2:
+			v.First = f.int()
+		case 3:
+			v.Last = f.int()
+		case 4:
+			v.N = f.int()
+		case 5:
+			v.From = f.time()
+		case 6:
+			v.At = f.time()
+		case 7:
+			v.Value = math.Float64frombits(f.u)
+		case 8:
+			v.Min = math.Float64frombits(f.u)
+		case 9:
+			v.Max = math.Float64frombits(f.u)
+		case 10:
+			v.Avg = math.Float64frombits(f.u)
+		case 11:
+			v.Suppress = f.str()
+		case 12:
+			v.Health = sensor.Health(f.str())
+		case 13:
+			v.Lost = f.int()
+		case 14:
+			v.Score = math.Float64frombits(f.u)
+		case 15:
+			v.Class = f.str()
+		case 16:
+			v.UnsafeMS = f.int()
+		}
+	}
+	return nil
+}
+
+func appendSensorSuspected(b []byte, v *sensor.Suspected) []byte {
+	if !v.Since.IsZero() {
+		b = num(b, 8, v.Since.UnixMilli())
+	}
+	return b
+}
+
+func decodeSensorSuspected(b []byte, v *sensor.Suspected) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Since = f.time()
+		}
+	}
+	return nil
+}
+
+func appendSensorCalmed(b []byte, v *sensor.Calmed) []byte {
+	return b
+}
+
+func decodeSensorCalmed(b []byte, v *sensor.Calmed) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		}
+	}
+	return nil
+}
+
+func appendSensorAlerted(b []byte, v *sensor.Alerted) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 16, v.Since.UnixMilli())
+	}
+	if v.Why != "" {
+		b = str(b, 26, v.Why)
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 33), math.Float64bits(v.Peak))
+	}
+	if v.WorkOrder != "" {
+		b = str(b, 42, v.WorkOrder)
+	}
+	return b
+}
+
+func decodeSensorAlerted(b []byte, v *sensor.Alerted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Since = f.time()
+		case 3:
+			v.Why = f.str()
+		case 4:
+			v.Peak = math.Float64frombits(f.u)
+		case 5:
+			v.WorkOrder = f.str()
+		}
+	}
+	return nil
+}
+
+func appendSensorWorsened(b []byte, v *sensor.Worsened) []byte {
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 9), math.Float64bits(v.Peak))
+	}
+	return b
+}
+
+func decodeSensorWorsened(b []byte, v *sensor.Worsened) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Peak = math.Float64frombits(f.u)
+		}
+	}
+	return nil
+}
+
+func appendSensorRelapsed(b []byte, v *sensor.Relapsed) []byte {
+	return b
+}
+
+func decodeSensorRelapsed(b []byte, v *sensor.Relapsed) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		}
+	}
+	return nil
+}
+
+func appendSensorCameBack(b []byte, v *sensor.CameBack) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeSensorCameBack(b []byte, v *sensor.CameBack) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendSensorWasAcked(b []byte, v *sensor.WasAcked) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	return b
+}
+
+func decodeSensorWasAcked(b []byte, v *sensor.WasAcked) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorWasEscalated(b []byte, v *sensor.WasEscalated) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeSensorWasEscalated(b []byte, v *sensor.WasEscalated) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendSensorWasResolved(b []byte, v *sensor.WasResolved) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeSensorWasResolved(b []byte, v *sensor.WasResolved) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendSensorCalibrated(b []byte, v *sensor.Calibrated) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.Offset != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 25), math.Float64bits(v.Offset))
+	}
+	return b
+}
+
+func decodeSensorCalibrated(b []byte, v *sensor.Calibrated) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.Offset = math.Float64frombits(f.u)
+		}
+	}
+	return nil
+}
+
+func appendSensorHealthSet(b []byte, v *sensor.HealthSet) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Health != "" {
+		b = str(b, 18, string(v.Health))
+	}
+	return b
+}
+
+func decodeSensorHealthSet(b []byte, v *sensor.HealthSet) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Health = sensor.Health(f.str())
+		}
+	}
+	return nil
+}
+
+func appendSensorWorkOrderTold(b []byte, v *sensor.WorkOrderTold) []byte {
+	if v.Rev != 0 {
+		b = num(b, 8, v.Rev)
+	}
+	return b
+}
+
+func decodeSensorWorkOrderTold(b []byte, v *sensor.WorkOrderTold) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Rev = f.int()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderWasOpened(b []byte, v *workorder.WasOpened) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Asset != "" {
+		b = str(b, 18, v.Asset)
+	}
+	if v.Sensor != "" {
+		b = str(b, 26, v.Sensor)
+	}
+	if v.Why != "" {
+		b = str(b, 34, v.Why)
+	}
+	if v.Severity != "" {
+		b = str(b, 42, string(v.Severity))
+	}
+	if !v.At.IsZero() {
+		b = num(b, 48, v.At.UnixMilli())
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 56, v.Since.UnixMilli())
+	}
+	for _, x := range v.Dishes {
+		b = str(b, 66, x)
+	}
+	b, at = open(b, 74)
+	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	return b
+}
+
+func decodeWorkorderWasOpened(b []byte, v *workorder.WasOpened) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Asset = f.str()
+		case 3:
+			v.Sensor = f.str()
+		case 4:
+			v.Why = f.str()
+		case 5:
+			v.Severity = workorder.Severity(f.str())
+		case 6:
+			v.At = f.time()
+		case 7:
+			v.Since = f.time()
+		case 8:
+			v.Dishes = append(v.Dishes, f.str())
+		case 9:
+			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendWorkorderHeard(b []byte, v *workorder.Heard) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Rev != 0 {
+		b = num(b, 16, v.Rev)
+	}
+	if v.Episode != "" {
+		b = str(b, 26, string(v.Episode))
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 33), math.Float64bits(v.Peak))
+	}
+	if !v.Recovered.IsZero() {
+		b = num(b, 40, v.Recovered.UnixMilli())
+	}
+	b, at = open(b, 50)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	return b
+}
+
+func decodeWorkorderHeard(b []byte, v *workorder.Heard) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Rev = f.int()
+		case 3:
+			v.Episode = sensor.Status(f.str())
+		case 4:
+			v.Peak = math.Float64frombits(f.u)
+		case 5:
+			v.Recovered = f.time()
+		case 6:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendWorkorderWasWarned(b []byte, v *workorder.WasWarned) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeWorkorderWasWarned(b []byte, v *workorder.WasWarned) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderHoldBegan(b []byte, v *workorder.HoldBegan) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeWorkorderHoldBegan(b []byte, v *workorder.HoldBegan) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderDishHeld(b []byte, v *workorder.DishHeld) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Dish != "" {
+		b = str(b, 18, v.Dish)
+	}
+	if v.No != "" {
+		b = str(b, 26, v.No)
+	}
+	return b
+}
+
+func decodeWorkorderDishHeld(b []byte, v *workorder.DishHeld) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Dish = f.str()
+		case 3:
+			v.No = f.str()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderDiscardProposed(b []byte, v *workorder.DiscardProposed) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeWorkorderDiscardProposed(b []byte, v *workorder.DiscardProposed) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderWasAssigned(b []byte, v *workorder.WasAssigned) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.To), at, 1)
+	return b
+}
+
+func decodeWorkorderWasAssigned(b []byte, v *workorder.WasAssigned) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			if err = decodeCommandWho(f.raw, &v.To); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendWorkorderWasDone(b []byte, v *workorder.WasDone) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.What != "" {
+		b = str(b, 26, v.What)
+	}
+	if v.Decision != "" {
+		b = str(b, 34, v.Decision)
+	}
+	return b
+}
+
+func decodeWorkorderWasDone(b []byte, v *workorder.WasDone) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.What = f.str()
+		case 4:
+			v.Decision = f.str()
+		}
+	}
+	return nil
+}
+
+func appendOrderDishFlagged(b []byte, v *order.DishFlagged) []byte {
+	for _, x := range v.Items {
+		b = str(b, 10, x)
+	}
+	if v.Flag != "" {
+		b = str(b, 18, v.Flag)
+	}
+	return b
+}
+
+func decodeOrderDishFlagged(b []byte, v *order.DishFlagged) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Items = append(v.Items, f.str())
+		case 2:
+			v.Flag = f.str()
+		}
+	}
+	return nil
+}
+
 func appendStoreState(b []byte, v *store.State) []byte {
 	var at int
 	if v.Config != nil {
@@ -6862,6 +8254,13 @@ func appendStoreState(b []byte, v *store.State) []byte {
 	for i := range v.Unseeded {
 		b, at = open(b, 66)
 		b = shut(appendStoreSeed(b, &v.Unseeded[i]), at)
+	}
+	for i := range v.Untold {
+		b, at = open(b, 90)
+		b = shut(appendStoreSensor(b, &v.Untold[i]), at)
+	}
+	for _, x := range v.Unused {
+		b = str(b, 98, x)
 	}
 	for i := range v.Days {
 		b, at = open(b, 74)
@@ -6910,6 +8309,13 @@ func decodeStoreState(b []byte, v *store.State) (err error) {
 			if err = decodeStoreSeed(f.raw, &v.Unseeded[len(v.Unseeded)-1]); err != nil {
 				return err
 			}
+		case 11:
+			v.Untold = append(v.Untold, store.Sensor{})
+			if err = decodeStoreSensor(f.raw, &v.Untold[len(v.Untold)-1]); err != nil {
+				return err
+			}
+		case 12:
+			v.Unused = append(v.Unused, f.str())
 		case 9:
 			v.Days = append(v.Days, store.Day{})
 			if err = decodeStoreDay(f.raw, &v.Days[len(v.Days)-1]); err != nil {
@@ -7115,6 +8521,12 @@ func appendStockState(b []byte, v *stock.State) []byte {
 	if v.Hold != "" {
 		b = str(b, 90, v.Hold)
 	}
+	if v.HoldOf != "" {
+		b = str(b, 162, v.HoldOf)
+	}
+	if v.HeldFor != "" {
+		b = str(b, 170, v.HeldFor)
+	}
 	if v.Reason != "" {
 		b = str(b, 98, v.Reason)
 	}
@@ -7179,6 +8591,10 @@ func decodeStockState(b []byte, v *stock.State) (err error) {
 			v.OutTill = f.time()
 		case 11:
 			v.Hold = f.str()
+		case 20:
+			v.HoldOf = f.str()
+		case 21:
+			v.HeldFor = f.str()
 		case 12:
 			v.Reason = f.str()
 		case 13:
@@ -7308,6 +8724,37 @@ func appendPaymentState(b []byte, v *payment.State) []byte {
 	if v.Told != 0 {
 		b = num(b, 192, int64(v.Told))
 	}
+	if v.GuestID != "" {
+		b = str(b, 202, v.GuestID)
+	}
+	if v.Method != "" {
+		b = str(b, 210, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 218, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 226, v.OpenID)
+	}
+	if v.Claimed {
+		b = num(b, 232, -1)
+	}
+	if v.Action != nil {
+		b, at = open(b, 242)
+		b = shut(appendPaymentAction(b, v.Action), at)
+	}
+	if !v.ExpiresAt.IsZero() {
+		b = num(b, 248, v.ExpiresAt.UnixMilli())
+	}
+	if v.Cancelling {
+		b = num(b, 256, -1)
+	}
+	if v.CancelID != "" {
+		b = str(b, 266, string(v.CancelID))
+	}
+	if v.Asks != 0 {
+		b = num(b, 272, int64(v.Asks))
+	}
 	return b
 }
 
@@ -7374,6 +8821,29 @@ func decodePaymentState(b []byte, v *payment.State) (err error) {
 			v.Returned = int(f.int())
 		case 24:
 			v.Told = int(f.int())
+		case 25:
+			v.GuestID = f.str()
+		case 26:
+			v.Method = f.str()
+		case 27:
+			v.ReturnURL = f.str()
+		case 28:
+			v.OpenID = f.str()
+		case 29:
+			v.Claimed = f.u != 0
+		case 30:
+			v.Action = new(payment.Action)
+			if err = decodePaymentAction(f.raw, v.Action); err != nil {
+				return err
+			}
+		case 31:
+			v.ExpiresAt = f.time()
+		case 32:
+			v.Cancelling = f.u != 0
+		case 33:
+			v.CancelID = command.ID(f.str())
+		case 34:
+			v.Asks = int(f.int())
 		}
 	}
 	return nil
@@ -7595,6 +9065,10 @@ func appendOrderState(b []byte, v *order.State) []byte {
 	}
 	b, at = open(b, 554)
 	b = shutUnlessEmpty(appendBillAccount(b, &v.Account), at, 2)
+	for i := range v.Returns {
+		b, at = open(b, 578)
+		b = shut(appendOrderReturned(b, &v.Returns[i]), at)
+	}
 	if v.Off != 0 {
 		b = num(b, 560, v.Off)
 	}
@@ -7781,6 +9255,11 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			if err = decodeBillAccount(f.raw, &v.Account); err != nil {
 				return err
 			}
+		case 72:
+			v.Returns = append(v.Returns, order.Returned{})
+			if err = decodeOrderReturned(f.raw, &v.Returns[len(v.Returns)-1]); err != nil {
+				return err
+			}
 		case 70:
 			v.Off = f.int()
 		case 71:
@@ -7827,6 +9306,32 @@ func decodeOrderAdding(b []byte, v *order.Adding) (err error) {
 			if err = decodeOrderLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func appendOrderReturned(b []byte, v *order.Returned) []byte {
+	if v.Payment != "" {
+		b = str(b, 10, v.Payment)
+	}
+	if v.N != 0 {
+		b = num(b, 16, v.N)
+	}
+	return b
+}
+
+func decodeOrderReturned(b []byte, v *order.Returned) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Payment = f.str()
+		case 2:
+			v.N = f.int()
 		}
 	}
 	return nil
@@ -7989,6 +9494,508 @@ func decodeTableCame(b []byte, v *table.Came) (err error) {
 	return nil
 }
 
+func appendSensorState(b []byte, v *sensor.State) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Exists {
+		b = num(b, 16, -1)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendStoreSensor(b, &v.Set), at, 1)
+	b, at = open(b, 34)
+	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	if v.Offset != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 41), math.Float64bits(v.Offset))
+	}
+	if !v.Tuned.IsZero() {
+		b = num(b, 48, v.Tuned.UnixMilli())
+	}
+	if v.Status != "" {
+		b = str(b, 58, string(v.Status))
+	}
+	if v.Health != "" {
+		b = str(b, 66, string(v.Health))
+	}
+	if v.Boot != 0 {
+		b = num(b, 72, v.Boot)
+	}
+	if v.Seq != 0 {
+		b = num(b, 80, v.Seq)
+	}
+	if v.Count != 0 {
+		b = num(b, 88, v.Count)
+	}
+	b, at = open(b, 98)
+	b = shutUnlessEmpty(appendSensorReading(b, &v.Last), at, 1)
+	if v.Node != "" {
+		b = str(b, 106, v.Node)
+	}
+	if !v.HeardAt.IsZero() {
+		b = num(b, 112, v.HeardAt.UnixMilli())
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 120, v.Since.UnixMilli())
+	}
+	if !v.AlertAt.IsZero() {
+		b = num(b, 128, v.AlertAt.UnixMilli())
+	}
+	if v.Why != "" {
+		b = str(b, 138, v.Why)
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 145), math.Float64bits(v.Peak))
+	}
+	if !v.Recovering.IsZero() {
+		b = num(b, 152, v.Recovering.UnixMilli())
+	}
+	if !v.Recovered.IsZero() {
+		b = num(b, 160, v.Recovered.UnixMilli())
+	}
+	if !v.Suppressed.IsZero() {
+		b = num(b, 168, v.Suppressed.UnixMilli())
+	}
+	if v.WorkOrder != "" {
+		b = str(b, 178, v.WorkOrder)
+	}
+	b, at = open(b, 186)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.AckedBy), at, 2)
+	if v.Rev != 0 {
+		b = num(b, 192, v.Rev)
+	}
+	if v.Told != 0 {
+		b = num(b, 200, v.Told)
+	}
+	b, at = open(b, 210)
+	b = shutUnlessEmpty(appendSensorControl(b, &v.Control), at, 2)
+	b, at = open(b, 218)
+	b = shutUnlessEmpty(appendSensorSeries(b, &v.Series), at, 2)
+	return b
+}
+
+func decodeSensorState(b []byte, v *sensor.State) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Exists = f.u != 0
+		case 3:
+			if err = decodeStoreSensor(f.raw, &v.Set); err != nil {
+				return err
+			}
+		case 4:
+			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
+				return err
+			}
+		case 5:
+			v.Offset = math.Float64frombits(f.u)
+		case 6:
+			v.Tuned = f.time()
+		case 7:
+			v.Status = sensor.Status(f.str())
+		case 8:
+			v.Health = sensor.Health(f.str())
+		case 9:
+			v.Boot = f.int()
+		case 10:
+			v.Seq = f.int()
+		case 11:
+			v.Count = f.int()
+		case 12:
+			if err = decodeSensorReading(f.raw, &v.Last); err != nil {
+				return err
+			}
+		case 13:
+			v.Node = f.str()
+		case 14:
+			v.HeardAt = f.time()
+		case 15:
+			v.Since = f.time()
+		case 16:
+			v.AlertAt = f.time()
+		case 17:
+			v.Why = f.str()
+		case 18:
+			v.Peak = math.Float64frombits(f.u)
+		case 19:
+			v.Recovering = f.time()
+		case 20:
+			v.Recovered = f.time()
+		case 21:
+			v.Suppressed = f.time()
+		case 22:
+			v.WorkOrder = f.str()
+		case 23:
+			if err = decodeCommandWho(f.raw, &v.AckedBy); err != nil {
+				return err
+			}
+		case 24:
+			v.Rev = f.int()
+		case 25:
+			v.Told = f.int()
+		case 26:
+			if err = decodeSensorControl(f.raw, &v.Control); err != nil {
+				return err
+			}
+		case 27:
+			if err = decodeSensorSeries(f.raw, &v.Series); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorControl(b []byte, v *sensor.Control) []byte {
+	if !v.Since.IsZero() {
+		b = num(b, 8, v.Since.UnixMilli())
+	}
+	if v.SumMS != 0 {
+		b = num(b, 16, v.SumMS)
+	}
+	if v.Warmed {
+		b = num(b, 24, -1)
+	}
+	if v.Cold {
+		b = num(b, 32, -1)
+	}
+	return b
+}
+
+func decodeSensorControl(b []byte, v *sensor.Control) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Since = f.time()
+		case 2:
+			v.SumMS = f.int()
+		case 3:
+			v.Warmed = f.u != 0
+		case 4:
+			v.Cold = f.u != 0
+		}
+	}
+	return nil
+}
+
+func appendSensorSeries(b []byte, v *sensor.Series) []byte {
+	var at int
+	b, at = open(b, 10)
+	b = shutUnlessEmpty(appendSensorTrack(b, &v.Fine), at, 1)
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendSensorTrack(b, &v.Coarse), at, 1)
+	return b
+}
+
+func decodeSensorSeries(b []byte, v *sensor.Series) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			if err = decodeSensorTrack(f.raw, &v.Fine); err != nil {
+				return err
+			}
+		case 2:
+			if err = decodeSensorTrack(f.raw, &v.Coarse); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorTrack(b []byte, v *sensor.Track) []byte {
+	var at int
+	for i := range v.Done {
+		b, at = open(b, 10)
+		b = shut(appendSensorBucket(b, &v.Done[i]), at)
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendSensorBucket(b, &v.Open), at, 1)
+	return b
+}
+
+func decodeSensorTrack(b []byte, v *sensor.Track) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Done = append(v.Done, sensor.Bucket{})
+			if err = decodeSensorBucket(f.raw, &v.Done[len(v.Done)-1]); err != nil {
+				return err
+			}
+		case 2:
+			if err = decodeSensorBucket(f.raw, &v.Open); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorBucket(b []byte, v *sensor.Bucket) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Min != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 17), math.Float64bits(v.Min))
+	}
+	if v.Max != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 25), math.Float64bits(v.Max))
+	}
+	if v.Sum != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 33), math.Float64bits(v.Sum))
+	}
+	if v.N != 0 {
+		b = num(b, 40, v.N)
+	}
+	return b
+}
+
+func decodeSensorBucket(b []byte, v *sensor.Bucket) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Min = math.Float64frombits(f.u)
+		case 3:
+			v.Max = math.Float64frombits(f.u)
+		case 4:
+			v.Sum = math.Float64frombits(f.u)
+		case 5:
+			v.N = f.int()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderState(b []byte, v *workorder.State) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Asset != "" {
+		b = str(b, 18, v.Asset)
+	}
+	if v.Sensor != "" {
+		b = str(b, 26, v.Sensor)
+	}
+	if v.Why != "" {
+		b = str(b, 34, v.Why)
+	}
+	if v.Status != "" {
+		b = str(b, 42, string(v.Status))
+	}
+	if v.Severity != "" {
+		b = str(b, 50, string(v.Severity))
+	}
+	if !v.OpenedAt.IsZero() {
+		b = num(b, 56, v.OpenedAt.UnixMilli())
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 64, v.Since.UnixMilli())
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 73), math.Float64bits(v.Peak))
+	}
+	for _, x := range v.Dishes {
+		b = str(b, 82, x)
+	}
+	b, at = open(b, 90)
+	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	if v.Episode != "" {
+		b = str(b, 98, string(v.Episode))
+	}
+	if !v.Recovered.IsZero() {
+		b = num(b, 104, v.Recovered.UnixMilli())
+	}
+	if v.Rev != 0 {
+		b = num(b, 112, v.Rev)
+	}
+	if v.Warned {
+		b = num(b, 120, -1)
+	}
+	if v.Holding {
+		b = num(b, 128, -1)
+	}
+	for i := range v.Holds {
+		b, at = open(b, 138)
+		b = shut(appendWorkorderHold(b, &v.Holds[i]), at)
+	}
+	if v.Proposed != "" {
+		b = str(b, 146, v.Proposed)
+	}
+	b, at = open(b, 154)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.Assignee), at, 2)
+	if !v.Done.IsZero() {
+		b = num(b, 160, v.Done.UnixMilli())
+	}
+	if v.What != "" {
+		b = str(b, 170, v.What)
+	}
+	if v.Decision != "" {
+		b = str(b, 178, v.Decision)
+	}
+	for i := range v.Log {
+		b, at = open(b, 186)
+		b = shut(appendWorkorderEntry(b, &v.Log[i]), at)
+	}
+	return b
+}
+
+func decodeWorkorderState(b []byte, v *workorder.State) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Asset = f.str()
+		case 3:
+			v.Sensor = f.str()
+		case 4:
+			v.Why = f.str()
+		case 5:
+			v.Status = workorder.Status(f.str())
+		case 6:
+			v.Severity = workorder.Severity(f.str())
+		case 7:
+			v.OpenedAt = f.time()
+		case 8:
+			v.Since = f.time()
+		case 9:
+			v.Peak = math.Float64frombits(f.u)
+		case 10:
+			v.Dishes = append(v.Dishes, f.str())
+		case 11:
+			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
+				return err
+			}
+		case 12:
+			v.Episode = sensor.Status(f.str())
+		case 13:
+			v.Recovered = f.time()
+		case 14:
+			v.Rev = f.int()
+		case 15:
+			v.Warned = f.u != 0
+		case 16:
+			v.Holding = f.u != 0
+		case 17:
+			v.Holds = append(v.Holds, workorder.Hold{})
+			if err = decodeWorkorderHold(f.raw, &v.Holds[len(v.Holds)-1]); err != nil {
+				return err
+			}
+		case 18:
+			v.Proposed = f.str()
+		case 19:
+			if err = decodeCommandWho(f.raw, &v.Assignee); err != nil {
+				return err
+			}
+		case 20:
+			v.Done = f.time()
+		case 21:
+			v.What = f.str()
+		case 22:
+			v.Decision = f.str()
+		case 23:
+			v.Log = append(v.Log, workorder.Entry{})
+			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendWorkorderHold(b []byte, v *workorder.Hold) []byte {
+	if v.Dish != "" {
+		b = str(b, 10, v.Dish)
+	}
+	if v.Done {
+		b = num(b, 16, -1)
+	}
+	if v.No != "" {
+		b = str(b, 26, v.No)
+	}
+	return b
+}
+
+func decodeWorkorderHold(b []byte, v *workorder.Hold) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Dish = f.str()
+		case 2:
+			v.Done = f.u != 0
+		case 3:
+			v.No = f.str()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderEntry(b []byte, v *workorder.Entry) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.What != "" {
+		b = str(b, 26, v.What)
+	}
+	return b
+}
+
+func decodeWorkorderEntry(b []byte, v *workorder.Entry) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 3:
+			v.What = f.str()
+		}
+	}
+	return nil
+}
+
 func appendStoreView(b []byte, v *store.View) []byte {
 	var at int
 	if v.ID != "" {
@@ -8125,6 +10132,9 @@ func appendStockView(b []byte, v *stock.View) []byte {
 	}
 	b, at = open(b, 90)
 	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	if v.Sensor != "" {
+		b = str(b, 106, v.Sensor)
+	}
 	if !v.Changed.IsZero() {
 		b = num(b, 96, v.Changed.UnixMilli())
 	}
@@ -8164,6 +10174,8 @@ func decodeStockView(b []byte, v *stock.View) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
+		case 13:
+			v.Sensor = f.str()
 		case 12:
 			v.Changed = f.time()
 		}
@@ -8237,6 +10249,10 @@ func appendPaymentView(b []byte, v *payment.View) []byte {
 		b, at = open(b, 162)
 		b = shut(appendCommandWho(b, v.By), at)
 	}
+	if v.Work != nil {
+		b, at = open(b, 170)
+		b = shut(appendPaymentWork(b, v.Work), at)
+	}
 	return b
 }
 
@@ -8300,22 +10316,45 @@ func decodePaymentView(b []byte, v *payment.View) (err error) {
 			if err = decodeCommandWho(f.raw, v.By); err != nil {
 				return err
 			}
+		case 21:
+			v.Work = new(payment.Work)
+			if err = decodePaymentWork(f.raw, v.Work); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func appendPaymentAction(b []byte, v *payment.Action) []byte {
-	if v.Kind != "" {
-		b = str(b, 10, v.Kind)
+func appendPaymentWork(b []byte, v *payment.Work) []byte {
+	if v.Do != "" {
+		b = str(b, 10, v.Do)
 	}
-	if v.Data != "" {
-		b = str(b, 18, v.Data)
+	if v.Method != "" {
+		b = str(b, 18, v.Method)
+	}
+	if v.ReturnURL != "" {
+		b = str(b, 26, v.ReturnURL)
+	}
+	if v.OpenID != "" {
+		b = str(b, 34, v.OpenID)
+	}
+	if v.Asks != 0 {
+		b = num(b, 40, int64(v.Asks))
+	}
+	if v.Refund != "" {
+		b = str(b, 50, v.Refund)
+	}
+	if v.Amount != 0 {
+		b = num(b, 56, v.Amount)
+	}
+	if v.Reason != "" {
+		b = str(b, 66, v.Reason)
 	}
 	return b
 }
 
-func decodePaymentAction(b []byte, v *payment.Action) (err error) {
+func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 	var f wireField
 	for len(b) > 0 {
 		if f, b, err = next(b); err != nil {
@@ -8323,9 +10362,21 @@ func decodePaymentAction(b []byte, v *payment.Action) (err error) {
 		}
 		switch f.num {
 		case 1:
-			v.Kind = f.str()
+			v.Do = f.str()
 		case 2:
-			v.Data = f.str()
+			v.Method = f.str()
+		case 3:
+			v.ReturnURL = f.str()
+		case 4:
+			v.OpenID = f.str()
+		case 5:
+			v.Asks = int(f.int())
+		case 6:
+			v.Refund = f.str()
+		case 7:
+			v.Amount = f.int()
+		case 8:
+			v.Reason = f.str()
 		}
 	}
 	return nil
@@ -8985,6 +11036,369 @@ func decodeBillShare(b []byte, v *bill.Share) (err error) {
 			v.Den = f.int()
 		case 5:
 			v.Amount = f.int()
+		}
+	}
+	return nil
+}
+
+func appendSensorView(b []byte, v *sensor.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
+	if v.Kind != "" {
+		b = str(b, 26, v.Kind)
+	}
+	if v.Asset != "" {
+		b = str(b, 34, v.Asset)
+	}
+	if v.Node != "" {
+		b = str(b, 42, v.Node)
+	}
+	if v.State != "" {
+		b = str(b, 50, string(v.State))
+	}
+	if v.Health != "" {
+		b = str(b, 58, string(v.Health))
+	}
+	if v.Reading != nil {
+		b, at = open(b, 66)
+		b = shut(appendSensorShown(b, v.Reading), at)
+	}
+	b, at = open(b, 74)
+	b = shutUnlessEmpty(appendStoreLimits(b, &v.Limits), at, 1)
+	if v.SuppressedTo != "" {
+		b = str(b, 82, v.SuppressedTo)
+	}
+	if v.Why != "" {
+		b = str(b, 90, v.Why)
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 96, v.Since.UnixMilli())
+	}
+	if !v.WarnAt.IsZero() {
+		b = num(b, 104, v.WarnAt.UnixMilli())
+	}
+	if !v.HoldAt.IsZero() {
+		b = num(b, 112, v.HoldAt.UnixMilli())
+	}
+	if !v.DiscardAt.IsZero() {
+		b = num(b, 120, v.DiscardAt.UnixMilli())
+	}
+	if v.WorkOrder != "" {
+		b = str(b, 130, v.WorkOrder)
+	}
+	if v.AckedBy != nil {
+		b, at = open(b, 138)
+		b = shut(appendCommandWho(b, v.AckedBy), at)
+	}
+	for _, x := range v.Dishes {
+		b = str(b, 146, x)
+	}
+	if v.Offset != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 153), math.Float64bits(v.Offset))
+	}
+	if !v.Calibrated.IsZero() {
+		b = num(b, 160, v.Calibrated.UnixMilli())
+	}
+	if v.Score != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 169), math.Float64bits(v.Score))
+	}
+	if v.Class != "" {
+		b = str(b, 178, v.Class)
+	}
+	if v.UnsafeMS != 0 {
+		b = num(b, 184, v.UnsafeMS)
+	}
+	if v.Control != nil {
+		b, at = open(b, 194)
+		b = shut(appendSensorControlView(b, v.Control), at)
+	}
+	return b
+}
+
+func decodeSensorView(b []byte, v *sensor.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
+		case 3:
+			v.Kind = f.str()
+		case 4:
+			v.Asset = f.str()
+		case 5:
+			v.Node = f.str()
+		case 6:
+			v.State = sensor.Status(f.str())
+		case 7:
+			v.Health = sensor.Health(f.str())
+		case 8:
+			v.Reading = new(sensor.Shown)
+			if err = decodeSensorShown(f.raw, v.Reading); err != nil {
+				return err
+			}
+		case 9:
+			if err = decodeStoreLimits(f.raw, &v.Limits); err != nil {
+				return err
+			}
+		case 10:
+			v.SuppressedTo = f.str()
+		case 11:
+			v.Why = f.str()
+		case 12:
+			v.Since = f.time()
+		case 13:
+			v.WarnAt = f.time()
+		case 14:
+			v.HoldAt = f.time()
+		case 15:
+			v.DiscardAt = f.time()
+		case 16:
+			v.WorkOrder = f.str()
+		case 17:
+			v.AckedBy = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.AckedBy); err != nil {
+				return err
+			}
+		case 18:
+			v.Dishes = append(v.Dishes, f.str())
+		case 19:
+			v.Offset = math.Float64frombits(f.u)
+		case 20:
+			v.Calibrated = f.time()
+		case 21:
+			v.Score = math.Float64frombits(f.u)
+		case 22:
+			v.Class = f.str()
+		case 23:
+			v.UnsafeMS = f.int()
+		case 24:
+			v.Control = new(sensor.ControlView)
+			if err = decodeSensorControlView(f.raw, v.Control); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorShown(b []byte, v *sensor.Shown) []byte {
+	if v.Value != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 9), math.Float64bits(v.Value))
+	}
+	if v.Unit != "" {
+		b = str(b, 18, v.Unit)
+	}
+	if !v.At.IsZero() {
+		b = num(b, 24, v.At.UnixMilli())
+	}
+	if v.Seq != 0 {
+		b = num(b, 32, v.Seq)
+	}
+	return b
+}
+
+func decodeSensorShown(b []byte, v *sensor.Shown) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Value = math.Float64frombits(f.u)
+		case 2:
+			v.Unit = f.str()
+		case 3:
+			v.At = f.time()
+		case 4:
+			v.Seq = f.int()
+		}
+	}
+	return nil
+}
+
+func appendSensorControlView(b []byte, v *sensor.ControlView) []byte {
+	if v.Standard != "" {
+		b = str(b, 10, v.Standard)
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 16, v.Since.UnixMilli())
+	}
+	if v.ElapsedMS != 0 {
+		b = num(b, 24, v.ElapsedMS)
+	}
+	if !v.DiscardAt.IsZero() {
+		b = num(b, 32, v.DiscardAt.UnixMilli())
+	}
+	if v.Verdict != "" {
+		b = str(b, 42, v.Verdict)
+	}
+	return b
+}
+
+func decodeSensorControlView(b []byte, v *sensor.ControlView) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Standard = f.str()
+		case 2:
+			v.Since = f.time()
+		case 3:
+			v.ElapsedMS = f.int()
+		case 4:
+			v.DiscardAt = f.time()
+		case 5:
+			v.Verdict = f.str()
+		}
+	}
+	return nil
+}
+
+func appendWorkorderView(b []byte, v *workorder.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Asset != "" {
+		b = str(b, 18, v.Asset)
+	}
+	if v.Sensor != "" {
+		b = str(b, 26, v.Sensor)
+	}
+	if v.Why != "" {
+		b = str(b, 34, v.Why)
+	}
+	if v.State != "" {
+		b = str(b, 42, string(v.State))
+	}
+	if v.Episode != "" {
+		b = str(b, 50, string(v.Episode))
+	}
+	if !v.OpenedAt.IsZero() {
+		b = num(b, 56, v.OpenedAt.UnixMilli())
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 64, v.Since.UnixMilli())
+	}
+	if !v.Recovered.IsZero() {
+		b = num(b, 72, v.Recovered.UnixMilli())
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 81), math.Float64bits(v.Peak))
+	}
+	if v.Severity != "" {
+		b = str(b, 90, string(v.Severity))
+	}
+	if v.Warned {
+		b = num(b, 96, -1)
+	}
+	if !v.WarnAt.IsZero() {
+		b = num(b, 104, v.WarnAt.UnixMilli())
+	}
+	if !v.HoldAt.IsZero() {
+		b = num(b, 112, v.HoldAt.UnixMilli())
+	}
+	if !v.DiscardAt.IsZero() {
+		b = num(b, 120, v.DiscardAt.UnixMilli())
+	}
+	if v.Assigned != nil {
+		b, at = open(b, 130)
+		b = shut(appendCommandWho(b, v.Assigned), at)
+	}
+	if !v.DoneAt.IsZero() {
+		b = num(b, 136, v.DoneAt.UnixMilli())
+	}
+	if v.What != "" {
+		b = str(b, 146, v.What)
+	}
+	if v.Decision != "" {
+		b = str(b, 154, v.Decision)
+	}
+	if v.Proposed != "" {
+		b = str(b, 162, v.Proposed)
+	}
+	for _, x := range v.Holds {
+		b = str(b, 170, x)
+	}
+	for i := range v.Log {
+		b, at = open(b, 178)
+		b = shut(appendWorkorderEntry(b, &v.Log[i]), at)
+	}
+	return b
+}
+
+func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Asset = f.str()
+		case 3:
+			v.Sensor = f.str()
+		case 4:
+			v.Why = f.str()
+		case 5:
+			v.State = workorder.Status(f.str())
+		case 6:
+			v.Episode = sensor.Status(f.str())
+		case 7:
+			v.OpenedAt = f.time()
+		case 8:
+			v.Since = f.time()
+		case 9:
+			v.Recovered = f.time()
+		case 10:
+			v.Peak = math.Float64frombits(f.u)
+		case 11:
+			v.Severity = workorder.Severity(f.str())
+		case 12:
+			v.Warned = f.u != 0
+		case 13:
+			v.WarnAt = f.time()
+		case 14:
+			v.HoldAt = f.time()
+		case 15:
+			v.DiscardAt = f.time()
+		case 16:
+			v.Assigned = new(command.Who)
+			if err = decodeCommandWho(f.raw, v.Assigned); err != nil {
+				return err
+			}
+		case 17:
+			v.DoneAt = f.time()
+		case 18:
+			v.What = f.str()
+		case 19:
+			v.Decision = f.str()
+		case 20:
+			v.Proposed = f.str()
+		case 21:
+			v.Holds = append(v.Holds, f.str())
+		case 22:
+			v.Log = append(v.Log, workorder.Entry{})
+			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

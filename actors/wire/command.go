@@ -15,9 +15,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 var (
@@ -77,6 +79,11 @@ var commands = map[string]maker{
 	"menu.publish":     {func() command.Command { return new(menu.Publish) }, of("menu")},
 	"channel.pause":    {func() command.Command { return new(store.PauseChannel) }, of("store")},
 	"day.close":        {func() command.Command { return new(store.CloseDay) }, of("store")},
+	"alert.ack":        {func() command.Command { return new(sensor.Ack) }, ofSensor},
+	"sensor.calibrate": {func() command.Command { return new(sensor.Calibrate) }, ofSensor},
+	"sensor.series":    {func() command.Command { return new(sensor.Query) }, ofSensor},
+	"workorder.assign": {func() command.Command { return new(workorder.Assign) }, ofWorkOrder},
+	"workorder.done":   {func() command.Command { return new(workorder.Finish) }, ofWorkOrder},
 	"bill.split@table": {func() command.Command { return new(table.SplitBill) }, ofTable},
 	"bill.split@order": {func() command.Command { return new(order.SplitBill) }, ofOrder},
 
@@ -97,16 +104,39 @@ func Commands() []string {
 	return all
 }
 
+// internal are commands that no client sends: the gateway makes them of what providers
+// and printers say, for whichever node has the entity.
+var internal = map[string]maker{
+	"payment.report": {func() command.Command { return new(payment.Report) }, ofPayment},
+}
+
 // KnownCommand says that the name is a command.
 func KnownCommand(name string) bool {
 	_, ok := commands[name]
 	return ok && !strings.Contains(name, "@") || name == "bill.split" || name == "bill.discount"
 }
 
+// CommandName is the command of that name, without a copy of what was given.
+func CommandName(name []byte) (string, bool) {
+	s, ok := commandNames[string(name)]
+	return s, ok
+}
+
+var commandNames = func() map[string]string {
+	all := map[string]string{"bill.split": "bill.split", "bill.discount": "bill.discount"}
+	for name := range commands {
+		if KnownCommand(name) {
+			all[name] = name
+		}
+	}
+	return all
+}()
+
 // DecodeCommand reads a command's data strictly (duplicate keys and invalid UTF-8 are
 // refused) and says which entity it is for. Errors are refusals.
 func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, command.Command, error) {
-	if !KnownCommand(name) {
+	m, ours := internal[name]
+	if !ours && !KnownCommand(name) {
 		return command.Target{}, nil, errUnknown
 	}
 	if name == "bill.split" || name == "bill.discount" {
@@ -121,7 +151,9 @@ func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, comma
 			name = strings.TrimSuffix(name, "table") + "order"
 		}
 	}
-	m := commands[name]
+	if !ours {
+		m = commands[name]
+	}
 	c := m.make()
 	if err := json.Unmarshal(d, c); err != nil {
 		return command.Target{}, nil, asBadRequest(err)
@@ -215,8 +247,37 @@ func ofPayment(_ command.ID, c command.Command) (command.Target, error) {
 		id = c.Payment
 	case *payment.GiveBack:
 		id = c.Payment
+	case *payment.Report:
+		id = c.Payment
 	}
 	return byUUID("payment", id)
+}
+
+func ofSensor(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *sensor.Ack:
+		id = c.Sensor
+	case *sensor.Calibrate:
+		id = c.Sensor
+	case *sensor.Query:
+		id = c.Sensor
+	}
+	if !menu.IsName(id) {
+		return command.Target{}, invalid("/sensor", "id")
+	}
+	return command.Target{Kind: "sensor", ID: id}, nil
+}
+
+func ofWorkOrder(_ command.ID, c command.Command) (command.Target, error) {
+	id := ""
+	switch c := c.(type) {
+	case *workorder.Assign:
+		id = c.WorkOrder
+	case *workorder.Finish:
+		id = c.WorkOrder
+	}
+	return byUUID("workorder", id)
 }
 
 func byUUID(kind, id string) (command.Target, error) {

@@ -9,10 +9,12 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/actors/wire/pb"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // What stands as bytes in peer.proto: the messages that the codec reads and writes.
@@ -32,6 +34,10 @@ func MarshalView(view any) []byte {
 		return appendMenuView(nil, v)
 	case *payment.View:
 		return appendPaymentView(nil, v)
+	case *sensor.View:
+		return appendSensorView(nil, v)
+	case *workorder.View:
+		return appendWorkorderView(nil, v)
 	}
 	panic(fmt.Sprintf("wire: unknown view %T", view))
 }
@@ -50,6 +56,10 @@ func UnmarshalView(kind string, b []byte) (any, error) {
 		return decoded(b, decodeStoreView)
 	case "payment":
 		return decoded(b, decodePaymentView)
+	case "sensor":
+		return decoded(b, decodeSensorView)
+	case "workorder":
+		return decoded(b, decodeWorkorderView)
 	case "menu":
 		v, err := decoded(b, decodeMenuView)
 		if err == nil && v.Menu != nil {

@@ -12,9 +12,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // Trace is a W3C trace context; the zero value is none.
@@ -235,6 +237,10 @@ func AppendSnapshot(b []byte, s *Snapshot) []byte {
 		b = appendOrderState(b, st)
 	case *table.State:
 		b = appendTableState(b, st)
+	case *sensor.State:
+		b = appendSensorState(b, st)
+	case *workorder.State:
+		b = appendWorkorderState(b, st)
 	default:
 		panic(fmt.Sprintf("wire: unknown state %T", st))
 	}
@@ -320,6 +326,10 @@ func decodeState(b []byte, into any) error {
 		return decodeOrderState(b, st)
 	case *table.State:
 		return decodeTableState(b, st)
+	case *sensor.State:
+		return decodeSensorState(b, st)
+	case *workorder.State:
+		return decodeWorkorderState(b, st)
 	}
 	panic(fmt.Sprintf("wire: unknown state %T", into))
 }

@@ -39,7 +39,7 @@ type World interface {
 	// Members lists the processes that are there, this one included.
 	Members() []Member
 	// Open loads a cell and lets it act, as the activation that claim names. An error
-	// that is ErrNewer says that this version cannot read it.
+	// that is journal.ErrNewer says that this version cannot read it.
 	Open(cell string, claim int64, done func(error))
 	// HandOver stops a cell's actors and calls done when nothing of it can be written
 	// any more: all of it is durable, or it was lost. After an error it is asked again.

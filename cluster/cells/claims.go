@@ -231,7 +231,7 @@ func (k *Keeper) open(c journal.Claim, h *held) {
 		}
 		now := k.world.Now()
 		switch {
-		case errors.Is(err, ErrNewer):
+		case errors.Is(err, journal.ErrNewer):
 			if k.events.Refused != nil {
 				k.events.Refused(c, err)
 			}

@@ -9,10 +9,6 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 )
 
-// ErrNewer says that a cell holds what this version does not know: a newer node wrote
-// it, and one has to open it.
-var ErrNewer = errors.New("cells: written by a newer version")
-
 // Keeper is one process's part in the protocol: its lease, its watch over the others'
 // leases, and its cells. It belongs to whoever drives it.
 type Keeper struct {

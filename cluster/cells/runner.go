@@ -13,8 +13,8 @@ import (
 // Host is what a runner asks of the host of the actors. Calls other than DropAll may
 // block; DropAll must not call the runner.
 type Host interface {
-	// Open loads a cell and lets it act, as the activation that claim names.
-	Open(ctx context.Context, cell string, claim int64) error
+	// Activate loads a cell and lets it act, as the activation that claim names.
+	Activate(ctx context.Context, cell string, claim int64) error
 	// HandOver stops a cell's actors and returns nil when nothing of it can be written
 	// any more: all of it is durable, or it was lost. It may be called again.
 	HandOver(ctx context.Context, cell string, claim int64) error
@@ -254,7 +254,7 @@ func (w world) Ask(within time.Duration, op func(context.Context) error, done fu
 
 func (w world) Open(cell string, claim int64, done func(error)) {
 	w.asks.Go(func() {
-		err := w.config.Host.Open(w.ctx, cell, claim)
+		err := w.config.Host.Activate(w.ctx, cell, claim)
 		w.turn(func(*Keeper) { done(err) })
 	})
 }

@@ -85,6 +85,9 @@ func (s *Serve) greet(n *server.Node, took time.Duration) {
 	fmt.Printf("brigata is ready after %d ms, on %s\n", took.Milliseconds(), database)
 	fmt.Printf("  stores     %s\n", strings.Join(n.Stores(), " "))
 	fmt.Printf("  server     %s\n  sockets    %s\n  protocol   %s/asyncapi.yaml\n", n.URL(), ws, n.URL())
+	if n.FirstPassword != "" {
+		fmt.Printf("  first user %s, one-time password %s (choose another at the first log-in; it is not shown again)\n", n.FirstUser, n.FirstPassword)
+	}
 	data := ""
 	if s.Data != "./data" {
 		data = " --data " + s.Data

@@ -18,7 +18,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
 
-func newKeys(t *testing.T) *Keys {
+func testKeys(t *testing.T) *Keys {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func claims(sub string, r ...command.Role) Claims {
 }
 
 func TestIssueVerify(t *testing.T) {
-	k := newKeys(t)
+	k := testKeys(t)
 	c := claims("lin", command.Waiter, command.Manager)
 	c.Name = "Lin"
 	token, err := k.Issue(c, now, 15*time.Minute)
@@ -51,7 +51,7 @@ func TestIssueVerify(t *testing.T) {
 	if _, err := k.Verify(token, now.Add(-time.Minute)); reason(err) != "signature" {
 		t.Fatalf("before nbf: %v", err)
 	}
-	other := newKeys(t)
+	other := testKeys(t)
 	if _, err := other.Verify(token, now); reason(err) != "signature" {
 		t.Fatalf("unknown kid: %v", err)
 	}
@@ -70,7 +70,7 @@ func reason(err error) string {
 
 // Every token here was made by somebody who should not get in.
 func TestVerifyRefuses(t *testing.T) {
-	k := newKeys(t)
+	k := testKeys(t)
 	full := func() jwt.MapClaims {
 		return jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "lin", "store": "s1", "roles": []string{"waiter"},
 			"nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
@@ -109,7 +109,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"no kid":           {sign(jwt.SigningMethodEdDSA, k.private, nil, full()), "signature"},
 		"kid no string":    {sign(jwt.SigningMethodEdDSA, k.private, 7, full()), "signature"},
 		"unknown kid":      {sign(jwt.SigningMethodEdDSA, k.private, "x", full()), "signature"},
-		"other key":        {sign(jwt.SigningMethodEdDSA, newKeys(t).private, k.id, full()), "signature"},
+		"other key":        {sign(jwt.SigningMethodEdDSA, testKeys(t).private, k.id, full()), "signature"},
 		"other payload":    {parts[0] + "." + forged + "." + parts[2], "signature"},
 		"no signature":     {parts[0] + "." + parts[1] + ".", "signature"},
 		"no exp":           {without("exp"), "signature"},
@@ -174,8 +174,8 @@ func TestStoresJSON(t *testing.T) {
 func TestMay(t *testing.T) {
 	as := func(r ...command.Role) *Principal {
 		c := claims("x", r...)
-		c.ExpiresAt = jwt.NewNumericDate(now)
-		p, err := principal(&c)
+		c.NotBefore, c.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now)
+		p, err := principal(&c, &testKeys(t).roles)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,11 +3,12 @@ package auth
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/brigata/brigata/actors/command"
 )
 
-// roles is a set of roles. Manager may do everything in its store and admin
+// roles is a set of built-in roles. Manager may do everything in its store and admin
 // everything, so the table below leaves both out.
 type roles uint16
 
@@ -102,18 +103,33 @@ var permissions = map[string]roles{
 	"topic:printers": kitchen,
 	"topic:nodes":    nobody, // and not for managers either: adminOnly
 
-	"rest:menu:read":     everyone,
-	"rest:order:read":    staff | guest | channel,
-	"rest:orders:read":   staff,
-	"rest:history:read":  nobody,
-	"rest:stores:read":   staff,  // stations, areas, tables and reasons are in it
-	"rest:stores:write":  nobody, // adminOnly
-	"rest:metrics:read":  nobody, // adminOnly
-	"rest:profiles:read": nobody, // adminOnly
+	"rest:menu:read":       everyone,
+	"rest:order:read":      staff | guest | channel,
+	"rest:orders:read":     staff,
+	"rest:history:read":    nobody,
+	"rest:table:read":      staff | guest,
+	"rest:tables:read":     staff,
+	"rest:codes:write":     waiter,
+	"rest:stock:read":      kitchen,
+	"rest:sensors:read":    kitchen,
+	"rest:workorders:read": kitchen,
+	"rest:stores:read":     staff | device,
+	"rest:stores:write":    nobody, // adminOnly
+	"rest:users:read":      nobody,
+	"rest:users:write":     nobody, // a manager's: those of the own stores, below managers
+	"rest:roles:read":      nobody,
+	"rest:roles:write":     nobody, // adminOnly
+	"rest:audit:read":      nobody,
+	"rest:cluster:read":    nobody, // adminOnly
+	"rest:metrics:read":    nobody, // adminOnly
+	"rest:profiles:read":   nobody, // adminOnly
+	"rest:backup:read":     nobody, // adminOnly
+	"rest:haccp:read":      nobody,
 }
 
 // adminOnly is what managers may not do either.
-var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true, "rest:metrics:read": true, "rest:profiles:read": true}
+var adminOnly = map[string]bool{"topic:nodes": true, "rest:stores:write": true, "rest:roles:write": true, "rest:cluster:read": true,
+	"rest:metrics:read": true, "rest:profiles:read": true, "rest:backup:read": true}
 
 // Permissions returns every permission there is, sorted.
 func Permissions() []string { return slices.Sorted(maps.Keys(permissions)) }
@@ -124,21 +140,55 @@ func Known(permission string) bool {
 	return ok
 }
 
-// May says that p has the permission: a command's name, topic:<name> or rest:<noun>:read.
+// May says that p has the permission: a command's name, topic:<name>, rest:<noun>:read
+// or rest:<noun>:write.
 func (p *Principal) May(permission string) bool {
-	who, ok := permissions[permission]
-	switch {
-	case !ok:
-		return false
-	case p.roles&admin != 0:
-		return true
-	case p.roles&manager != 0:
-		return !adminOnly[permission]
+	table := *p.table.Load()
+	for _, r := range p.Roles {
+		if table[r][permission] {
+			return true
+		}
 	}
-	return p.roles&who != 0
+	return false
 }
 
-// RoleMay says that somebody with that role alone has the permission.
-func RoleMay(r command.Role, permission string) bool {
-	return (&Principal{roles: roleBits[r]}).May(permission)
+// RoleMay says that somebody with that role alone has the permission, as it is built in.
+func RoleMay(r command.Role, permission string) bool { return builtIn[r][permission] }
+
+// Scope is whose things a right reaches, in the stores that a token names.
+type Scope uint8
+
+const (
+	None  Scope = iota
+	Own         // a guest's own table and orders, a partner's own orders
+	Store       // everybody's
+)
+
+// Scope returns how far p's right to something reaches.
+func (p *Principal) Scope(permission string) Scope {
+	switch {
+	case !p.May(permission):
+		return None
+	case p.IsGuest(), p.IsChannel():
+		return Own
+	}
+	return Store
+}
+
+// RoleScope is Scope for somebody with that role alone, as it is built in.
+func RoleScope(r command.Role, permission string) Scope {
+	switch {
+	case !RoleMay(r, permission):
+		return None
+	case r == command.Guest, r == command.Channel:
+		return Own
+	}
+	return Store
+}
+
+// Privileged says that it is a command which is always written to the audit: managers
+// alone may use it, or it takes away what a guest ordered.
+func Privileged(name string) bool {
+	who, ok := permissions[name]
+	return ok && who == nobody && !strings.Contains(name, ":") || name == "item.void"
 }

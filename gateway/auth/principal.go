@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
@@ -18,8 +19,11 @@ type Principal struct {
 	Channel string
 	Expires time.Time
 
-	roles roles
-	rank  command.Role
+	table  *atomic.Pointer[roleTable]
+	rank   command.Role
+	family string
+	gen    int64
+	from   time.Time // not before
 }
 
 // ranks orders the roles: who has several acts as the first of them.
@@ -30,17 +34,17 @@ var ranks = []command.Role{
 
 // principal fails on a role that does not exist: it may be one of a later version, but
 // nothing is known of what it may do.
-func principal(c *Claims) (*Principal, error) {
-	p := &Principal{User: c.Subject, Name: c.Name, Stores: c.Store, Roles: c.Roles,
-		Table: c.Table, Session: c.Session, Channel: c.Channel, Expires: c.ExpiresAt.Time}
+func principal(c *Claims, table *atomic.Pointer[roleTable]) (*Principal, error) {
+	p := &Principal{User: c.Subject, Name: c.Name, Stores: c.Store, Roles: c.Roles, Table: c.Table, Session: c.Session,
+		Channel: c.Channel, Expires: c.ExpiresAt.Time, table: table, family: c.Family, gen: c.Gen, from: c.NotBefore.Time}
+	known := *table.Load()
 	for _, r := range c.Roles {
-		if roleBits[r] == 0 {
+		if known[r] == nil {
 			return nil, errSignature
 		}
-		p.roles |= roleBits[r]
 	}
-	for _, r := range ranks {
-		if p.roles&roleBits[r] != 0 {
+	for _, r := range append(ranks[:len(ranks):len(ranks)], c.Roles...) { // one of the house's own makes staff
+		if slices.Contains(p.Roles, r) {
 			p.rank = r
 			break
 		}
@@ -78,6 +82,18 @@ func (p *Principal) Guest() string {
 	return ""
 }
 
+// IsAdmin says that p may do everything.
+func (p *Principal) IsAdmin() bool { return p.rank == command.Admin }
+
+// Rank is the role that p acts as.
+func (p *Principal) Rank() command.Role { return p.rank }
+
+// Everywhere says that p's token names no stores: it is good in all.
+func (p *Principal) Everywhere() bool { return len(p.Stores) == 1 && p.Stores[0] == everyStore }
+
+// Several says that p must tell which store is meant.
+func (p *Principal) Several() bool { return len(p.Stores) > 1 || p.Everywhere() }
+
 // Who is p as views and histories show it.
 func (p *Principal) Who() command.Who {
 	return command.Who{ID: p.User, Name: p.Name, Role: p.rank}
@@ -95,4 +111,4 @@ func (p *Principal) ID() string {
 }
 
 // In says that p's token is good in the store.
-func (p *Principal) In(store string) bool { return slices.Contains(p.Stores, store) }
+func (p *Principal) In(store string) bool { return p.Everywhere() || slices.Contains(p.Stores, store) }

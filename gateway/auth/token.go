@@ -33,6 +33,8 @@ type Claims struct {
 	Table   string         `json:"table,omitempty"`   // guests
 	Session string         `json:"session,omitempty"` // guests: the table's open session
 	Channel string         `json:"channel,omitempty"` // channels: the partner's name
+	Family  string         `json:"sid,omitempty"`     // the login that it came from
+	Gen     int64          `json:"gen,omitempty"`     // of the user, at that time
 }
 
 // Stores is one store or several: a string or an array.
@@ -59,16 +61,20 @@ func (k *Keys) Issue(c Claims, now time.Time, ttl time.Duration) (string, error)
 	if c.Subject == "" || len(c.Store) == 0 || len(c.Roles) == 0 {
 		return "", errors.New("a token needs a subject, a store and a role")
 	}
+	table := *k.roles.Load()
 	for _, r := range c.Roles {
-		if roleBits[r] == 0 {
+		if table[r] == nil {
 			return "", fmt.Errorf("no such role: %q", r)
 		}
 	}
 	c.Issuer, c.Audience, c.ID = issuer, jwt.ClaimStrings{audience}, rand.Text()
 	c.IssuedAt, c.NotBefore, c.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(ttl))
+	k.mu.RLock()
+	kid, private := k.id, k.private
+	k.mu.RUnlock()
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
-	t.Header["kid"] = k.id
-	return t.SignedString(k.private)
+	t.Header["kid"] = kid
+	return t.SignedString(private)
 }
 
 var (
@@ -82,6 +88,24 @@ var (
 // Verify returns who signed token is for, or why it proves nothing: a refusal with
 // code unauthenticated.
 func (k *Keys) Verify(token string, now time.Time) (*Principal, error) {
+	p := k.remembered(token)
+	if p == nil || now.Before(p.from) {
+		var err error
+		if p, err = k.verify(token, now); err != nil {
+			return nil, err
+		}
+		k.remember(token, p)
+	}
+	switch {
+	case now.After(p.Expires.Add(leeway)):
+		return nil, errExpired
+	case k.isRevoked(p):
+		return nil, errRevoked
+	}
+	return p, nil
+}
+
+func (k *Keys) verify(token string, now time.Time) (*Principal, error) {
 	if token == "" {
 		return nil, errMissing
 	}
@@ -101,12 +125,17 @@ func (k *Keys) Verify(token string, now time.Time) (*Principal, error) {
 	case len(c.Store) == 0 || slices.Contains(c.Store, ""):
 		return nil, errStore
 	}
-	return principal(&c)
+	return principal(&c, &k.roles)
 }
 
 func (k *Keys) key(t *jwt.Token) (any, error) {
 	kid, _ := t.Header["kid"].(string)
-	if public, ok := k.find(kid); ok {
+	public, ok := k.find(kid)
+	if !ok && kid != "" {
+		k.look()
+		public, ok = k.find(kid)
+	}
+	if ok {
 		return public, nil
 	}
 	return nil, errors.New("unknown kid")

@@ -1,5 +1,5 @@
 // Package boards derives live topics from the views that the host publishes: kitchen,
-// dispatch, floor, menu, stock, store, and single orders and tables. Its promises: a
+// dispatch, floor, menu, stock, sensors, store, and single orders and tables. Its promises: a
 // topic is at all times what the newest views make of it, an order costs nothing on a
 // board that nobody watches, and guests and partners get only what is theirs. The
 // gateway calls it.
@@ -7,15 +7,19 @@ package boards
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/feed"
 )
 
@@ -30,7 +34,7 @@ const (
 	readWithin = 5 * time.Second
 )
 
-// Config makes Boards; all of it is needed.
+// Config makes Boards; all of it but Watch is needed.
 type Config struct {
 	Epoch string // of this start of this node
 	Now   func() time.Time
@@ -39,11 +43,15 @@ type Config struct {
 	// Read asks the host for an entity's view. It never blocks; got is called once, on
 	// any goroutine.
 	Read func(store string, t command.Target, got func(actors.Answer))
+	// Watch sees to it that a store's views come here, and returns when those of all that
+	// lives are here, or why not. nil: they always do.
+	Watch func(store string) *refusal.Refusal
 }
 
 // Boards are the topics of all stores of a node.
 type Boards struct {
 	config Config
+	nodes  atomic.Pointer[nodeList]
 
 	mu     sync.RWMutex
 	stores map[string]*board
@@ -79,7 +87,7 @@ func (b *Boards) board(id string) *board {
 	defer b.mu.Unlock()
 	x := b.stores[id]
 	if x == nil {
-		x = newBoard(id, &b.config)
+		x = newBoard(id, b)
 		b.stores[id] = x
 	}
 	return x
@@ -116,12 +124,15 @@ func (h held[V]) newer(v int64, live bool) bool {
 type board struct {
 	id     string
 	config *Config
+	all    *Boards
 
 	mu     sync.Mutex
 	source feed.Source
 	orders map[string]held[order.View]
 	tables map[string]held[table.View]
 	stocks map[string]held[stock.View]
+	probes map[string]held[sensor.View]
+	works  map[string]held[workorder.View] // that are not done
 	store  held[store.View]
 	menu   held[menu.View]
 	// sessions tells at which table a session is, merged ones too.
@@ -137,6 +148,8 @@ type board struct {
 	menus    *topic
 	counts   *topic
 	status   *topic
+	sensors  *topic
+	nodes    *topic
 
 	document *store.Config   // that the floor was made of
 	swept    time.Time       // the last sweep
@@ -144,9 +157,10 @@ type board struct {
 	asking   map[string]bool // orders that the host was asked for
 }
 
-func newBoard(id string, c *Config) *board {
-	return &board{id: id, config: c, source: feed.Source{Epoch: c.Epoch, Encode: encode},
+func newBoard(id string, all *Boards) *board {
+	return &board{id: id, config: &all.config, all: all, source: feed.Source{Epoch: all.config.Epoch, Encode: encode},
 		orders: map[string]held[order.View]{}, tables: map[string]held[table.View]{}, stocks: map[string]held[stock.View]{},
+		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{},
 		sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},
 		ofOrder: map[string]*topic{}, ofTable: map[string]*topic{}, asking: map[string]bool{}}
 }
@@ -168,6 +182,14 @@ func (b *board) publish(views []actors.View) {
 		case *stock.View:
 			if view != nil {
 				b.putStock(v.V, v.Target.ID, view)
+			}
+		case *sensor.View:
+			if view != nil {
+				b.putSensor(v.V, view, v.Live)
+			}
+		case *workorder.View:
+			if view != nil {
+				b.putWorkOrder(v.V, view, v.Live)
 			}
 		case *store.View:
 			if view != nil {
@@ -199,6 +221,39 @@ func (b *board) putAvailability(id string, v int64, view *stock.View) {
 		b.menus.put(id, v, (*availability)(view))
 	} else {
 		b.menus.Delete(id)
+	}
+}
+
+func (b *board) putSensor(v int64, view *sensor.View, live bool) {
+	if !b.probes[view.ID].newer(v, live) {
+		return
+	}
+	b.probes[view.ID] = held[sensor.View]{v, live, view}
+	if b.sensors != nil {
+		putOrDelete(b.sensors, "sensor/"+view.ID, v, view, live)
+	}
+}
+
+// putWorkOrder keeps what is still to be done; what is done can be read over REST.
+func (b *board) putWorkOrder(v int64, view *workorder.View, live bool) {
+	if !b.works[view.ID].newer(v, live) {
+		return
+	}
+	if live {
+		b.works[view.ID] = held[workorder.View]{v, live, view}
+	} else {
+		delete(b.works, view.ID)
+	}
+	if b.sensors != nil {
+		putOrDelete(b.sensors, "workorder/"+view.ID, v, view, live)
+	}
+}
+
+func putOrDelete(t *topic, key string, v int64, view any, live bool) {
+	if live {
+		t.put(key, v, view)
+	} else {
+		t.Delete(key)
 	}
 }
 

@@ -107,6 +107,9 @@ func (b *Boards) Mine(storeID string, c *Client, o *order.View) bool {
 	if !c.outside() {
 		return true
 	}
+	if b.config.Watch != nil && b.config.Watch(storeID) != nil {
+		return false
+	}
 	x := b.board(storeID)
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -42,6 +42,7 @@ func (a *Ask) Name() string {
 // 5 s. It calls done with the stores locked: what done queues for the client comes
 // before any later change.
 func (b *Boards) Subscribe(c *Client, asks []Ask, done func()) {
+	b.watch(asks)
 	for i := range asks {
 		if a := &asks[i]; a.Refusal == nil {
 			b.prepare(c, a)
@@ -56,6 +57,26 @@ func (b *Boards) Subscribe(c *Client, asks []Ask, done func()) {
 		}
 	}
 	done()
+}
+
+// watch has the views of all stores of asks come here, before anything is held of them.
+func (b *Boards) watch(asks []Ask) {
+	if b.config.Watch == nil {
+		return
+	}
+	seen := map[string]*refusal.Refusal{}
+	for i := range asks {
+		a := &asks[i]
+		if a.Refusal != nil {
+			continue
+		}
+		no, asked := seen[a.Store]
+		if !asked {
+			no = b.config.Watch(a.Store)
+			seen[a.Store] = no
+		}
+		a.Refusal = no
+	}
 }
 
 // prepare holds the topic before the host is asked: a change that comes meanwhile is
@@ -102,7 +123,7 @@ func exists(today *store.Today, kind, id string) bool {
 		return ok
 	case "order":
 		return wire.IsUUID(id)
-	case "dispatch", "floor", "menu", "stock", "store":
+	case "dispatch", "floor", "menu", "stock", "store", "sensors", "nodes":
 		return id == ""
 	}
 	return false

@@ -48,6 +48,8 @@ func encode(b []byte, view any, a feed.Audience) []byte {
 		return wire.AppendDispatch(b, (*order.View)(v))
 	case *seat:
 		return wire.AppendFloor(b, v.view, v.place, v.currency, v.at)
+	case *wire.Node:
+		return wire.AppendNode(b, v)
 	case *availability:
 		return wire.AppendAvailability(b, (*stock.View)(v))
 	}
@@ -154,6 +156,10 @@ func (b *board) place(t, as *topic) {
 		b.counts = as
 	case "store":
 		b.status = as
+	case "sensors":
+		b.sensors = as
+	case "nodes":
+		b.nodes = as
 	}
 }
 
@@ -188,10 +194,21 @@ func (b *board) fill(t *topic) {
 		for _, id := range slices.Sorted(maps.Keys(b.stocks)) {
 			t.put(id, b.stocks[id].v, b.stocks[id].view)
 		}
+	case "sensors":
+		for _, id := range slices.Sorted(maps.Keys(b.probes)) {
+			if x := b.probes[id]; x.live {
+				t.put("sensor/"+id, x.v, x.view)
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(b.works)) {
+			t.put("workorder/"+id, b.works[id].v, b.works[id].view)
+		}
 	case "store":
 		if b.store.view != nil {
 			t.put("store/"+b.id, b.store.v, b.store.view)
 		}
+	case "nodes":
+		b.putNodes(b.all.nodes.Load())
 	case "order":
 		if o, ok := b.orders[t.id]; ok {
 			t.order = o

@@ -10,12 +10,13 @@ import "sync"
 type Frame struct {
 	Head  string // stands before Body where one client needs another beginning of a shared body
 	Body  []byte // shared by all who get it; never changed
+	Tail  string // stands behind it
 	Topic string // "" for a reply or a notice: never dropped, never conflated
 	Key   string // the entity in Topic; "" is never conflated
 	Snap  bool   // replaces the whole topic, and so re-opens one that overflowed
 }
 
-func (f *Frame) size() int { return len(f.Head) + len(f.Body) }
+func (f *Frame) size() int { return len(f.Head) + len(f.Body) + len(f.Tail) }
 
 // Result says what became of a pushed frame.
 type Result int
@@ -227,7 +228,7 @@ func (o *Queue) Next(b []byte, most int) (_ []byte, ok bool) {
 			}
 			b = append(b, '\n')
 		}
-		b = append(append(b, f.Head...), f.Body...)
+		b = append(append(append(b, f.Head...), f.Body...), f.Tail...)
 		o.hole(o.head)
 		n++
 	}

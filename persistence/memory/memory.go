@@ -6,6 +6,7 @@ package memory
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,10 @@ const (
 type Options struct {
 	Commit func(b *journal.Batch) Fault
 	Probe  func(b *journal.Batch) error // an error fails the probe
+
+	Name    string // of the process's node; "": one of its own
+	Address string
+	Format  int // what the process can read
 }
 
 type block struct {
@@ -53,13 +58,15 @@ type entity struct {
 type Database struct {
 	mu       sync.Mutex
 	entities map[journal.Key]*entity
+	nodes    map[int64]*node // by stream
+	claims   map[string]journal.Claim
 	streams  int64
 	commits  int64
 }
 
 // NewDatabase returns an empty database.
 func NewDatabase() *Database {
-	return &Database{entities: map[journal.Key]*entity{}}
+	return &Database{entities: map[journal.Key]*entity{}, nodes: map[int64]*node{}, claims: map[string]journal.Claim{}}
 }
 
 // Commits counts the transactions so far.
@@ -74,6 +81,10 @@ func (d *Database) Open(o Options) *Journal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams++
+	if o.Name == "" {
+		o.Name = fmt.Sprintf("process-%d", d.streams)
+	}
+	d.nodes[d.streams] = &node{name: o.Name, address: o.Address, format: o.Format, lease: true}
 	return &Journal{db: d, stream: d.streams, options: o}
 }
 
@@ -87,18 +98,11 @@ type Journal struct {
 	options Options
 
 	// Guarded by db.mu.
-	fenced bool
+	epoch  int64
 	closed bool
 }
 
 var _ journal.Journal = (*Journal)(nil)
-
-// Fence ends this process's right to write, as an eviction would.
-func (j *Journal) Fence() {
-	j.db.mu.Lock()
-	j.fenced = true
-	j.db.mu.Unlock()
-}
 
 // Commit implements journal.Journal.
 func (j *Journal) Commit(b *journal.Batch) error {
@@ -129,7 +133,7 @@ func (j *Journal) apply(b *journal.Batch) error {
 	switch {
 	case j.closed:
 		return ErrClosed
-	case j.fenced:
+	case b.Epoch != j.epoch || j.db.nodes[j.stream].epoch != j.epoch:
 		return journal.ErrFenced
 	case j.taken(b.Rows):
 		return journal.ErrConflict

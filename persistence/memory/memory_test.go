@@ -20,10 +20,19 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestLeases(t *testing.T) {
+	contract.RunLeases(t, func(*testing.T) contract.Enter {
+		db := memory.NewDatabase()
+		return func(name string, format int) contract.Process {
+			return db.Open(memory.Options{Name: name, Format: format})
+		}
+	})
+}
+
 func TestFence(t *testing.T) {
 	db := memory.NewDatabase()
 	old, fresh := db.Open(memory.Options{}), db.Open(memory.Options{})
-	old.Fence()
+	old.Evict()
 	b := &journal.Batch{Token: 1, Pos: 1, Rows: []journal.Row{contract.Block(1, 1, 1)}}
 	if err := old.Commit(b); !errors.Is(err, journal.ErrFenced) {
 		t.Fatalf("got %v", err)

@@ -162,7 +162,7 @@ func TestFenced(t *testing.T) {
 		w := journal.NewWriter(j, journal.Options{})
 		a, b := contract.NewCell(w, 1, 1), contract.NewCell(w, 2, 1)
 		check(t, a.Wait(a.Append()))
-		j.Fence()
+		j.Evict()
 		for _, c := range []*contract.Cell{a, b} {
 			if err := c.Wait(c.Append()); !errors.Is(err, journal.ErrFenced) {
 				t.Fatalf("got %v", err)

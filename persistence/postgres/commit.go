@@ -30,9 +30,12 @@ const copyRows = "COPY journal (entity, seq, token, stream, pos, n, kind, cell, 
 func (j *Journal) Commit(b *journal.Batch) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), j.config.CommitTimeout)
+	if b.Epoch != j.Epoch() {
+		return fmt.Errorf("%w: cut at epoch %d", journal.ErrFenced, b.Epoch)
+	}
+	ctx, cancel := j.bound(j.config.CommitTimeout)
 	defer cancel()
-	if err := j.ready(ctx); err != nil {
+	if err := j.ready(ctx, b.Epoch); err != nil {
 		return err
 	}
 	j.doubt = true
@@ -55,17 +58,17 @@ func (j *Journal) Commit(b *journal.Batch) error {
 	return err
 }
 
-// ready sees to a connection that writes for our epoch.
-func (j *Journal) ready(ctx context.Context) error {
+// ready sees to a connection that writes for the epoch.
+func (j *Journal) ready(ctx context.Context, epoch int64) error {
 	switch {
 	case j.closed:
 		return errClosed
 	case j.doubt || len(j.doubted) > 0:
 		return errors.New("postgres: an earlier commit is in doubt")
 	case j.conn == nil || j.conn.IsClosed():
-		return j.connect(ctx)
+		return j.connect(ctx, epoch)
 	}
-	if epoch := j.epoch.Load(); epoch != j.settled {
+	if epoch != j.settled {
 		if _, err := j.conn.Exec(ctx, "SELECT set_config('brigata.epoch', $1, false)", strconv.FormatInt(epoch, 10)); err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ type Config struct {
 	URL     string
 	Node    string // stable name
 	Address string // where the other nodes reach this one
+	Format  int    // what this process can read: see journal.Claim
 	// CommitTimeout ends a commit that does not answer; its outcome is then unknown (15 s).
 	CommitTimeout time.Duration
 	// ProbeTimeout bounds one try of a probe (10 s).
@@ -53,10 +54,12 @@ type Config struct {
 // Journal is one process's journal. It writes over a connection of its own, as a fresh
 // incarnation of its node.
 type Journal struct {
-	config Config
-	pool   *pgxpool.Pool
-	node   int64
-	epoch  atomic.Int64
+	config  Config
+	pool    *pgxpool.Pool // reads
+	leases  *pgxpool.Pool // leases and claims: they never wait for reads
+	node    int64
+	epoch   atomic.Int64
+	writing atomic.Pointer[context.CancelFunc] // ends the commit or probe in progress
 
 	mu      sync.Mutex
 	conn    *pgx.Conn // nil: none
@@ -72,7 +75,7 @@ type Journal struct {
 var _ journal.Journal = (*Journal)(nil)
 
 // Open brings the schema up to date and enters a new incarnation of the node, at an
-// epoch of its own.
+// epoch of its own: 0, until Raise.
 func Open(ctx context.Context, c Config) (*Journal, error) {
 	if c.Node == "" {
 		return nil, errors.New("postgres: a node needs a name")
@@ -99,12 +102,21 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 	if j.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return nil, err
 	}
+	lc := pc.Copy()
+	lc.MaxConns, lc.MinConns = leasesMax, 1
+	if j.leases, err = pgxpool.NewWithConfig(ctx, lc); err != nil {
+		j.pool.Close()
+		return nil, err
+	}
 	if err := j.enter(ctx); err != nil {
 		j.Close()
 		return nil, err
 	}
 	return j, nil
 }
+
+// leasesMax is how many connections leases and claims have.
+const leasesMax = 4
 
 // settings of all our sessions. Every query here looks keys up, and must go on doing so
 // when the planner knows nothing of the tables yet.
@@ -144,58 +156,42 @@ func migrate(ctx context.Context, url string) error {
 
 // enter writes the incarnation's rows and connects the writer.
 func (j *Journal) enter(ctx context.Context) error {
-	const epoch = 1
-	err := j.pool.QueryRow(ctx, `WITH n AS (INSERT INTO nodes (name, epoch, address) VALUES ($1, $2, $3) RETURNING id, epoch),
+	err := j.leases.QueryRow(ctx, `WITH n AS (INSERT INTO nodes (name, epoch, address, format) VALUES ($1, 0, $2, $3) RETURNING id, epoch),
 		l AS (INSERT INTO leases (node, epoch, renewals) SELECT id, epoch, 0 FROM n)
-		SELECT id FROM n`, j.config.Node, epoch, j.config.Address).Scan(&j.node)
+		SELECT id FROM n`, j.config.Node, j.config.Address, j.config.Format).Scan(&j.node)
 	if err != nil {
 		return err
 	}
-	j.epoch.Store(epoch)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.connect(ctx)
+	return j.connect(ctx, j.Epoch())
 }
 
 // Node is the id of this incarnation, and the stream of all it writes.
 func (j *Journal) Node() int64 { return j.node }
 
-// Epoch is the epoch this process writes for.
+// Epoch implements journal.Journal.
 func (j *Journal) Epoch() int64 { return j.epoch.Load() }
 
-// Pool is the readers' pool, for the leases and claims that share the database. Its
-// sessions avoid plans that read whole tables.
+// Pool is the readers' pool. Its sessions avoid plans that read whole tables.
 func (j *Journal) Pool() *pgxpool.Pool { return j.pool }
 
-// Fence ends the right of a node to write at an epoch, once what it has in flight has
-// ended. It reports whether the node was at that epoch.
-func (j *Journal) Fence(ctx context.Context, node, epoch int64) (bool, error) {
-	tag, err := j.pool.Exec(ctx, "UPDATE nodes SET epoch = epoch + 1 WHERE id = $1 AND epoch = $2", node, epoch)
-	return tag.RowsAffected() == 1, err
-}
-
-// FenceOthers fences every other incarnation, dead or alive: what they have in progress
-// ends first, and nothing follows. Where one node at a time has the database, it does
-// this before it reads.
-func (j *Journal) FenceOthers(ctx context.Context) error {
-	_, err := j.pool.Exec(ctx, "UPDATE nodes SET epoch = epoch + 1 WHERE id <> $1", j.node)
-	return err
-}
-
-// Renounce takes a new epoch for this process, as after a lapse of its lease: nothing
-// that was sent before can be written any more. The caller must have dropped all that
-// it had loaded.
-func (j *Journal) Renounce(ctx context.Context) error {
-	var epoch int64
-	err := j.pool.QueryRow(ctx, "UPDATE nodes SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch", j.node).Scan(&epoch)
-	if err == nil {
-		j.epoch.Store(epoch)
+// interrupt ends a commit or probe that waits for its answer.
+func (j *Journal) interrupt() {
+	if cancel := j.writing.Load(); cancel != nil {
+		(*cancel)()
 	}
-	return err
 }
 
-// connect opens the writer's connection; the caller holds the lock.
-func (j *Journal) connect(ctx context.Context) error {
+// bound gives the writer's next call its end.
+func (j *Journal) bound(d time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	j.writing.Store(&cancel)
+	return ctx, func() { j.writing.Store(nil); cancel() }
+}
+
+// connect opens the writer's connection for an epoch; the caller holds the lock.
+func (j *Journal) connect(ctx context.Context, epoch int64) error {
 	if j.closed {
 		return errClosed
 	}
@@ -203,7 +199,6 @@ func (j *Journal) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	epoch := j.epoch.Load()
 	maps.Copy(cc.RuntimeParams, settings())
 	cc.RuntimeParams["application_name"] = "brigata journal"
 	cc.RuntimeParams["brigata.node"] = strconv.FormatInt(j.node, 10)
@@ -249,6 +244,7 @@ func (j *Journal) Close() error {
 			j.conn = nil
 		}
 		j.pool.Close()
+		j.leases.Close()
 	}
 	return nil
 }

@@ -92,6 +92,17 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestLeases(t *testing.T) {
+	contract.RunLeases(t, func(t *testing.T) contract.Enter {
+		url := database(t)
+		return func(name string, format int) contract.Process {
+			j, err := postgres.Open(t.Context(), postgres.Config{URL: url, Node: name, Format: format})
+			check(t, err)
+			return j
+		}
+	})
+}
+
 // A fenced process writes neither rows nor heads; the fence waits for what is in
 // flight; and a process that renounces writes on at its new epoch.
 func TestFence(t *testing.T) {
@@ -105,10 +116,9 @@ func TestFence(t *testing.T) {
 	}
 	heads := &journal.Batch{Token: 9, Heads: []journal.Head{{Key: contract.Key(1), Cell: "roma", Seq: 1}}}
 	check(t, old.Commit(rows(1)))
-	if done, err := other.Fence(ctx, old.Node(), old.Epoch()+1); err != nil || done {
-		t.Fatalf("fenced another epoch: %v, %v", done, err)
-	}
-	if done, err := other.Fence(ctx, old.Node(), old.Epoch()); err != nil || !done {
+	lease, err := old.Self(ctx)
+	check(t, err)
+	if done, err := other.Fence(ctx, lease); err != nil || !done {
 		t.Fatalf("not fenced: %v, %v", done, err)
 	}
 	for range 2 {
@@ -127,8 +137,13 @@ func TestFence(t *testing.T) {
 		t.Fatalf("a fenced process wrote: %+v", s)
 	}
 	check(t, other.Commit(rows(2)))
-	check(t, old.Renounce(ctx))
-	check(t, old.Commit(rows(3)))
+	lease, err = old.Self(ctx)
+	check(t, err)
+	_, err = old.Raise(ctx, lease)
+	check(t, err)
+	b := rows(3)
+	b.Epoch = old.Epoch()
+	check(t, old.Commit(b))
 }
 
 // A commit that does not answer is ended by its timeout; the probe ends its backend, so
@@ -175,7 +190,7 @@ func TestFenceWaits(t *testing.T) {
 	ctx := context.Background()
 	cc, err := pgx.ParseConfig(url)
 	check(t, err)
-	cc.RuntimeParams["brigata.node"], cc.RuntimeParams["brigata.epoch"] = fmt.Sprint(j.Node()), "1"
+	cc.RuntimeParams["brigata.node"], cc.RuntimeParams["brigata.epoch"] = fmt.Sprint(j.Node()), "0"
 	conn, err := pgx.ConnectConfig(ctx, cc)
 	check(t, err)
 	defer conn.Close(ctx)
@@ -186,7 +201,9 @@ func TestFenceWaits(t *testing.T) {
 		copied <- err
 	}()
 	fmt.Fprintln(w, "00000000-0000-8000-8000-000000000001\t1\t1\t1\t1\t1\t1\troma\t\\\\x00") // and pauses
-	done, err := j.Fence(ctx, j.Node(), 1)
+	lease, err := j.Self(ctx)
+	check(t, err)
+	done, err := j.Fence(ctx, lease)
 	if check(t, err); !done {
 		t.Fatal("not fenced")
 	}

@@ -19,7 +19,7 @@ type backend struct {
 func (j *Journal) Probe(b *journal.Batch) ([]journal.Slot, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), j.config.ProbeTimeout)
+	ctx, cancel := j.bound(j.config.ProbeTimeout)
 	defer cancel()
 	if j.conn != nil && (j.doubt || j.conn.IsClosed()) {
 		if j.doubt {
@@ -29,7 +29,7 @@ func (j *Journal) Probe(b *journal.Batch) ([]journal.Slot, error) {
 		j.conn, j.doubt = nil, false
 	}
 	if j.conn == nil {
-		if err := j.connect(ctx); err != nil {
+		if err := j.connect(ctx, j.Epoch()); err != nil {
 			return nil, err
 		}
 	}

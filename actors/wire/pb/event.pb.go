@@ -106,6 +106,38 @@ type Event struct {
 	//	*Event_TableSessionCame
 	//	*Event_TablePaymentRehomed
 	//	*Event_OrderWrittenOff
+	//	*Event_PaymentWasStarted
+	//	*Event_PaymentWasDoubted
+	//	*Event_PaymentWasCharged
+	//	*Event_PaymentWasDeclined
+	//	*Event_PaymentCancelAsked
+	//	*Event_PaymentQueryAsked
+	//	*Event_PaymentRefundEnded
+	//	*Event_OrderReturnAsked
+	//	*Event_StoreSensorTold
+	//	*Event_SensorConfigured
+	//	*Event_SensorNoted
+	//	*Event_SensorSuspected
+	//	*Event_SensorCalmed
+	//	*Event_SensorAlerted
+	//	*Event_SensorWorsened
+	//	*Event_SensorRelapsed
+	//	*Event_SensorCameBack
+	//	*Event_SensorWasAcked
+	//	*Event_SensorWasEscalated
+	//	*Event_SensorWasResolved
+	//	*Event_SensorCalibrated
+	//	*Event_SensorHealthSet
+	//	*Event_SensorWorkOrderTold
+	//	*Event_WorkorderWasOpened
+	//	*Event_WorkorderHeard
+	//	*Event_WorkorderWasWarned
+	//	*Event_WorkorderHoldBegan
+	//	*Event_WorkorderDishHeld
+	//	*Event_WorkorderDiscardProposed
+	//	*Event_WorkorderWasAssigned
+	//	*Event_WorkorderWasDone
+	//	*Event_OrderDishFlagged
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,6 +882,294 @@ func (x *Event) GetOrderWrittenOff() *OrderWrittenOff {
 	return nil
 }
 
+func (x *Event) GetPaymentWasStarted() *PaymentWasStarted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasStarted); ok {
+			return x.PaymentWasStarted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasDoubted() *PaymentWasDoubted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasDoubted); ok {
+			return x.PaymentWasDoubted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasCharged() *PaymentWasCharged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasCharged); ok {
+			return x.PaymentWasCharged
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentWasDeclined() *PaymentWasDeclined {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasDeclined); ok {
+			return x.PaymentWasDeclined
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentCancelAsked() *PaymentCancelAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentCancelAsked); ok {
+			return x.PaymentCancelAsked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentQueryAsked() *PaymentQueryAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentQueryAsked); ok {
+			return x.PaymentQueryAsked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentRefundEnded() *PaymentRefundEnded {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentRefundEnded); ok {
+			return x.PaymentRefundEnded
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderReturnAsked() *OrderReturnAsked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderReturnAsked); ok {
+			return x.OrderReturnAsked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetStoreSensorTold() *StoreSensorTold {
+	if x != nil {
+		if x, ok := x.Event.(*Event_StoreSensorTold); ok {
+			return x.StoreSensorTold
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorConfigured() *SensorConfigured {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorConfigured); ok {
+			return x.SensorConfigured
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorNoted() *SensorNoted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorNoted); ok {
+			return x.SensorNoted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorSuspected() *SensorSuspected {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorSuspected); ok {
+			return x.SensorSuspected
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorCalmed() *SensorCalmed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorCalmed); ok {
+			return x.SensorCalmed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorAlerted() *SensorAlerted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorAlerted); ok {
+			return x.SensorAlerted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorWorsened() *SensorWorsened {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorWorsened); ok {
+			return x.SensorWorsened
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorRelapsed() *SensorRelapsed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorRelapsed); ok {
+			return x.SensorRelapsed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorCameBack() *SensorCameBack {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorCameBack); ok {
+			return x.SensorCameBack
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorWasAcked() *SensorWasAcked {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorWasAcked); ok {
+			return x.SensorWasAcked
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorWasEscalated() *SensorWasEscalated {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorWasEscalated); ok {
+			return x.SensorWasEscalated
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorWasResolved() *SensorWasResolved {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorWasResolved); ok {
+			return x.SensorWasResolved
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorCalibrated() *SensorCalibrated {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorCalibrated); ok {
+			return x.SensorCalibrated
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorHealthSet() *SensorHealthSet {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorHealthSet); ok {
+			return x.SensorHealthSet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSensorWorkOrderTold() *SensorWorkOrderTold {
+	if x != nil {
+		if x, ok := x.Event.(*Event_SensorWorkOrderTold); ok {
+			return x.SensorWorkOrderTold
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderWasOpened() *WorkorderWasOpened {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderWasOpened); ok {
+			return x.WorkorderWasOpened
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderHeard() *WorkorderHeard {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderHeard); ok {
+			return x.WorkorderHeard
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderWasWarned() *WorkorderWasWarned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderWasWarned); ok {
+			return x.WorkorderWasWarned
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderHoldBegan() *WorkorderHoldBegan {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderHoldBegan); ok {
+			return x.WorkorderHoldBegan
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderDishHeld() *WorkorderDishHeld {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderDishHeld); ok {
+			return x.WorkorderDishHeld
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderDiscardProposed() *WorkorderDiscardProposed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderDiscardProposed); ok {
+			return x.WorkorderDiscardProposed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderWasAssigned() *WorkorderWasAssigned {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderWasAssigned); ok {
+			return x.WorkorderWasAssigned
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetWorkorderWasDone() *WorkorderWasDone {
+	if x != nil {
+		if x, ok := x.Event.(*Event_WorkorderWasDone); ok {
+			return x.WorkorderWasDone
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderDishFlagged() *OrderDishFlagged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderDishFlagged); ok {
+			return x.OrderDishFlagged
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1166,6 +1486,134 @@ type Event_OrderWrittenOff struct {
 	OrderWrittenOff *OrderWrittenOff `protobuf:"bytes,78,opt,name=order_written_off,json=orderWrittenOff,proto3,oneof"`
 }
 
+type Event_PaymentWasStarted struct {
+	PaymentWasStarted *PaymentWasStarted `protobuf:"bytes,79,opt,name=payment_was_started,json=paymentWasStarted,proto3,oneof"`
+}
+
+type Event_PaymentWasDoubted struct {
+	PaymentWasDoubted *PaymentWasDoubted `protobuf:"bytes,80,opt,name=payment_was_doubted,json=paymentWasDoubted,proto3,oneof"`
+}
+
+type Event_PaymentWasCharged struct {
+	PaymentWasCharged *PaymentWasCharged `protobuf:"bytes,81,opt,name=payment_was_charged,json=paymentWasCharged,proto3,oneof"`
+}
+
+type Event_PaymentWasDeclined struct {
+	PaymentWasDeclined *PaymentWasDeclined `protobuf:"bytes,82,opt,name=payment_was_declined,json=paymentWasDeclined,proto3,oneof"`
+}
+
+type Event_PaymentCancelAsked struct {
+	PaymentCancelAsked *PaymentCancelAsked `protobuf:"bytes,83,opt,name=payment_cancel_asked,json=paymentCancelAsked,proto3,oneof"`
+}
+
+type Event_PaymentQueryAsked struct {
+	PaymentQueryAsked *PaymentQueryAsked `protobuf:"bytes,84,opt,name=payment_query_asked,json=paymentQueryAsked,proto3,oneof"`
+}
+
+type Event_PaymentRefundEnded struct {
+	PaymentRefundEnded *PaymentRefundEnded `protobuf:"bytes,85,opt,name=payment_refund_ended,json=paymentRefundEnded,proto3,oneof"`
+}
+
+type Event_OrderReturnAsked struct {
+	OrderReturnAsked *OrderReturnAsked `protobuf:"bytes,86,opt,name=order_return_asked,json=orderReturnAsked,proto3,oneof"`
+}
+
+type Event_StoreSensorTold struct {
+	StoreSensorTold *StoreSensorTold `protobuf:"bytes,87,opt,name=store_sensor_told,json=storeSensorTold,proto3,oneof"`
+}
+
+type Event_SensorConfigured struct {
+	SensorConfigured *SensorConfigured `protobuf:"bytes,88,opt,name=sensor_configured,json=sensorConfigured,proto3,oneof"`
+}
+
+type Event_SensorNoted struct {
+	SensorNoted *SensorNoted `protobuf:"bytes,89,opt,name=sensor_noted,json=sensorNoted,proto3,oneof"`
+}
+
+type Event_SensorSuspected struct {
+	SensorSuspected *SensorSuspected `protobuf:"bytes,90,opt,name=sensor_suspected,json=sensorSuspected,proto3,oneof"`
+}
+
+type Event_SensorCalmed struct {
+	SensorCalmed *SensorCalmed `protobuf:"bytes,91,opt,name=sensor_calmed,json=sensorCalmed,proto3,oneof"`
+}
+
+type Event_SensorAlerted struct {
+	SensorAlerted *SensorAlerted `protobuf:"bytes,92,opt,name=sensor_alerted,json=sensorAlerted,proto3,oneof"`
+}
+
+type Event_SensorWorsened struct {
+	SensorWorsened *SensorWorsened `protobuf:"bytes,93,opt,name=sensor_worsened,json=sensorWorsened,proto3,oneof"`
+}
+
+type Event_SensorRelapsed struct {
+	SensorRelapsed *SensorRelapsed `protobuf:"bytes,94,opt,name=sensor_relapsed,json=sensorRelapsed,proto3,oneof"`
+}
+
+type Event_SensorCameBack struct {
+	SensorCameBack *SensorCameBack `protobuf:"bytes,95,opt,name=sensor_came_back,json=sensorCameBack,proto3,oneof"`
+}
+
+type Event_SensorWasAcked struct {
+	SensorWasAcked *SensorWasAcked `protobuf:"bytes,96,opt,name=sensor_was_acked,json=sensorWasAcked,proto3,oneof"`
+}
+
+type Event_SensorWasEscalated struct {
+	SensorWasEscalated *SensorWasEscalated `protobuf:"bytes,97,opt,name=sensor_was_escalated,json=sensorWasEscalated,proto3,oneof"`
+}
+
+type Event_SensorWasResolved struct {
+	SensorWasResolved *SensorWasResolved `protobuf:"bytes,98,opt,name=sensor_was_resolved,json=sensorWasResolved,proto3,oneof"`
+}
+
+type Event_SensorCalibrated struct {
+	SensorCalibrated *SensorCalibrated `protobuf:"bytes,99,opt,name=sensor_calibrated,json=sensorCalibrated,proto3,oneof"`
+}
+
+type Event_SensorHealthSet struct {
+	SensorHealthSet *SensorHealthSet `protobuf:"bytes,100,opt,name=sensor_health_set,json=sensorHealthSet,proto3,oneof"`
+}
+
+type Event_SensorWorkOrderTold struct {
+	SensorWorkOrderTold *SensorWorkOrderTold `protobuf:"bytes,101,opt,name=sensor_work_order_told,json=sensorWorkOrderTold,proto3,oneof"`
+}
+
+type Event_WorkorderWasOpened struct {
+	WorkorderWasOpened *WorkorderWasOpened `protobuf:"bytes,102,opt,name=workorder_was_opened,json=workorderWasOpened,proto3,oneof"`
+}
+
+type Event_WorkorderHeard struct {
+	WorkorderHeard *WorkorderHeard `protobuf:"bytes,103,opt,name=workorder_heard,json=workorderHeard,proto3,oneof"`
+}
+
+type Event_WorkorderWasWarned struct {
+	WorkorderWasWarned *WorkorderWasWarned `protobuf:"bytes,104,opt,name=workorder_was_warned,json=workorderWasWarned,proto3,oneof"`
+}
+
+type Event_WorkorderHoldBegan struct {
+	WorkorderHoldBegan *WorkorderHoldBegan `protobuf:"bytes,105,opt,name=workorder_hold_began,json=workorderHoldBegan,proto3,oneof"`
+}
+
+type Event_WorkorderDishHeld struct {
+	WorkorderDishHeld *WorkorderDishHeld `protobuf:"bytes,106,opt,name=workorder_dish_held,json=workorderDishHeld,proto3,oneof"`
+}
+
+type Event_WorkorderDiscardProposed struct {
+	WorkorderDiscardProposed *WorkorderDiscardProposed `protobuf:"bytes,107,opt,name=workorder_discard_proposed,json=workorderDiscardProposed,proto3,oneof"`
+}
+
+type Event_WorkorderWasAssigned struct {
+	WorkorderWasAssigned *WorkorderWasAssigned `protobuf:"bytes,108,opt,name=workorder_was_assigned,json=workorderWasAssigned,proto3,oneof"`
+}
+
+type Event_WorkorderWasDone struct {
+	WorkorderWasDone *WorkorderWasDone `protobuf:"bytes,109,opt,name=workorder_was_done,json=workorderWasDone,proto3,oneof"`
+}
+
+type Event_OrderDishFlagged struct {
+	OrderDishFlagged *OrderDishFlagged `protobuf:"bytes,110,opt,name=order_dish_flagged,json=orderDishFlagged,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -1321,6 +1769,70 @@ func (*Event_TableSessionCame) isEvent_Event() {}
 func (*Event_TablePaymentRehomed) isEvent_Event() {}
 
 func (*Event_OrderWrittenOff) isEvent_Event() {}
+
+func (*Event_PaymentWasStarted) isEvent_Event() {}
+
+func (*Event_PaymentWasDoubted) isEvent_Event() {}
+
+func (*Event_PaymentWasCharged) isEvent_Event() {}
+
+func (*Event_PaymentWasDeclined) isEvent_Event() {}
+
+func (*Event_PaymentCancelAsked) isEvent_Event() {}
+
+func (*Event_PaymentQueryAsked) isEvent_Event() {}
+
+func (*Event_PaymentRefundEnded) isEvent_Event() {}
+
+func (*Event_OrderReturnAsked) isEvent_Event() {}
+
+func (*Event_StoreSensorTold) isEvent_Event() {}
+
+func (*Event_SensorConfigured) isEvent_Event() {}
+
+func (*Event_SensorNoted) isEvent_Event() {}
+
+func (*Event_SensorSuspected) isEvent_Event() {}
+
+func (*Event_SensorCalmed) isEvent_Event() {}
+
+func (*Event_SensorAlerted) isEvent_Event() {}
+
+func (*Event_SensorWorsened) isEvent_Event() {}
+
+func (*Event_SensorRelapsed) isEvent_Event() {}
+
+func (*Event_SensorCameBack) isEvent_Event() {}
+
+func (*Event_SensorWasAcked) isEvent_Event() {}
+
+func (*Event_SensorWasEscalated) isEvent_Event() {}
+
+func (*Event_SensorWasResolved) isEvent_Event() {}
+
+func (*Event_SensorCalibrated) isEvent_Event() {}
+
+func (*Event_SensorHealthSet) isEvent_Event() {}
+
+func (*Event_SensorWorkOrderTold) isEvent_Event() {}
+
+func (*Event_WorkorderWasOpened) isEvent_Event() {}
+
+func (*Event_WorkorderHeard) isEvent_Event() {}
+
+func (*Event_WorkorderWasWarned) isEvent_Event() {}
+
+func (*Event_WorkorderHoldBegan) isEvent_Event() {}
+
+func (*Event_WorkorderDishHeld) isEvent_Event() {}
+
+func (*Event_WorkorderDiscardProposed) isEvent_Event() {}
+
+func (*Event_WorkorderWasAssigned) isEvent_Event() {}
+
+func (*Event_WorkorderWasDone) isEvent_Event() {}
+
+func (*Event_OrderDishFlagged) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -2502,10 +3014,14 @@ func (x *StoreFoodSafety) GetDiscardMs() int64 {
 type StoreSensor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Asset         string                 `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
 	Dishes        []string               `protobuf:"bytes,4,rep,name=dishes,proto3" json:"dishes,omitempty"`
 	Limits        *StoreLimits           `protobuf:"bytes,5,opt,name=limits,proto3" json:"limits,omitempty"`
+	Door          string                 `protobuf:"bytes,7,opt,name=door,proto3" json:"door,omitempty"`
+	Control       string                 `protobuf:"bytes,8,opt,name=control,proto3" json:"control,omitempty"`
+	MissingMs     int64                  `protobuf:"zigzag64,9,opt,name=missing_ms,json=missingMs,proto3" json:"missing_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2547,6 +3063,13 @@ func (x *StoreSensor) GetId() string {
 	return ""
 }
 
+func (x *StoreSensor) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
 func (x *StoreSensor) GetKind() string {
 	if x != nil {
 		return x.Kind
@@ -2573,6 +3096,27 @@ func (x *StoreSensor) GetLimits() *StoreLimits {
 		return x.Limits
 	}
 	return nil
+}
+
+func (x *StoreSensor) GetDoor() string {
+	if x != nil {
+		return x.Door
+	}
+	return ""
+}
+
+func (x *StoreSensor) GetControl() string {
+	if x != nil {
+		return x.Control
+	}
+	return ""
+}
+
+func (x *StoreSensor) GetMissingMs() int64 {
+	if x != nil {
+		return x.MissingMs
+	}
+	return 0
 }
 
 type StoreLimits struct {
@@ -4608,6 +5152,8 @@ type StockHeldBack struct {
 	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
 	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Sensor        string                 `protobuf:"bytes,4,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	For           string                 `protobuf:"bytes,5,opt,name=for,proto3" json:"for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4659,6 +5205,20 @@ func (x *StockHeldBack) GetBy() *CommandWho {
 func (x *StockHeldBack) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *StockHeldBack) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+func (x *StockHeldBack) GetFor() string {
+	if x != nil {
+		return x.For
 	}
 	return ""
 }
@@ -4789,6 +5349,10 @@ type PaymentBegan struct {
 	Tip           int64                  `protobuf:"zigzag64,10,opt,name=tip,proto3" json:"tip,omitempty"`
 	Guest         bool                   `protobuf:"varint,11,opt,name=guest,proto3" json:"guest,omitempty"`
 	Session       string                 `protobuf:"bytes,12,opt,name=session,proto3" json:"session,omitempty"`
+	GuestId       string                 `protobuf:"bytes,13,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Method        string                 `protobuf:"bytes,14,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,15,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,16,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4903,6 +5467,34 @@ func (x *PaymentBegan) GetGuest() bool {
 func (x *PaymentBegan) GetSession() string {
 	if x != nil {
 		return x.Session
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentBegan) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
 	}
 	return ""
 }
@@ -5357,6 +5949,7 @@ type PaymentRefund struct {
 	Amount        int64                  `protobuf:"zigzag64,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	At            int64                  `protobuf:"zigzag64,3,opt,name=at,proto3" json:"at,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	State         string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5415,6 +6008,13 @@ func (x *PaymentRefund) GetAt() int64 {
 func (x *PaymentRefund) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *PaymentRefund) GetState() string {
+	if x != nil {
+		return x.State
 	}
 	return ""
 }
@@ -11771,6 +12371,1990 @@ func (x *OrderWrittenOff) GetTotals() *BillTotals {
 	return nil
 }
 
+type PaymentWasStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	Action        *PaymentAction         `protobuf:"bytes,3,opt,name=action,proto3,oneof" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasStarted) Reset() {
+	*x = PaymentWasStarted{}
+	mi := &file_event_proto_msgTypes[141]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasStarted) ProtoMessage() {}
+
+func (x *PaymentWasStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[141]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasStarted.ProtoReflect.Descriptor instead.
+func (*PaymentWasStarted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{141}
+}
+
+func (x *PaymentWasStarted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasStarted) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *PaymentWasStarted) GetAction() *PaymentAction {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+type PaymentAction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Data          string                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Params        map[string]string      `protobuf:"bytes,3,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentAction) Reset() {
+	*x = PaymentAction{}
+	mi := &file_event_proto_msgTypes[142]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentAction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentAction) ProtoMessage() {}
+
+func (x *PaymentAction) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[142]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
+func (*PaymentAction) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{142}
+}
+
+func (x *PaymentAction) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PaymentAction) GetData() string {
+	if x != nil {
+		return x.Data
+	}
+	return ""
+}
+
+func (x *PaymentAction) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+type PaymentWasDoubted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasDoubted) Reset() {
+	*x = PaymentWasDoubted{}
+	mi := &file_event_proto_msgTypes[143]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasDoubted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasDoubted) ProtoMessage() {}
+
+func (x *PaymentWasDoubted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[143]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasDoubted.ProtoReflect.Descriptor instead.
+func (*PaymentWasDoubted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{143}
+}
+
+func (x *PaymentWasDoubted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type PaymentWasCharged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasCharged) Reset() {
+	*x = PaymentWasCharged{}
+	mi := &file_event_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasCharged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasCharged) ProtoMessage() {}
+
+func (x *PaymentWasCharged) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasCharged.ProtoReflect.Descriptor instead.
+func (*PaymentWasCharged) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *PaymentWasCharged) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasCharged) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+type PaymentWasDeclined struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasDeclined) Reset() {
+	*x = PaymentWasDeclined{}
+	mi := &file_event_proto_msgTypes[145]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasDeclined) ProtoMessage() {}
+
+func (x *PaymentWasDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[145]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasDeclined.ProtoReflect.Descriptor instead.
+func (*PaymentWasDeclined) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{145}
+}
+
+func (x *PaymentWasDeclined) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasDeclined) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type PaymentCancelAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Asked         string                 `protobuf:"bytes,3,opt,name=asked,proto3" json:"asked,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentCancelAsked) Reset() {
+	*x = PaymentCancelAsked{}
+	mi := &file_event_proto_msgTypes[146]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentCancelAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentCancelAsked) ProtoMessage() {}
+
+func (x *PaymentCancelAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[146]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentCancelAsked.ProtoReflect.Descriptor instead.
+func (*PaymentCancelAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{146}
+}
+
+func (x *PaymentCancelAsked) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentCancelAsked) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *PaymentCancelAsked) GetAsked() string {
+	if x != nil {
+		return x.Asked
+	}
+	return ""
+}
+
+func (x *PaymentCancelAsked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type PaymentQueryAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentQueryAsked) Reset() {
+	*x = PaymentQueryAsked{}
+	mi := &file_event_proto_msgTypes[147]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentQueryAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentQueryAsked) ProtoMessage() {}
+
+func (x *PaymentQueryAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[147]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentQueryAsked.ProtoReflect.Descriptor instead.
+func (*PaymentQueryAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{147}
+}
+
+func (x *PaymentQueryAsked) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentQueryAsked) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type PaymentRefundEnded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Refund        string                 `protobuf:"bytes,2,opt,name=refund,proto3" json:"refund,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,3,opt,name=failure,proto3,oneof" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentRefundEnded) Reset() {
+	*x = PaymentRefundEnded{}
+	mi := &file_event_proto_msgTypes[148]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentRefundEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentRefundEnded) ProtoMessage() {}
+
+func (x *PaymentRefundEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[148]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentRefundEnded.ProtoReflect.Descriptor instead.
+func (*PaymentRefundEnded) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{148}
+}
+
+func (x *PaymentRefundEnded) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentRefundEnded) GetRefund() string {
+	if x != nil {
+		return x.Refund
+	}
+	return ""
+}
+
+func (x *PaymentRefundEnded) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type OrderReturnAsked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	N             int64                  `protobuf:"zigzag64,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderReturnAsked) Reset() {
+	*x = OrderReturnAsked{}
+	mi := &file_event_proto_msgTypes[149]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderReturnAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderReturnAsked) ProtoMessage() {}
+
+func (x *OrderReturnAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[149]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderReturnAsked.ProtoReflect.Descriptor instead.
+func (*OrderReturnAsked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{149}
+}
+
+func (x *OrderReturnAsked) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *OrderReturnAsked) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+type StoreSensorTold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sensor        string                 `protobuf:"bytes,1,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreSensorTold) Reset() {
+	*x = StoreSensorTold{}
+	mi := &file_event_proto_msgTypes[150]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreSensorTold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreSensorTold) ProtoMessage() {}
+
+func (x *StoreSensorTold) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[150]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreSensorTold.ProtoReflect.Descriptor instead.
+func (*StoreSensorTold) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{150}
+}
+
+func (x *StoreSensorTold) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+type SensorConfigured struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Sensor        *StoreSensor           `protobuf:"bytes,3,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	Safety        *StoreFoodSafety       `protobuf:"bytes,4,opt,name=safety,proto3" json:"safety,omitempty"`
+	Gone          bool                   `protobuf:"varint,5,opt,name=gone,proto3" json:"gone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorConfigured) Reset() {
+	*x = SensorConfigured{}
+	mi := &file_event_proto_msgTypes[151]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorConfigured) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorConfigured) ProtoMessage() {}
+
+func (x *SensorConfigured) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[151]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorConfigured.ProtoReflect.Descriptor instead.
+func (*SensorConfigured) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{151}
+}
+
+func (x *SensorConfigured) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorConfigured) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SensorConfigured) GetSensor() *StoreSensor {
+	if x != nil {
+		return x.Sensor
+	}
+	return nil
+}
+
+func (x *SensorConfigured) GetSafety() *StoreFoodSafety {
+	if x != nil {
+		return x.Safety
+	}
+	return nil
+}
+
+func (x *SensorConfigured) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+type SensorNoted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Readings      []*SensorReading       `protobuf:"bytes,3,rep,name=readings,proto3" json:"readings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorNoted) Reset() {
+	*x = SensorNoted{}
+	mi := &file_event_proto_msgTypes[152]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorNoted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorNoted) ProtoMessage() {}
+
+func (x *SensorNoted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[152]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorNoted.ProtoReflect.Descriptor instead.
+func (*SensorNoted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{152}
+}
+
+func (x *SensorNoted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorNoted) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *SensorNoted) GetReadings() []*SensorReading {
+	if x != nil {
+		return x.Readings
+	}
+	return nil
+}
+
+type SensorReading struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Boot          int64                  `protobuf:"zigzag64,1,opt,name=boot,proto3" json:"boot,omitempty"`
+	First         int64                  `protobuf:"zigzag64,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last          int64                  `protobuf:"zigzag64,3,opt,name=last,proto3" json:"last,omitempty"`
+	N             int64                  `protobuf:"zigzag64,4,opt,name=n,proto3" json:"n,omitempty"`
+	From          int64                  `protobuf:"zigzag64,5,opt,name=from,proto3" json:"from,omitempty"`
+	At            int64                  `protobuf:"zigzag64,6,opt,name=at,proto3" json:"at,omitempty"`
+	Value         float64                `protobuf:"fixed64,7,opt,name=value,proto3" json:"value,omitempty"`
+	Min           float64                `protobuf:"fixed64,8,opt,name=min,proto3" json:"min,omitempty"`
+	Max           float64                `protobuf:"fixed64,9,opt,name=max,proto3" json:"max,omitempty"`
+	Avg           float64                `protobuf:"fixed64,10,opt,name=avg,proto3" json:"avg,omitempty"`
+	Suppress      string                 `protobuf:"bytes,11,opt,name=suppress,proto3" json:"suppress,omitempty"`
+	Health        string                 `protobuf:"bytes,12,opt,name=health,proto3" json:"health,omitempty"`
+	Lost          int64                  `protobuf:"zigzag64,13,opt,name=lost,proto3" json:"lost,omitempty"`
+	Score         float64                `protobuf:"fixed64,14,opt,name=score,proto3" json:"score,omitempty"`
+	Class         string                 `protobuf:"bytes,15,opt,name=class,proto3" json:"class,omitempty"`
+	UnsafeMs      int64                  `protobuf:"zigzag64,16,opt,name=unsafe_ms,json=unsafeMs,proto3" json:"unsafe_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorReading) Reset() {
+	*x = SensorReading{}
+	mi := &file_event_proto_msgTypes[153]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorReading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorReading) ProtoMessage() {}
+
+func (x *SensorReading) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[153]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorReading.ProtoReflect.Descriptor instead.
+func (*SensorReading) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{153}
+}
+
+func (x *SensorReading) GetBoot() int64 {
+	if x != nil {
+		return x.Boot
+	}
+	return 0
+}
+
+func (x *SensorReading) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *SensorReading) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *SensorReading) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *SensorReading) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *SensorReading) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorReading) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *SensorReading) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *SensorReading) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *SensorReading) GetAvg() float64 {
+	if x != nil {
+		return x.Avg
+	}
+	return 0
+}
+
+func (x *SensorReading) GetSuppress() string {
+	if x != nil {
+		return x.Suppress
+	}
+	return ""
+}
+
+func (x *SensorReading) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *SensorReading) GetLost() int64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *SensorReading) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *SensorReading) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *SensorReading) GetUnsafeMs() int64 {
+	if x != nil {
+		return x.UnsafeMs
+	}
+	return 0
+}
+
+type SensorSuspected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Since         int64                  `protobuf:"zigzag64,1,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorSuspected) Reset() {
+	*x = SensorSuspected{}
+	mi := &file_event_proto_msgTypes[154]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorSuspected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorSuspected) ProtoMessage() {}
+
+func (x *SensorSuspected) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[154]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorSuspected.ProtoReflect.Descriptor instead.
+func (*SensorSuspected) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{154}
+}
+
+func (x *SensorSuspected) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+type SensorCalmed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorCalmed) Reset() {
+	*x = SensorCalmed{}
+	mi := &file_event_proto_msgTypes[155]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorCalmed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorCalmed) ProtoMessage() {}
+
+func (x *SensorCalmed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[155]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorCalmed.ProtoReflect.Descriptor instead.
+func (*SensorCalmed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{155}
+}
+
+type SensorAlerted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,2,opt,name=since,proto3" json:"since,omitempty"`
+	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	Peak          float64                `protobuf:"fixed64,4,opt,name=peak,proto3" json:"peak,omitempty"`
+	WorkOrder     string                 `protobuf:"bytes,5,opt,name=work_order,json=workOrder,proto3" json:"work_order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorAlerted) Reset() {
+	*x = SensorAlerted{}
+	mi := &file_event_proto_msgTypes[156]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorAlerted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorAlerted) ProtoMessage() {}
+
+func (x *SensorAlerted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[156]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorAlerted.ProtoReflect.Descriptor instead.
+func (*SensorAlerted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{156}
+}
+
+func (x *SensorAlerted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorAlerted) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorAlerted) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *SensorAlerted) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *SensorAlerted) GetWorkOrder() string {
+	if x != nil {
+		return x.WorkOrder
+	}
+	return ""
+}
+
+type SensorWorsened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peak          float64                `protobuf:"fixed64,1,opt,name=peak,proto3" json:"peak,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorWorsened) Reset() {
+	*x = SensorWorsened{}
+	mi := &file_event_proto_msgTypes[157]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorWorsened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorWorsened) ProtoMessage() {}
+
+func (x *SensorWorsened) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[157]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorWorsened.ProtoReflect.Descriptor instead.
+func (*SensorWorsened) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{157}
+}
+
+func (x *SensorWorsened) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+type SensorRelapsed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorRelapsed) Reset() {
+	*x = SensorRelapsed{}
+	mi := &file_event_proto_msgTypes[158]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorRelapsed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorRelapsed) ProtoMessage() {}
+
+func (x *SensorRelapsed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[158]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorRelapsed.ProtoReflect.Descriptor instead.
+func (*SensorRelapsed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{158}
+}
+
+type SensorCameBack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorCameBack) Reset() {
+	*x = SensorCameBack{}
+	mi := &file_event_proto_msgTypes[159]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorCameBack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorCameBack) ProtoMessage() {}
+
+func (x *SensorCameBack) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[159]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorCameBack.ProtoReflect.Descriptor instead.
+func (*SensorCameBack) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{159}
+}
+
+func (x *SensorCameBack) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type SensorWasAcked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorWasAcked) Reset() {
+	*x = SensorWasAcked{}
+	mi := &file_event_proto_msgTypes[160]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorWasAcked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorWasAcked) ProtoMessage() {}
+
+func (x *SensorWasAcked) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[160]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorWasAcked.ProtoReflect.Descriptor instead.
+func (*SensorWasAcked) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{160}
+}
+
+func (x *SensorWasAcked) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorWasAcked) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type SensorWasEscalated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorWasEscalated) Reset() {
+	*x = SensorWasEscalated{}
+	mi := &file_event_proto_msgTypes[161]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorWasEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorWasEscalated) ProtoMessage() {}
+
+func (x *SensorWasEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[161]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorWasEscalated.ProtoReflect.Descriptor instead.
+func (*SensorWasEscalated) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{161}
+}
+
+func (x *SensorWasEscalated) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type SensorWasResolved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorWasResolved) Reset() {
+	*x = SensorWasResolved{}
+	mi := &file_event_proto_msgTypes[162]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorWasResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorWasResolved) ProtoMessage() {}
+
+func (x *SensorWasResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[162]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorWasResolved.ProtoReflect.Descriptor instead.
+func (*SensorWasResolved) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{162}
+}
+
+func (x *SensorWasResolved) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type SensorCalibrated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Offset        float64                `protobuf:"fixed64,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorCalibrated) Reset() {
+	*x = SensorCalibrated{}
+	mi := &file_event_proto_msgTypes[163]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorCalibrated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorCalibrated) ProtoMessage() {}
+
+func (x *SensorCalibrated) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[163]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorCalibrated.ProtoReflect.Descriptor instead.
+func (*SensorCalibrated) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{163}
+}
+
+func (x *SensorCalibrated) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorCalibrated) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *SensorCalibrated) GetOffset() float64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type SensorHealthSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Health        string                 `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorHealthSet) Reset() {
+	*x = SensorHealthSet{}
+	mi := &file_event_proto_msgTypes[164]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorHealthSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorHealthSet) ProtoMessage() {}
+
+func (x *SensorHealthSet) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[164]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorHealthSet.ProtoReflect.Descriptor instead.
+func (*SensorHealthSet) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{164}
+}
+
+func (x *SensorHealthSet) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorHealthSet) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+type SensorWorkOrderTold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rev           int64                  `protobuf:"zigzag64,1,opt,name=rev,proto3" json:"rev,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorWorkOrderTold) Reset() {
+	*x = SensorWorkOrderTold{}
+	mi := &file_event_proto_msgTypes[165]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorWorkOrderTold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorWorkOrderTold) ProtoMessage() {}
+
+func (x *SensorWorkOrderTold) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[165]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorWorkOrderTold.ProtoReflect.Descriptor instead.
+func (*SensorWorkOrderTold) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{165}
+}
+
+func (x *SensorWorkOrderTold) GetRev() int64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+type WorkorderWasOpened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Asset         string                 `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	Sensor        string                 `protobuf:"bytes,3,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	Severity      string                 `protobuf:"bytes,5,opt,name=severity,proto3" json:"severity,omitempty"`
+	At            int64                  `protobuf:"zigzag64,6,opt,name=at,proto3" json:"at,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,7,opt,name=since,proto3" json:"since,omitempty"`
+	Dishes        []string               `protobuf:"bytes,8,rep,name=dishes,proto3" json:"dishes,omitempty"`
+	Safety        *StoreFoodSafety       `protobuf:"bytes,9,opt,name=safety,proto3" json:"safety,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderWasOpened) Reset() {
+	*x = WorkorderWasOpened{}
+	mi := &file_event_proto_msgTypes[166]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderWasOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderWasOpened) ProtoMessage() {}
+
+func (x *WorkorderWasOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[166]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderWasOpened.ProtoReflect.Descriptor instead.
+func (*WorkorderWasOpened) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{166}
+}
+
+func (x *WorkorderWasOpened) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WorkorderWasOpened) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *WorkorderWasOpened) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+func (x *WorkorderWasOpened) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *WorkorderWasOpened) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *WorkorderWasOpened) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderWasOpened) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *WorkorderWasOpened) GetDishes() []string {
+	if x != nil {
+		return x.Dishes
+	}
+	return nil
+}
+
+func (x *WorkorderWasOpened) GetSafety() *StoreFoodSafety {
+	if x != nil {
+		return x.Safety
+	}
+	return nil
+}
+
+type WorkorderHeard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Rev           int64                  `protobuf:"zigzag64,2,opt,name=rev,proto3" json:"rev,omitempty"`
+	Episode       string                 `protobuf:"bytes,3,opt,name=episode,proto3" json:"episode,omitempty"`
+	Peak          float64                `protobuf:"fixed64,4,opt,name=peak,proto3" json:"peak,omitempty"`
+	Recovered     int64                  `protobuf:"zigzag64,5,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderHeard) Reset() {
+	*x = WorkorderHeard{}
+	mi := &file_event_proto_msgTypes[167]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderHeard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderHeard) ProtoMessage() {}
+
+func (x *WorkorderHeard) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[167]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderHeard.ProtoReflect.Descriptor instead.
+func (*WorkorderHeard) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{167}
+}
+
+func (x *WorkorderHeard) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderHeard) GetRev() int64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *WorkorderHeard) GetEpisode() string {
+	if x != nil {
+		return x.Episode
+	}
+	return ""
+}
+
+func (x *WorkorderHeard) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *WorkorderHeard) GetRecovered() int64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
+func (x *WorkorderHeard) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type WorkorderWasWarned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderWasWarned) Reset() {
+	*x = WorkorderWasWarned{}
+	mi := &file_event_proto_msgTypes[168]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderWasWarned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderWasWarned) ProtoMessage() {}
+
+func (x *WorkorderWasWarned) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[168]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderWasWarned.ProtoReflect.Descriptor instead.
+func (*WorkorderWasWarned) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{168}
+}
+
+func (x *WorkorderWasWarned) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type WorkorderHoldBegan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderHoldBegan) Reset() {
+	*x = WorkorderHoldBegan{}
+	mi := &file_event_proto_msgTypes[169]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderHoldBegan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderHoldBegan) ProtoMessage() {}
+
+func (x *WorkorderHoldBegan) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[169]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderHoldBegan.ProtoReflect.Descriptor instead.
+func (*WorkorderHoldBegan) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{169}
+}
+
+func (x *WorkorderHoldBegan) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type WorkorderDishHeld struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Dish          string                 `protobuf:"bytes,2,opt,name=dish,proto3" json:"dish,omitempty"`
+	No            string                 `protobuf:"bytes,3,opt,name=no,proto3" json:"no,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderDishHeld) Reset() {
+	*x = WorkorderDishHeld{}
+	mi := &file_event_proto_msgTypes[170]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderDishHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderDishHeld) ProtoMessage() {}
+
+func (x *WorkorderDishHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[170]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderDishHeld.ProtoReflect.Descriptor instead.
+func (*WorkorderDishHeld) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{170}
+}
+
+func (x *WorkorderDishHeld) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderDishHeld) GetDish() string {
+	if x != nil {
+		return x.Dish
+	}
+	return ""
+}
+
+func (x *WorkorderDishHeld) GetNo() string {
+	if x != nil {
+		return x.No
+	}
+	return ""
+}
+
+type WorkorderDiscardProposed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderDiscardProposed) Reset() {
+	*x = WorkorderDiscardProposed{}
+	mi := &file_event_proto_msgTypes[171]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderDiscardProposed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderDiscardProposed) ProtoMessage() {}
+
+func (x *WorkorderDiscardProposed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[171]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderDiscardProposed.ProtoReflect.Descriptor instead.
+func (*WorkorderDiscardProposed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{171}
+}
+
+func (x *WorkorderDiscardProposed) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type WorkorderWasAssigned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	To            *CommandWho            `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderWasAssigned) Reset() {
+	*x = WorkorderWasAssigned{}
+	mi := &file_event_proto_msgTypes[172]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderWasAssigned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderWasAssigned) ProtoMessage() {}
+
+func (x *WorkorderWasAssigned) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[172]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderWasAssigned.ProtoReflect.Descriptor instead.
+func (*WorkorderWasAssigned) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{172}
+}
+
+func (x *WorkorderWasAssigned) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderWasAssigned) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *WorkorderWasAssigned) GetTo() *CommandWho {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+type WorkorderWasDone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	What          string                 `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
+	Decision      string                 `protobuf:"bytes,4,opt,name=decision,proto3" json:"decision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderWasDone) Reset() {
+	*x = WorkorderWasDone{}
+	mi := &file_event_proto_msgTypes[173]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderWasDone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderWasDone) ProtoMessage() {}
+
+func (x *WorkorderWasDone) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[173]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderWasDone.ProtoReflect.Descriptor instead.
+func (*WorkorderWasDone) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{173}
+}
+
+func (x *WorkorderWasDone) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderWasDone) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *WorkorderWasDone) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *WorkorderWasDone) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+type OrderDishFlagged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []string               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	Flag          string                 `protobuf:"bytes,2,opt,name=flag,proto3" json:"flag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderDishFlagged) Reset() {
+	*x = OrderDishFlagged{}
+	mi := &file_event_proto_msgTypes[174]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderDishFlagged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderDishFlagged) ProtoMessage() {}
+
+func (x *OrderDishFlagged) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[174]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderDishFlagged.ProtoReflect.Descriptor instead.
+func (*OrderDishFlagged) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{174}
+}
+
+func (x *OrderDishFlagged) GetItems() []string {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *OrderDishFlagged) GetFlag() string {
+	if x != nil {
+		return x.Flag
+	}
+	return ""
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -11781,6 +14365,8 @@ type StoreState struct {
 	WaitMs        int64                    `protobuf:"zigzag64,6,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
 	Paused        []*StorePause            `protobuf:"bytes,7,rep,name=paused,proto3" json:"paused,omitempty"`
 	Unseeded      []*StoreSeed             `protobuf:"bytes,8,rep,name=unseeded,proto3" json:"unseeded,omitempty"`
+	Untold        []*StoreSensor           `protobuf:"bytes,11,rep,name=untold,proto3" json:"untold,omitempty"`
+	Unused        []string                 `protobuf:"bytes,12,rep,name=unused,proto3" json:"unused,omitempty"`
 	Days          []*StoreDay              `protobuf:"bytes,9,rep,name=days,proto3" json:"days,omitempty"`
 	Payments      map[string]*StoreTakings `protobuf:"bytes,10,rep,name=payments,proto3" json:"payments,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -11789,7 +14375,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[175]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11801,7 +14387,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[175]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11814,7 +14400,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{141}
+	return file_event_proto_rawDescGZIP(), []int{175}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -11873,6 +14459,20 @@ func (x *StoreState) GetUnseeded() []*StoreSeed {
 	return nil
 }
 
+func (x *StoreState) GetUntold() []*StoreSensor {
+	if x != nil {
+		return x.Untold
+	}
+	return nil
+}
+
+func (x *StoreState) GetUnused() []string {
+	if x != nil {
+		return x.Unused
+	}
+	return nil
+}
+
 func (x *StoreState) GetDays() []*StoreDay {
 	if x != nil {
 		return x.Days
@@ -11897,7 +14497,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[176]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11909,7 +14509,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[176]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11922,7 +14522,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{142}
+	return file_event_proto_rawDescGZIP(), []int{176}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -11952,7 +14552,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[177]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11964,7 +14564,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[177]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11977,7 +14577,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{143}
+	return file_event_proto_rawDescGZIP(), []int{177}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -12026,7 +14626,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[178]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12038,7 +14638,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[178]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12051,7 +14651,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{144}
+	return file_event_proto_rawDescGZIP(), []int{178}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -12087,7 +14687,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[179]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12099,7 +14699,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[179]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12112,7 +14712,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{145}
+	return file_event_proto_rawDescGZIP(), []int{179}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -12156,6 +14756,8 @@ type StockState struct {
 	Out           bool                   `protobuf:"varint,9,opt,name=out,proto3" json:"out,omitempty"`
 	OutTill       int64                  `protobuf:"zigzag64,10,opt,name=out_till,json=outTill,proto3" json:"out_till,omitempty"`
 	Hold          string                 `protobuf:"bytes,11,opt,name=hold,proto3" json:"hold,omitempty"`
+	HoldOf        string                 `protobuf:"bytes,20,opt,name=hold_of,json=holdOf,proto3" json:"hold_of,omitempty"`
+	HeldFor       string                 `protobuf:"bytes,21,opt,name=held_for,json=heldFor,proto3" json:"held_for,omitempty"`
 	Reason        string                 `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	By            *CommandWho            `protobuf:"bytes,13,opt,name=by,proto3" json:"by,omitempty"`
 	Changed       int64                  `protobuf:"zigzag64,14,opt,name=changed,proto3" json:"changed,omitempty"`
@@ -12170,7 +14772,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[180]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12182,7 +14784,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[180]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12195,7 +14797,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{146}
+	return file_event_proto_rawDescGZIP(), []int{180}
 }
 
 func (x *StockState) GetId() string {
@@ -12271,6 +14873,20 @@ func (x *StockState) GetOutTill() int64 {
 func (x *StockState) GetHold() string {
 	if x != nil {
 		return x.Hold
+	}
+	return ""
+}
+
+func (x *StockState) GetHoldOf() string {
+	if x != nil {
+		return x.HoldOf
+	}
+	return ""
+}
+
+func (x *StockState) GetHeldFor() string {
+	if x != nil {
+		return x.HeldFor
 	}
 	return ""
 }
@@ -12357,13 +14973,23 @@ type PaymentState struct {
 	Credited      bool                   `protobuf:"varint,22,opt,name=credited,proto3" json:"credited,omitempty"`
 	Returned      int64                  `protobuf:"zigzag64,23,opt,name=returned,proto3" json:"returned,omitempty"`
 	Told          int64                  `protobuf:"zigzag64,24,opt,name=told,proto3" json:"told,omitempty"`
+	GuestId       string                 `protobuf:"bytes,25,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Method        string                 `protobuf:"bytes,26,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,27,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,28,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
+	Claimed       bool                   `protobuf:"varint,29,opt,name=claimed,proto3" json:"claimed,omitempty"`
+	Action        *PaymentAction         `protobuf:"bytes,30,opt,name=action,proto3,oneof" json:"action,omitempty"`
+	ExpiresAt     int64                  `protobuf:"zigzag64,31,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	Cancelling    bool                   `protobuf:"varint,32,opt,name=cancelling,proto3" json:"cancelling,omitempty"`
+	CancelId      string                 `protobuf:"bytes,33,opt,name=cancel_id,json=cancelId,proto3" json:"cancel_id,omitempty"`
+	Asks          int64                  `protobuf:"zigzag64,34,opt,name=asks,proto3" json:"asks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[181]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12375,7 +15001,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[181]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12388,7 +15014,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{147}
+	return file_event_proto_rawDescGZIP(), []int{181}
 }
 
 func (x *PaymentState) GetId() string {
@@ -12559,6 +15185,76 @@ func (x *PaymentState) GetTold() int64 {
 	return 0
 }
 
+func (x *PaymentState) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentState) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentState) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
+}
+
+func (x *PaymentState) GetAction() *PaymentAction {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+func (x *PaymentState) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *PaymentState) GetCancelling() bool {
+	if x != nil {
+		return x.Cancelling
+	}
+	return false
+}
+
+func (x *PaymentState) GetCancelId() string {
+	if x != nil {
+		return x.CancelId
+	}
+	return ""
+}
+
+func (x *PaymentState) GetAsks() int64 {
+	if x != nil {
+		return x.Asks
+	}
+	return 0
+}
+
 type OrderState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -12630,6 +15326,7 @@ type OrderState struct {
 	ToldRev       int64                  `protobuf:"zigzag64,67,opt,name=told_rev,json=toldRev,proto3" json:"told_rev,omitempty"`
 	Heard         int64                  `protobuf:"zigzag64,68,opt,name=heard,proto3" json:"heard,omitempty"`
 	Account       *BillAccount           `protobuf:"bytes,69,opt,name=account,proto3" json:"account,omitempty"`
+	Returns       []*OrderReturned       `protobuf:"bytes,72,rep,name=returns,proto3" json:"returns,omitempty"`
 	Off           int64                  `protobuf:"zigzag64,70,opt,name=off,proto3" json:"off,omitempty"`
 	Allowed       int64                  `protobuf:"zigzag64,71,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -12638,7 +15335,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[182]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12650,7 +15347,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[182]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12663,7 +15360,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{148}
+	return file_event_proto_rawDescGZIP(), []int{182}
 }
 
 func (x *OrderState) GetId() string {
@@ -13149,6 +15846,13 @@ func (x *OrderState) GetAccount() *BillAccount {
 	return nil
 }
 
+func (x *OrderState) GetReturns() []*OrderReturned {
+	if x != nil {
+		return x.Returns
+	}
+	return nil
+}
+
 func (x *OrderState) GetOff() int64 {
 	if x != nil {
 		return x.Off
@@ -13175,7 +15879,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[183]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13187,7 +15891,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[183]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13200,7 +15904,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{149}
+	return file_event_proto_rawDescGZIP(), []int{183}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -13231,6 +15935,58 @@ func (x *OrderAdding) GetLines() []*OrderLine {
 	return nil
 }
 
+type OrderReturned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	N             int64                  `protobuf:"zigzag64,2,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderReturned) Reset() {
+	*x = OrderReturned{}
+	mi := &file_event_proto_msgTypes[184]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderReturned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderReturned) ProtoMessage() {}
+
+func (x *OrderReturned) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[184]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
+func (*OrderReturned) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{184}
+}
+
+func (x *OrderReturned) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *OrderReturned) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 type TableState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -13246,7 +16002,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[185]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13258,7 +16014,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[185]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13271,7 +16027,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{150}
+	return file_event_proto_rawDescGZIP(), []int{185}
 }
 
 func (x *TableState) GetId() string {
@@ -13334,7 +16090,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[186]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13346,7 +16102,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[186]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13359,7 +16115,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{151}
+	return file_event_proto_rawDescGZIP(), []int{186}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -13393,7 +16149,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[187]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13405,7 +16161,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[187]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13418,7 +16174,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{152}
+	return file_event_proto_rawDescGZIP(), []int{187}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -13446,7 +16202,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[188]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13458,7 +16214,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[188]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13471,7 +16227,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{153}
+	return file_event_proto_rawDescGZIP(), []int{188}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -13495,6 +16251,846 @@ func (x *TableCame) GetSession() string {
 	return ""
 }
 
+type SensorState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Exists        bool                   `protobuf:"varint,2,opt,name=exists,proto3" json:"exists,omitempty"`
+	Set           *StoreSensor           `protobuf:"bytes,3,opt,name=set,proto3" json:"set,omitempty"`
+	Safety        *StoreFoodSafety       `protobuf:"bytes,4,opt,name=safety,proto3" json:"safety,omitempty"`
+	Offset        float64                `protobuf:"fixed64,5,opt,name=offset,proto3" json:"offset,omitempty"`
+	Tuned         int64                  `protobuf:"zigzag64,6,opt,name=tuned,proto3" json:"tuned,omitempty"`
+	Status        string                 `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
+	Health        string                 `protobuf:"bytes,8,opt,name=health,proto3" json:"health,omitempty"`
+	Boot          int64                  `protobuf:"zigzag64,9,opt,name=boot,proto3" json:"boot,omitempty"`
+	Seq           int64                  `protobuf:"zigzag64,10,opt,name=seq,proto3" json:"seq,omitempty"`
+	Count         int64                  `protobuf:"zigzag64,11,opt,name=count,proto3" json:"count,omitempty"`
+	Last          *SensorReading         `protobuf:"bytes,12,opt,name=last,proto3" json:"last,omitempty"`
+	Node          string                 `protobuf:"bytes,13,opt,name=node,proto3" json:"node,omitempty"`
+	HeardAt       int64                  `protobuf:"zigzag64,14,opt,name=heard_at,json=heardAt,proto3" json:"heard_at,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,15,opt,name=since,proto3" json:"since,omitempty"`
+	AlertAt       int64                  `protobuf:"zigzag64,16,opt,name=alert_at,json=alertAt,proto3" json:"alert_at,omitempty"`
+	Why           string                 `protobuf:"bytes,17,opt,name=why,proto3" json:"why,omitempty"`
+	Peak          float64                `protobuf:"fixed64,18,opt,name=peak,proto3" json:"peak,omitempty"`
+	Recovering    int64                  `protobuf:"zigzag64,19,opt,name=recovering,proto3" json:"recovering,omitempty"`
+	Recovered     int64                  `protobuf:"zigzag64,20,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Suppressed    int64                  `protobuf:"zigzag64,21,opt,name=suppressed,proto3" json:"suppressed,omitempty"`
+	WorkOrder     string                 `protobuf:"bytes,22,opt,name=work_order,json=workOrder,proto3" json:"work_order,omitempty"`
+	AckedBy       *CommandWho            `protobuf:"bytes,23,opt,name=acked_by,json=ackedBy,proto3" json:"acked_by,omitempty"`
+	Rev           int64                  `protobuf:"zigzag64,24,opt,name=rev,proto3" json:"rev,omitempty"`
+	Told          int64                  `protobuf:"zigzag64,25,opt,name=told,proto3" json:"told,omitempty"`
+	Control       *SensorControl         `protobuf:"bytes,26,opt,name=control,proto3" json:"control,omitempty"`
+	Series        *SensorSeries          `protobuf:"bytes,27,opt,name=series,proto3" json:"series,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorState) Reset() {
+	*x = SensorState{}
+	mi := &file_event_proto_msgTypes[189]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorState) ProtoMessage() {}
+
+func (x *SensorState) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[189]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
+func (*SensorState) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{189}
+}
+
+func (x *SensorState) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SensorState) GetExists() bool {
+	if x != nil {
+		return x.Exists
+	}
+	return false
+}
+
+func (x *SensorState) GetSet() *StoreSensor {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *SensorState) GetSafety() *StoreFoodSafety {
+	if x != nil {
+		return x.Safety
+	}
+	return nil
+}
+
+func (x *SensorState) GetOffset() float64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SensorState) GetTuned() int64 {
+	if x != nil {
+		return x.Tuned
+	}
+	return 0
+}
+
+func (x *SensorState) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *SensorState) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *SensorState) GetBoot() int64 {
+	if x != nil {
+		return x.Boot
+	}
+	return 0
+}
+
+func (x *SensorState) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SensorState) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *SensorState) GetLast() *SensorReading {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *SensorState) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *SensorState) GetHeardAt() int64 {
+	if x != nil {
+		return x.HeardAt
+	}
+	return 0
+}
+
+func (x *SensorState) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorState) GetAlertAt() int64 {
+	if x != nil {
+		return x.AlertAt
+	}
+	return 0
+}
+
+func (x *SensorState) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *SensorState) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *SensorState) GetRecovering() int64 {
+	if x != nil {
+		return x.Recovering
+	}
+	return 0
+}
+
+func (x *SensorState) GetRecovered() int64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
+func (x *SensorState) GetSuppressed() int64 {
+	if x != nil {
+		return x.Suppressed
+	}
+	return 0
+}
+
+func (x *SensorState) GetWorkOrder() string {
+	if x != nil {
+		return x.WorkOrder
+	}
+	return ""
+}
+
+func (x *SensorState) GetAckedBy() *CommandWho {
+	if x != nil {
+		return x.AckedBy
+	}
+	return nil
+}
+
+func (x *SensorState) GetRev() int64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *SensorState) GetTold() int64 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
+}
+
+func (x *SensorState) GetControl() *SensorControl {
+	if x != nil {
+		return x.Control
+	}
+	return nil
+}
+
+func (x *SensorState) GetSeries() *SensorSeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+type SensorControl struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Since         int64                  `protobuf:"zigzag64,1,opt,name=since,proto3" json:"since,omitempty"`
+	SumMs         int64                  `protobuf:"zigzag64,2,opt,name=sum_ms,json=sumMs,proto3" json:"sum_ms,omitempty"`
+	Warmed        bool                   `protobuf:"varint,3,opt,name=warmed,proto3" json:"warmed,omitempty"`
+	Cold          bool                   `protobuf:"varint,4,opt,name=cold,proto3" json:"cold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorControl) Reset() {
+	*x = SensorControl{}
+	mi := &file_event_proto_msgTypes[190]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorControl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorControl) ProtoMessage() {}
+
+func (x *SensorControl) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[190]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
+func (*SensorControl) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{190}
+}
+
+func (x *SensorControl) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorControl) GetSumMs() int64 {
+	if x != nil {
+		return x.SumMs
+	}
+	return 0
+}
+
+func (x *SensorControl) GetWarmed() bool {
+	if x != nil {
+		return x.Warmed
+	}
+	return false
+}
+
+func (x *SensorControl) GetCold() bool {
+	if x != nil {
+		return x.Cold
+	}
+	return false
+}
+
+type SensorSeries struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fine          *SensorTrack           `protobuf:"bytes,1,opt,name=fine,proto3" json:"fine,omitempty"`
+	Coarse        *SensorTrack           `protobuf:"bytes,2,opt,name=coarse,proto3" json:"coarse,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorSeries) Reset() {
+	*x = SensorSeries{}
+	mi := &file_event_proto_msgTypes[191]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorSeries) ProtoMessage() {}
+
+func (x *SensorSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[191]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
+func (*SensorSeries) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{191}
+}
+
+func (x *SensorSeries) GetFine() *SensorTrack {
+	if x != nil {
+		return x.Fine
+	}
+	return nil
+}
+
+func (x *SensorSeries) GetCoarse() *SensorTrack {
+	if x != nil {
+		return x.Coarse
+	}
+	return nil
+}
+
+type SensorTrack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Done          []*SensorBucket        `protobuf:"bytes,1,rep,name=done,proto3" json:"done,omitempty"`
+	Open          *SensorBucket          `protobuf:"bytes,2,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorTrack) Reset() {
+	*x = SensorTrack{}
+	mi := &file_event_proto_msgTypes[192]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorTrack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorTrack) ProtoMessage() {}
+
+func (x *SensorTrack) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[192]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
+func (*SensorTrack) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{192}
+}
+
+func (x *SensorTrack) GetDone() []*SensorBucket {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *SensorTrack) GetOpen() *SensorBucket {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+type SensorBucket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Min           float64                `protobuf:"fixed64,2,opt,name=min,proto3" json:"min,omitempty"`
+	Max           float64                `protobuf:"fixed64,3,opt,name=max,proto3" json:"max,omitempty"`
+	Sum           float64                `protobuf:"fixed64,4,opt,name=sum,proto3" json:"sum,omitempty"`
+	N             int64                  `protobuf:"zigzag64,5,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorBucket) Reset() {
+	*x = SensorBucket{}
+	mi := &file_event_proto_msgTypes[193]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorBucket) ProtoMessage() {}
+
+func (x *SensorBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[193]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
+func (*SensorBucket) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{193}
+}
+
+func (x *SensorBucket) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorBucket) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *SensorBucket) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *SensorBucket) GetSum() float64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *SensorBucket) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+type WorkorderState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Asset         string                 `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	Sensor        string                 `protobuf:"bytes,3,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	Status        string                 `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	Severity      string                 `protobuf:"bytes,6,opt,name=severity,proto3" json:"severity,omitempty"`
+	OpenedAt      int64                  `protobuf:"zigzag64,7,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,8,opt,name=since,proto3" json:"since,omitempty"`
+	Peak          float64                `protobuf:"fixed64,9,opt,name=peak,proto3" json:"peak,omitempty"`
+	Dishes        []string               `protobuf:"bytes,10,rep,name=dishes,proto3" json:"dishes,omitempty"`
+	Safety        *StoreFoodSafety       `protobuf:"bytes,11,opt,name=safety,proto3" json:"safety,omitempty"`
+	Episode       string                 `protobuf:"bytes,12,opt,name=episode,proto3" json:"episode,omitempty"`
+	Recovered     int64                  `protobuf:"zigzag64,13,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Rev           int64                  `protobuf:"zigzag64,14,opt,name=rev,proto3" json:"rev,omitempty"`
+	Warned        bool                   `protobuf:"varint,15,opt,name=warned,proto3" json:"warned,omitempty"`
+	Holding       bool                   `protobuf:"varint,16,opt,name=holding,proto3" json:"holding,omitempty"`
+	Holds         []*WorkorderHold       `protobuf:"bytes,17,rep,name=holds,proto3" json:"holds,omitempty"`
+	Proposed      string                 `protobuf:"bytes,18,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	Assignee      *CommandWho            `protobuf:"bytes,19,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	Done          int64                  `protobuf:"zigzag64,20,opt,name=done,proto3" json:"done,omitempty"`
+	What          string                 `protobuf:"bytes,21,opt,name=what,proto3" json:"what,omitempty"`
+	Decision      string                 `protobuf:"bytes,22,opt,name=decision,proto3" json:"decision,omitempty"`
+	Log           []*WorkorderEntry      `protobuf:"bytes,23,rep,name=log,proto3" json:"log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderState) Reset() {
+	*x = WorkorderState{}
+	mi := &file_event_proto_msgTypes[194]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderState) ProtoMessage() {}
+
+func (x *WorkorderState) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[194]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
+func (*WorkorderState) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{194}
+}
+
+func (x *WorkorderState) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetOpenedAt() int64 {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetDishes() []string {
+	if x != nil {
+		return x.Dishes
+	}
+	return nil
+}
+
+func (x *WorkorderState) GetSafety() *StoreFoodSafety {
+	if x != nil {
+		return x.Safety
+	}
+	return nil
+}
+
+func (x *WorkorderState) GetEpisode() string {
+	if x != nil {
+		return x.Episode
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetRecovered() int64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetRev() int64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetWarned() bool {
+	if x != nil {
+		return x.Warned
+	}
+	return false
+}
+
+func (x *WorkorderState) GetHolding() bool {
+	if x != nil {
+		return x.Holding
+	}
+	return false
+}
+
+func (x *WorkorderState) GetHolds() []*WorkorderHold {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+func (x *WorkorderState) GetProposed() string {
+	if x != nil {
+		return x.Proposed
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetAssignee() *CommandWho {
+	if x != nil {
+		return x.Assignee
+	}
+	return nil
+}
+
+func (x *WorkorderState) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *WorkorderState) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *WorkorderState) GetLog() []*WorkorderEntry {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+type WorkorderHold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dish          string                 `protobuf:"bytes,1,opt,name=dish,proto3" json:"dish,omitempty"`
+	Done          bool                   `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	No            string                 `protobuf:"bytes,3,opt,name=no,proto3" json:"no,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderHold) Reset() {
+	*x = WorkorderHold{}
+	mi := &file_event_proto_msgTypes[195]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderHold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderHold) ProtoMessage() {}
+
+func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[195]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
+func (*WorkorderHold) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{195}
+}
+
+func (x *WorkorderHold) GetDish() string {
+	if x != nil {
+		return x.Dish
+	}
+	return ""
+}
+
+func (x *WorkorderHold) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *WorkorderHold) GetNo() string {
+	if x != nil {
+		return x.No
+	}
+	return ""
+}
+
+type WorkorderEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	What          string                 `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderEntry) Reset() {
+	*x = WorkorderEntry{}
+	mi := &file_event_proto_msgTypes[196]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderEntry) ProtoMessage() {}
+
+func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[196]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
+func (*WorkorderEntry) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{196}
+}
+
+func (x *WorkorderEntry) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *WorkorderEntry) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *WorkorderEntry) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
 type StoreView struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -13511,7 +17107,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13523,7 +17119,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13536,7 +17132,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{154}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *StoreView) GetId() string {
@@ -13607,7 +17203,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13619,7 +17215,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13632,7 +17228,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{155}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -13676,6 +17272,7 @@ type StockView struct {
 	Until         int64                  `protobuf:"zigzag64,9,opt,name=until,proto3" json:"until,omitempty"`
 	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
 	By            *CommandWho            `protobuf:"bytes,11,opt,name=by,proto3" json:"by,omitempty"`
+	Sensor        string                 `protobuf:"bytes,13,opt,name=sensor,proto3" json:"sensor,omitempty"`
 	Changed       int64                  `protobuf:"zigzag64,12,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -13683,7 +17280,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13695,7 +17292,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13708,7 +17305,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{156}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *StockView) GetId() string {
@@ -13788,6 +17385,13 @@ func (x *StockView) GetBy() *CommandWho {
 	return nil
 }
 
+func (x *StockView) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
 func (x *StockView) GetChanged() int64 {
 	if x != nil {
 		return x.Changed
@@ -13817,13 +17421,14 @@ type PaymentView struct {
 	Failure       *PaymentFailure        `protobuf:"bytes,18,opt,name=failure,proto3,oneof" json:"failure,omitempty"`
 	Refunds       []*PaymentRefund       `protobuf:"bytes,19,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	By            *CommandWho            `protobuf:"bytes,20,opt,name=by,proto3,oneof" json:"by,omitempty"`
+	Work          *PaymentWork           `protobuf:"bytes,21,opt,name=work,proto3,oneof" json:"work,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13835,7 +17440,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13848,7 +17453,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{157}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *PaymentView) GetId() string {
@@ -13991,29 +17596,42 @@ func (x *PaymentView) GetBy() *CommandWho {
 	return nil
 }
 
-type PaymentAction struct {
+func (x *PaymentView) GetWork() *PaymentWork {
+	if x != nil {
+		return x.Work
+	}
+	return nil
+}
+
+type PaymentWork struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Data          string                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Do            string                 `protobuf:"bytes,1,opt,name=do,proto3" json:"do,omitempty"`
+	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	ReturnUrl     string                 `protobuf:"bytes,3,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
+	OpenId        string                 `protobuf:"bytes,4,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
+	Asks          int64                  `protobuf:"zigzag64,5,opt,name=asks,proto3" json:"asks,omitempty"`
+	Refund        string                 `protobuf:"bytes,6,opt,name=refund,proto3" json:"refund,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	Reason        string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *PaymentAction) Reset() {
-	*x = PaymentAction{}
-	mi := &file_event_proto_msgTypes[158]
+func (x *PaymentWork) Reset() {
+	*x = PaymentWork{}
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *PaymentAction) String() string {
+func (x *PaymentWork) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*PaymentAction) ProtoMessage() {}
+func (*PaymentWork) ProtoMessage() {}
 
-func (x *PaymentAction) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[158]
+func (x *PaymentWork) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14024,21 +17642,63 @@ func (x *PaymentAction) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
-func (*PaymentAction) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{158}
+// Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
+func (*PaymentWork) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
-func (x *PaymentAction) GetKind() string {
+func (x *PaymentWork) GetDo() string {
 	if x != nil {
-		return x.Kind
+		return x.Do
 	}
 	return ""
 }
 
-func (x *PaymentAction) GetData() string {
+func (x *PaymentWork) GetMethod() string {
 	if x != nil {
-		return x.Data
+		return x.Method
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetReturnUrl() string {
+	if x != nil {
+		return x.ReturnUrl
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetOpenId() string {
+	if x != nil {
+		return x.OpenId
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetAsks() int64 {
+	if x != nil {
+		return x.Asks
+	}
+	return 0
+}
+
+func (x *PaymentWork) GetRefund() string {
+	if x != nil {
+		return x.Refund
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *PaymentWork) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -14101,7 +17761,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14113,7 +17773,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14126,7 +17786,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{159}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *OrderView) GetId() string {
@@ -14504,7 +18164,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14516,7 +18176,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14529,7 +18189,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{160}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *TableView) GetId() string {
@@ -14662,7 +18322,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14674,7 +18334,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14687,7 +18347,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{161}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -14736,7 +18396,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14748,7 +18408,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14761,7 +18421,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{162}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -14898,7 +18558,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14910,7 +18570,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14923,7 +18583,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{163}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *BillPart) GetId() string {
@@ -14988,7 +18648,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15000,7 +18660,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15013,7 +18673,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{164}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -15051,12 +18711,596 @@ func (x *BillShare) GetAmount() int64 {
 	return 0
 }
 
+type SensorView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Asset         string                 `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
+	Node          string                 `protobuf:"bytes,5,opt,name=node,proto3" json:"node,omitempty"`
+	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	Health        string                 `protobuf:"bytes,7,opt,name=health,proto3" json:"health,omitempty"`
+	Reading       *SensorShown           `protobuf:"bytes,8,opt,name=reading,proto3,oneof" json:"reading,omitempty"`
+	Limits        *StoreLimits           `protobuf:"bytes,9,opt,name=limits,proto3" json:"limits,omitempty"`
+	SuppressedTo  string                 `protobuf:"bytes,10,opt,name=suppressed_to,json=suppressedTo,proto3" json:"suppressed_to,omitempty"`
+	Why           string                 `protobuf:"bytes,11,opt,name=why,proto3" json:"why,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,12,opt,name=since,proto3" json:"since,omitempty"`
+	WarnAt        int64                  `protobuf:"zigzag64,13,opt,name=warn_at,json=warnAt,proto3" json:"warn_at,omitempty"`
+	HoldAt        int64                  `protobuf:"zigzag64,14,opt,name=hold_at,json=holdAt,proto3" json:"hold_at,omitempty"`
+	DiscardAt     int64                  `protobuf:"zigzag64,15,opt,name=discard_at,json=discardAt,proto3" json:"discard_at,omitempty"`
+	WorkOrder     string                 `protobuf:"bytes,16,opt,name=work_order,json=workOrder,proto3" json:"work_order,omitempty"`
+	AckedBy       *CommandWho            `protobuf:"bytes,17,opt,name=acked_by,json=ackedBy,proto3,oneof" json:"acked_by,omitempty"`
+	Dishes        []string               `protobuf:"bytes,18,rep,name=dishes,proto3" json:"dishes,omitempty"`
+	Offset        float64                `protobuf:"fixed64,19,opt,name=offset,proto3" json:"offset,omitempty"`
+	Calibrated    int64                  `protobuf:"zigzag64,20,opt,name=calibrated,proto3" json:"calibrated,omitempty"`
+	Score         float64                `protobuf:"fixed64,21,opt,name=score,proto3" json:"score,omitempty"`
+	Class         string                 `protobuf:"bytes,22,opt,name=class,proto3" json:"class,omitempty"`
+	UnsafeMs      int64                  `protobuf:"zigzag64,23,opt,name=unsafe_ms,json=unsafeMs,proto3" json:"unsafe_ms,omitempty"`
+	Control       *SensorControlView     `protobuf:"bytes,24,opt,name=control,proto3,oneof" json:"control,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorView) Reset() {
+	*x = SensorView{}
+	mi := &file_event_proto_msgTypes[208]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorView) ProtoMessage() {}
+
+func (x *SensorView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[208]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
+func (*SensorView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{208}
+}
+
+func (x *SensorView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SensorView) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *SensorView) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SensorView) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *SensorView) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *SensorView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *SensorView) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *SensorView) GetReading() *SensorShown {
+	if x != nil {
+		return x.Reading
+	}
+	return nil
+}
+
+func (x *SensorView) GetLimits() *StoreLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *SensorView) GetSuppressedTo() string {
+	if x != nil {
+		return x.SuppressedTo
+	}
+	return ""
+}
+
+func (x *SensorView) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *SensorView) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorView) GetWarnAt() int64 {
+	if x != nil {
+		return x.WarnAt
+	}
+	return 0
+}
+
+func (x *SensorView) GetHoldAt() int64 {
+	if x != nil {
+		return x.HoldAt
+	}
+	return 0
+}
+
+func (x *SensorView) GetDiscardAt() int64 {
+	if x != nil {
+		return x.DiscardAt
+	}
+	return 0
+}
+
+func (x *SensorView) GetWorkOrder() string {
+	if x != nil {
+		return x.WorkOrder
+	}
+	return ""
+}
+
+func (x *SensorView) GetAckedBy() *CommandWho {
+	if x != nil {
+		return x.AckedBy
+	}
+	return nil
+}
+
+func (x *SensorView) GetDishes() []string {
+	if x != nil {
+		return x.Dishes
+	}
+	return nil
+}
+
+func (x *SensorView) GetOffset() float64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SensorView) GetCalibrated() int64 {
+	if x != nil {
+		return x.Calibrated
+	}
+	return 0
+}
+
+func (x *SensorView) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *SensorView) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *SensorView) GetUnsafeMs() int64 {
+	if x != nil {
+		return x.UnsafeMs
+	}
+	return 0
+}
+
+func (x *SensorView) GetControl() *SensorControlView {
+	if x != nil {
+		return x.Control
+	}
+	return nil
+}
+
+type SensorShown struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Value         float64                `protobuf:"fixed64,1,opt,name=value,proto3" json:"value,omitempty"`
+	Unit          string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	At            int64                  `protobuf:"zigzag64,3,opt,name=at,proto3" json:"at,omitempty"`
+	Seq           int64                  `protobuf:"zigzag64,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorShown) Reset() {
+	*x = SensorShown{}
+	mi := &file_event_proto_msgTypes[209]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorShown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorShown) ProtoMessage() {}
+
+func (x *SensorShown) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[209]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
+func (*SensorShown) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{209}
+}
+
+func (x *SensorShown) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *SensorShown) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *SensorShown) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorShown) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+type SensorControlView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Standard      string                 `protobuf:"bytes,1,opt,name=standard,proto3" json:"standard,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,2,opt,name=since,proto3" json:"since,omitempty"`
+	ElapsedMs     int64                  `protobuf:"zigzag64,3,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	DiscardAt     int64                  `protobuf:"zigzag64,4,opt,name=discard_at,json=discardAt,proto3" json:"discard_at,omitempty"`
+	Verdict       string                 `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorControlView) Reset() {
+	*x = SensorControlView{}
+	mi := &file_event_proto_msgTypes[210]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorControlView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorControlView) ProtoMessage() {}
+
+func (x *SensorControlView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[210]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
+func (*SensorControlView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{210}
+}
+
+func (x *SensorControlView) GetStandard() string {
+	if x != nil {
+		return x.Standard
+	}
+	return ""
+}
+
+func (x *SensorControlView) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorControlView) GetElapsedMs() int64 {
+	if x != nil {
+		return x.ElapsedMs
+	}
+	return 0
+}
+
+func (x *SensorControlView) GetDiscardAt() int64 {
+	if x != nil {
+		return x.DiscardAt
+	}
+	return 0
+}
+
+func (x *SensorControlView) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+type WorkorderView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Asset         string                 `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	Sensor        string                 `protobuf:"bytes,3,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	State         string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	Episode       string                 `protobuf:"bytes,6,opt,name=episode,proto3" json:"episode,omitempty"`
+	OpenedAt      int64                  `protobuf:"zigzag64,7,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,8,opt,name=since,proto3" json:"since,omitempty"`
+	Recovered     int64                  `protobuf:"zigzag64,9,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Peak          float64                `protobuf:"fixed64,10,opt,name=peak,proto3" json:"peak,omitempty"`
+	Severity      string                 `protobuf:"bytes,11,opt,name=severity,proto3" json:"severity,omitempty"`
+	Warned        bool                   `protobuf:"varint,12,opt,name=warned,proto3" json:"warned,omitempty"`
+	WarnAt        int64                  `protobuf:"zigzag64,13,opt,name=warn_at,json=warnAt,proto3" json:"warn_at,omitempty"`
+	HoldAt        int64                  `protobuf:"zigzag64,14,opt,name=hold_at,json=holdAt,proto3" json:"hold_at,omitempty"`
+	DiscardAt     int64                  `protobuf:"zigzag64,15,opt,name=discard_at,json=discardAt,proto3" json:"discard_at,omitempty"`
+	Assigned      *CommandWho            `protobuf:"bytes,16,opt,name=assigned,proto3,oneof" json:"assigned,omitempty"`
+	DoneAt        int64                  `protobuf:"zigzag64,17,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
+	What          string                 `protobuf:"bytes,18,opt,name=what,proto3" json:"what,omitempty"`
+	Decision      string                 `protobuf:"bytes,19,opt,name=decision,proto3" json:"decision,omitempty"`
+	Proposed      string                 `protobuf:"bytes,20,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	Holds         []string               `protobuf:"bytes,21,rep,name=holds,proto3" json:"holds,omitempty"`
+	Log           []*WorkorderEntry      `protobuf:"bytes,22,rep,name=log,proto3" json:"log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkorderView) Reset() {
+	*x = WorkorderView{}
+	mi := &file_event_proto_msgTypes[211]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkorderView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkorderView) ProtoMessage() {}
+
+func (x *WorkorderView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[211]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
+func (*WorkorderView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{211}
+}
+
+func (x *WorkorderView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetEpisode() string {
+	if x != nil {
+		return x.Episode
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetOpenedAt() int64 {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetRecovered() int64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetWarned() bool {
+	if x != nil {
+		return x.Warned
+	}
+	return false
+}
+
+func (x *WorkorderView) GetWarnAt() int64 {
+	if x != nil {
+		return x.WarnAt
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetHoldAt() int64 {
+	if x != nil {
+		return x.HoldAt
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetDiscardAt() int64 {
+	if x != nil {
+		return x.DiscardAt
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetAssigned() *CommandWho {
+	if x != nil {
+		return x.Assigned
+	}
+	return nil
+}
+
+func (x *WorkorderView) GetDoneAt() int64 {
+	if x != nil {
+		return x.DoneAt
+	}
+	return 0
+}
+
+func (x *WorkorderView) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetProposed() string {
+	if x != nil {
+		return x.Proposed
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetHolds() []string {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+func (x *WorkorderView) GetLog() []*WorkorderEntry {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
 var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\xb8,\n" +
+	"brigata.v1\"\x8e@\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -15142,7 +19386,39 @@ const file_event_proto_rawDesc = "" +
 	"\x11table_leave_ended\x18K \x01(\v2\x1b.brigata.v1.TableLeaveEndedH\x00R\x0ftableLeaveEnded\x12L\n" +
 	"\x12table_session_came\x18L \x01(\v2\x1c.brigata.v1.TableSessionCameH\x00R\x10tableSessionCame\x12U\n" +
 	"\x15table_payment_rehomed\x18M \x01(\v2\x1f.brigata.v1.TablePaymentRehomedH\x00R\x13tablePaymentRehomed\x12I\n" +
-	"\x11order_written_off\x18N \x01(\v2\x1b.brigata.v1.OrderWrittenOffH\x00R\x0forderWrittenOffB\a\n" +
+	"\x11order_written_off\x18N \x01(\v2\x1b.brigata.v1.OrderWrittenOffH\x00R\x0forderWrittenOff\x12O\n" +
+	"\x13payment_was_started\x18O \x01(\v2\x1d.brigata.v1.PaymentWasStartedH\x00R\x11paymentWasStarted\x12O\n" +
+	"\x13payment_was_doubted\x18P \x01(\v2\x1d.brigata.v1.PaymentWasDoubtedH\x00R\x11paymentWasDoubted\x12O\n" +
+	"\x13payment_was_charged\x18Q \x01(\v2\x1d.brigata.v1.PaymentWasChargedH\x00R\x11paymentWasCharged\x12R\n" +
+	"\x14payment_was_declined\x18R \x01(\v2\x1e.brigata.v1.PaymentWasDeclinedH\x00R\x12paymentWasDeclined\x12R\n" +
+	"\x14payment_cancel_asked\x18S \x01(\v2\x1e.brigata.v1.PaymentCancelAskedH\x00R\x12paymentCancelAsked\x12O\n" +
+	"\x13payment_query_asked\x18T \x01(\v2\x1d.brigata.v1.PaymentQueryAskedH\x00R\x11paymentQueryAsked\x12R\n" +
+	"\x14payment_refund_ended\x18U \x01(\v2\x1e.brigata.v1.PaymentRefundEndedH\x00R\x12paymentRefundEnded\x12L\n" +
+	"\x12order_return_asked\x18V \x01(\v2\x1c.brigata.v1.OrderReturnAskedH\x00R\x10orderReturnAsked\x12I\n" +
+	"\x11store_sensor_told\x18W \x01(\v2\x1b.brigata.v1.StoreSensorToldH\x00R\x0fstoreSensorTold\x12K\n" +
+	"\x11sensor_configured\x18X \x01(\v2\x1c.brigata.v1.SensorConfiguredH\x00R\x10sensorConfigured\x12<\n" +
+	"\fsensor_noted\x18Y \x01(\v2\x17.brigata.v1.SensorNotedH\x00R\vsensorNoted\x12H\n" +
+	"\x10sensor_suspected\x18Z \x01(\v2\x1b.brigata.v1.SensorSuspectedH\x00R\x0fsensorSuspected\x12?\n" +
+	"\rsensor_calmed\x18[ \x01(\v2\x18.brigata.v1.SensorCalmedH\x00R\fsensorCalmed\x12B\n" +
+	"\x0esensor_alerted\x18\\ \x01(\v2\x19.brigata.v1.SensorAlertedH\x00R\rsensorAlerted\x12E\n" +
+	"\x0fsensor_worsened\x18] \x01(\v2\x1a.brigata.v1.SensorWorsenedH\x00R\x0esensorWorsened\x12E\n" +
+	"\x0fsensor_relapsed\x18^ \x01(\v2\x1a.brigata.v1.SensorRelapsedH\x00R\x0esensorRelapsed\x12F\n" +
+	"\x10sensor_came_back\x18_ \x01(\v2\x1a.brigata.v1.SensorCameBackH\x00R\x0esensorCameBack\x12F\n" +
+	"\x10sensor_was_acked\x18` \x01(\v2\x1a.brigata.v1.SensorWasAckedH\x00R\x0esensorWasAcked\x12R\n" +
+	"\x14sensor_was_escalated\x18a \x01(\v2\x1e.brigata.v1.SensorWasEscalatedH\x00R\x12sensorWasEscalated\x12O\n" +
+	"\x13sensor_was_resolved\x18b \x01(\v2\x1d.brigata.v1.SensorWasResolvedH\x00R\x11sensorWasResolved\x12K\n" +
+	"\x11sensor_calibrated\x18c \x01(\v2\x1c.brigata.v1.SensorCalibratedH\x00R\x10sensorCalibrated\x12I\n" +
+	"\x11sensor_health_set\x18d \x01(\v2\x1b.brigata.v1.SensorHealthSetH\x00R\x0fsensorHealthSet\x12V\n" +
+	"\x16sensor_work_order_told\x18e \x01(\v2\x1f.brigata.v1.SensorWorkOrderToldH\x00R\x13sensorWorkOrderTold\x12R\n" +
+	"\x14workorder_was_opened\x18f \x01(\v2\x1e.brigata.v1.WorkorderWasOpenedH\x00R\x12workorderWasOpened\x12E\n" +
+	"\x0fworkorder_heard\x18g \x01(\v2\x1a.brigata.v1.WorkorderHeardH\x00R\x0eworkorderHeard\x12R\n" +
+	"\x14workorder_was_warned\x18h \x01(\v2\x1e.brigata.v1.WorkorderWasWarnedH\x00R\x12workorderWasWarned\x12R\n" +
+	"\x14workorder_hold_began\x18i \x01(\v2\x1e.brigata.v1.WorkorderHoldBeganH\x00R\x12workorderHoldBegan\x12O\n" +
+	"\x13workorder_dish_held\x18j \x01(\v2\x1d.brigata.v1.WorkorderDishHeldH\x00R\x11workorderDishHeld\x12d\n" +
+	"\x1aworkorder_discard_proposed\x18k \x01(\v2$.brigata.v1.WorkorderDiscardProposedH\x00R\x18workorderDiscardProposed\x12X\n" +
+	"\x16workorder_was_assigned\x18l \x01(\v2 .brigata.v1.WorkorderWasAssignedH\x00R\x14workorderWasAssigned\x12L\n" +
+	"\x12workorder_was_done\x18m \x01(\v2\x1c.brigata.v1.WorkorderWasDoneH\x00R\x10workorderWasDone\x12L\n" +
+	"\x12order_dish_flagged\x18n \x01(\v2\x1c.brigata.v1.OrderDishFlaggedH\x00R\x10orderDishFlaggedB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -15255,13 +19531,18 @@ const file_event_proto_rawDesc = "" +
 	"\awarn_ms\x18\x02 \x01(\x12R\x06warnMs\x12\x17\n" +
 	"\ahold_ms\x18\x03 \x01(\x12R\x06holdMs\x12\x1d\n" +
 	"\n" +
-	"discard_ms\x18\x04 \x01(\x12R\tdiscardMs\"\x90\x01\n" +
+	"discard_ms\x18\x04 \x01(\x12R\tdiscardMs\"\x87\x02\n" +
 	"\vStoreSensor\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x04name\x18\x06 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05asset\x18\x03 \x01(\tR\x05asset\x12\x16\n" +
 	"\x06dishes\x18\x04 \x03(\tR\x06dishes\x12/\n" +
-	"\x06limits\x18\x05 \x01(\v2\x17.brigata.v1.StoreLimitsR\x06limits\"N\n" +
+	"\x06limits\x18\x05 \x01(\v2\x17.brigata.v1.StoreLimitsR\x06limits\x12\x12\n" +
+	"\x04door\x18\a \x01(\tR\x04door\x12\x18\n" +
+	"\acontrol\x18\b \x01(\tR\acontrol\x12\x1d\n" +
+	"\n" +
+	"missing_ms\x18\t \x01(\x12R\tmissingMs\"N\n" +
 	"\vStoreLimits\x12\x10\n" +
 	"\x03low\x18\x01 \x01(\x01R\x03low\x12\x12\n" +
 	"\x04high\x18\x02 \x01(\x01R\x04high\x12\x19\n" +
@@ -15427,18 +19708,20 @@ const file_event_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"E\n" +
 	"\vStockCameIn\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
-	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"_\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"\x89\x01\n" +
 	"\rStockHeldBack\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"^\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06sensor\x18\x04 \x01(\tR\x06sensor\x12\x10\n" +
+	"\x03for\x18\x05 \x01(\tR\x03for\"^\n" +
 	"\fStockLetGone\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"5\n" +
 	"\rStockDayBegan\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x12R\x03end\"\xa2\x02\n" +
+	"\x03end\x18\x02 \x01(\x12R\x03end\"\x8d\x03\n" +
 	"\fPaymentBegan\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x14\n" +
@@ -15452,7 +19735,12 @@ const file_event_proto_rawDesc = "" +
 	"\x03tip\x18\n" +
 	" \x01(\x12R\x03tip\x12\x14\n" +
 	"\x05guest\x18\v \x01(\bR\x05guest\x12\x18\n" +
-	"\asession\x18\f \x01(\tR\asession\"/\n" +
+	"\asession\x18\f \x01(\tR\asession\x12\x19\n" +
+	"\bguest_id\x18\r \x01(\tR\aguestId\x12\x16\n" +
+	"\x06method\x18\x0e \x01(\tR\x06method\x12\x1d\n" +
+	"\n" +
+	"return_url\x18\x0f \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x10 \x01(\tR\x06openId\"/\n" +
 	"\x11PaymentWasClaimed\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\"Y\n" +
 	"\x11PaymentWasRefused\x12\x0e\n" +
@@ -15476,12 +19764,13 @@ const file_event_proto_rawDesc = "" +
 	"\x0fPaymentGaveBack\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x121\n" +
-	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"_\n" +
+	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"u\n" +
 	"\rPaymentRefund\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x12R\x06amount\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x12R\x02at\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"#\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\"#\n" +
 	"\x13PaymentRefundBooked\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x12R\x01n\" \n" +
 	"\x10PaymentStoreTold\x12\f\n" +
@@ -16049,7 +20338,144 @@ const file_event_proto_rawDesc = "" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
 	"\aallowed\x18\x04 \x01(\x12R\aallowed\x12.\n" +
-	"\x06totals\x18\x05 \x01(\v2\x16.brigata.v1.BillTotalsR\x06totals\"\xde\x03\n" +
+	"\x06totals\x18\x05 \x01(\v2\x16.brigata.v1.BillTotalsR\x06totals\"\x84\x01\n" +
+	"\x11PaymentWasStarted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\x126\n" +
+	"\x06action\x18\x03 \x01(\v2\x19.brigata.v1.PaymentActionH\x00R\x06action\x88\x01\x01B\t\n" +
+	"\a_action\"\xb1\x01\n" +
+	"\rPaymentAction\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\tR\x04data\x12=\n" +
+	"\x06params\x18\x03 \x03(\v2%.brigata.v1.PaymentAction.ParamsEntryR\x06params\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"#\n" +
+	"\x11PaymentWasDoubted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"A\n" +
+	"\x11PaymentWasCharged\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\"Z\n" +
+	"\x12PaymentWasDeclined\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x124\n" +
+	"\afailure\x18\x02 \x01(\v2\x1a.brigata.v1.PaymentFailureR\afailure\"z\n" +
+	"\x12PaymentCancelAsked\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x14\n" +
+	"\x05asked\x18\x03 \x01(\tR\x05asked\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"K\n" +
+	"\x11PaymentQueryAsked\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"\x83\x01\n" +
+	"\x12PaymentRefundEnded\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x16\n" +
+	"\x06refund\x18\x02 \x01(\tR\x06refund\x129\n" +
+	"\afailure\x18\x03 \x01(\v2\x1a.brigata.v1.PaymentFailureH\x00R\afailure\x88\x01\x01B\n" +
+	"\n" +
+	"\b_failure\":\n" +
+	"\x10OrderReturnAsked\x12\x18\n" +
+	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\")\n" +
+	"\x0fStoreSensorTold\x12\x16\n" +
+	"\x06sensor\x18\x01 \x01(\tR\x06sensor\"\xac\x01\n" +
+	"\x10SensorConfigured\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12/\n" +
+	"\x06sensor\x18\x03 \x01(\v2\x17.brigata.v1.StoreSensorR\x06sensor\x123\n" +
+	"\x06safety\x18\x04 \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\x12\x12\n" +
+	"\x04gone\x18\x05 \x01(\bR\x04gone\"h\n" +
+	"\vSensorNoted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x125\n" +
+	"\breadings\x18\x03 \x03(\v2\x19.brigata.v1.SensorReadingR\breadings\"\xdc\x02\n" +
+	"\rSensorReading\x12\x12\n" +
+	"\x04boot\x18\x01 \x01(\x12R\x04boot\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x12R\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\x12R\x04last\x12\f\n" +
+	"\x01n\x18\x04 \x01(\x12R\x01n\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\x12R\x04from\x12\x0e\n" +
+	"\x02at\x18\x06 \x01(\x12R\x02at\x12\x14\n" +
+	"\x05value\x18\a \x01(\x01R\x05value\x12\x10\n" +
+	"\x03min\x18\b \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\t \x01(\x01R\x03max\x12\x10\n" +
+	"\x03avg\x18\n" +
+	" \x01(\x01R\x03avg\x12\x1a\n" +
+	"\bsuppress\x18\v \x01(\tR\bsuppress\x12\x16\n" +
+	"\x06health\x18\f \x01(\tR\x06health\x12\x12\n" +
+	"\x04lost\x18\r \x01(\x12R\x04lost\x12\x14\n" +
+	"\x05score\x18\x0e \x01(\x01R\x05score\x12\x14\n" +
+	"\x05class\x18\x0f \x01(\tR\x05class\x12\x1b\n" +
+	"\tunsafe_ms\x18\x10 \x01(\x12R\bunsafeMs\"'\n" +
+	"\x0fSensorSuspected\x12\x14\n" +
+	"\x05since\x18\x01 \x01(\x12R\x05since\"\x0e\n" +
+	"\fSensorCalmed\"z\n" +
+	"\rSensorAlerted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x12R\x05since\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\x12\x12\n" +
+	"\x04peak\x18\x04 \x01(\x01R\x04peak\x12\x1d\n" +
+	"\n" +
+	"work_order\x18\x05 \x01(\tR\tworkOrder\"$\n" +
+	"\x0eSensorWorsened\x12\x12\n" +
+	"\x04peak\x18\x01 \x01(\x01R\x04peak\"\x10\n" +
+	"\x0eSensorRelapsed\" \n" +
+	"\x0eSensorCameBack\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"H\n" +
+	"\x0eSensorWasAcked\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"$\n" +
+	"\x12SensorWasEscalated\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"#\n" +
+	"\x11SensorWasResolved\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"b\n" +
+	"\x10SensorCalibrated\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x01R\x06offset\"9\n" +
+	"\x0fSensorHealthSet\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x16\n" +
+	"\x06health\x18\x02 \x01(\tR\x06health\"'\n" +
+	"\x13SensorWorkOrderTold\x12\x10\n" +
+	"\x03rev\x18\x01 \x01(\x12R\x03rev\"\xf3\x01\n" +
+	"\x12WorkorderWasOpened\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06sensor\x18\x03 \x01(\tR\x06sensor\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x1a\n" +
+	"\bseverity\x18\x05 \x01(\tR\bseverity\x12\x0e\n" +
+	"\x02at\x18\x06 \x01(\x12R\x02at\x12\x14\n" +
+	"\x05since\x18\a \x01(\x12R\x05since\x12\x16\n" +
+	"\x06dishes\x18\b \x03(\tR\x06dishes\x123\n" +
+	"\x06safety\x18\t \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\"\xa6\x01\n" +
+	"\x0eWorkorderHeard\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x10\n" +
+	"\x03rev\x18\x02 \x01(\x12R\x03rev\x12\x18\n" +
+	"\aepisode\x18\x03 \x01(\tR\aepisode\x12\x12\n" +
+	"\x04peak\x18\x04 \x01(\x01R\x04peak\x12\x1c\n" +
+	"\trecovered\x18\x05 \x01(\x12R\trecovered\x12&\n" +
+	"\x02by\x18\x06 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\"$\n" +
+	"\x12WorkorderWasWarned\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"$\n" +
+	"\x12WorkorderHoldBegan\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"G\n" +
+	"\x11WorkorderDishHeld\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x12\n" +
+	"\x04dish\x18\x02 \x01(\tR\x04dish\x12\x0e\n" +
+	"\x02no\x18\x03 \x01(\tR\x02no\"*\n" +
+	"\x18WorkorderDiscardProposed\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"v\n" +
+	"\x14WorkorderWasAssigned\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12&\n" +
+	"\x02to\x18\x03 \x01(\v2\x16.brigata.v1.CommandWhoR\x02to\"z\n" +
+	"\x10WorkorderWasDone\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\tR\x04what\x12\x1a\n" +
+	"\bdecision\x18\x04 \x01(\tR\bdecision\"<\n" +
+	"\x10OrderDishFlagged\x12\x14\n" +
+	"\x05items\x18\x01 \x03(\tR\x05items\x12\x12\n" +
+	"\x04flag\x18\x02 \x01(\tR\x04flag\"\xa7\x04\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -16059,7 +20485,9 @@ const file_event_proto_rawDesc = "" +
 	"\x02no\x18\x05 \x01(\x12R\x02no\x12\x17\n" +
 	"\await_ms\x18\x06 \x01(\x12R\x06waitMs\x12.\n" +
 	"\x06paused\x18\a \x03(\v2\x16.brigata.v1.StorePauseR\x06paused\x121\n" +
-	"\bunseeded\x18\b \x03(\v2\x15.brigata.v1.StoreSeedR\bunseeded\x12(\n" +
+	"\bunseeded\x18\b \x03(\v2\x15.brigata.v1.StoreSeedR\bunseeded\x12/\n" +
+	"\x06untold\x18\v \x03(\v2\x17.brigata.v1.StoreSensorR\x06untold\x12\x16\n" +
+	"\x06unused\x18\f \x03(\tR\x06unused\x12(\n" +
 	"\x04days\x18\t \x03(\v2\x14.brigata.v1.StoreDayR\x04days\x12@\n" +
 	"\bpayments\x18\n" +
 	" \x03(\v2$.brigata.v1.StoreState.PaymentsEntryR\bpayments\x1aU\n" +
@@ -16087,7 +20515,7 @@ const file_event_proto_rawDesc = "" +
 	"\adraft_v\x18\x03 \x01(\x12R\x06draftV\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04textB\a\n" +
 	"\x05_menuB\b\n" +
-	"\x06_draft\"\xb0\x05\n" +
+	"\x06_draft\"\xe4\x05\n" +
 	"\n" +
 	"StockState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
@@ -16101,7 +20529,9 @@ const file_event_proto_rawDesc = "" +
 	"\x03out\x18\t \x01(\bR\x03out\x12\x19\n" +
 	"\bout_till\x18\n" +
 	" \x01(\x12R\aoutTill\x12\x12\n" +
-	"\x04hold\x18\v \x01(\tR\x04hold\x12\x16\n" +
+	"\x04hold\x18\v \x01(\tR\x04hold\x12\x17\n" +
+	"\ahold_of\x18\x14 \x01(\tR\x06holdOf\x12\x19\n" +
+	"\bheld_for\x18\x15 \x01(\tR\aheldFor\x12\x16\n" +
 	"\x06reason\x18\f \x01(\tR\x06reason\x12&\n" +
 	"\x02by\x18\r \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x18\n" +
 	"\achanged\x18\x0e \x01(\x12R\achanged\x12\x12\n" +
@@ -16115,7 +20545,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\x1a7\n" +
 	"\tGoneEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xb6\x05\n" +
+	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xee\a\n" +
 	"\fPaymentState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -16142,9 +20572,24 @@ const file_event_proto_rawDesc = "" +
 	"\tunclaimed\x18\x15 \x01(\bR\tunclaimed\x12\x1a\n" +
 	"\bcredited\x18\x16 \x01(\bR\bcredited\x12\x1a\n" +
 	"\breturned\x18\x17 \x01(\x12R\breturned\x12\x12\n" +
-	"\x04told\x18\x18 \x01(\x12R\x04toldB\n" +
+	"\x04told\x18\x18 \x01(\x12R\x04told\x12\x19\n" +
+	"\bguest_id\x18\x19 \x01(\tR\aguestId\x12\x16\n" +
+	"\x06method\x18\x1a \x01(\tR\x06method\x12\x1d\n" +
 	"\n" +
-	"\b_failure\"\xf2\x10\n" +
+	"return_url\x18\x1b \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x1c \x01(\tR\x06openId\x12\x18\n" +
+	"\aclaimed\x18\x1d \x01(\bR\aclaimed\x126\n" +
+	"\x06action\x18\x1e \x01(\v2\x19.brigata.v1.PaymentActionH\x01R\x06action\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x1f \x01(\x12R\texpiresAt\x12\x1e\n" +
+	"\n" +
+	"cancelling\x18  \x01(\bR\n" +
+	"cancelling\x12\x1b\n" +
+	"\tcancel_id\x18! \x01(\tR\bcancelId\x12\x12\n" +
+	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
+	"\n" +
+	"\b_failureB\t\n" +
+	"\a_action\"\xa7\x11\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -16222,7 +20667,8 @@ const file_event_proto_rawDesc = "" +
 	"\bbill_rev\x18B \x01(\x12R\abillRev\x12\x19\n" +
 	"\btold_rev\x18C \x01(\x12R\atoldRev\x12\x14\n" +
 	"\x05heard\x18D \x01(\x12R\x05heard\x121\n" +
-	"\aaccount\x18E \x01(\v2\x17.brigata.v1.BillAccountR\aaccount\x12\x10\n" +
+	"\aaccount\x18E \x01(\v2\x17.brigata.v1.BillAccountR\aaccount\x123\n" +
+	"\areturns\x18H \x03(\v2\x19.brigata.v1.OrderReturnedR\areturns\x12\x10\n" +
 	"\x03off\x18F \x01(\x12R\x03off\x12\x18\n" +
 	"\aallowed\x18G \x01(\x12R\aallowedB\t\n" +
 	"\a_serverB\n" +
@@ -16237,7 +20683,10 @@ const file_event_proto_rawDesc = "" +
 	"\x05asked\x18\x01 \x01(\tR\x05asked\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x03 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12+\n" +
-	"\x05lines\x18\x04 \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\"\xb2\x02\n" +
+	"\x05lines\x18\x04 \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\"7\n" +
+	"\rOrderReturned\x12\x18\n" +
+	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\xb2\x02\n" +
 	"\n" +
 	"TableState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -16261,7 +20710,91 @@ const file_event_proto_rawDesc = "" +
 	"\tTableCame\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x14\n" +
 	"\x05asked\x18\x02 \x01(\tR\x05asked\x12\x18\n" +
-	"\asession\x18\x03 \x01(\tR\asession\"\xe6\x01\n" +
+	"\asession\x18\x03 \x01(\tR\asession\"\xa1\x06\n" +
+	"\vSensorState\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06exists\x18\x02 \x01(\bR\x06exists\x12)\n" +
+	"\x03set\x18\x03 \x01(\v2\x17.brigata.v1.StoreSensorR\x03set\x123\n" +
+	"\x06safety\x18\x04 \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\x12\x16\n" +
+	"\x06offset\x18\x05 \x01(\x01R\x06offset\x12\x14\n" +
+	"\x05tuned\x18\x06 \x01(\x12R\x05tuned\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06status\x12\x16\n" +
+	"\x06health\x18\b \x01(\tR\x06health\x12\x12\n" +
+	"\x04boot\x18\t \x01(\x12R\x04boot\x12\x10\n" +
+	"\x03seq\x18\n" +
+	" \x01(\x12R\x03seq\x12\x14\n" +
+	"\x05count\x18\v \x01(\x12R\x05count\x12-\n" +
+	"\x04last\x18\f \x01(\v2\x19.brigata.v1.SensorReadingR\x04last\x12\x12\n" +
+	"\x04node\x18\r \x01(\tR\x04node\x12\x19\n" +
+	"\bheard_at\x18\x0e \x01(\x12R\aheardAt\x12\x14\n" +
+	"\x05since\x18\x0f \x01(\x12R\x05since\x12\x19\n" +
+	"\balert_at\x18\x10 \x01(\x12R\aalertAt\x12\x10\n" +
+	"\x03why\x18\x11 \x01(\tR\x03why\x12\x12\n" +
+	"\x04peak\x18\x12 \x01(\x01R\x04peak\x12\x1e\n" +
+	"\n" +
+	"recovering\x18\x13 \x01(\x12R\n" +
+	"recovering\x12\x1c\n" +
+	"\trecovered\x18\x14 \x01(\x12R\trecovered\x12\x1e\n" +
+	"\n" +
+	"suppressed\x18\x15 \x01(\x12R\n" +
+	"suppressed\x12\x1d\n" +
+	"\n" +
+	"work_order\x18\x16 \x01(\tR\tworkOrder\x121\n" +
+	"\backed_by\x18\x17 \x01(\v2\x16.brigata.v1.CommandWhoR\aackedBy\x12\x10\n" +
+	"\x03rev\x18\x18 \x01(\x12R\x03rev\x12\x12\n" +
+	"\x04told\x18\x19 \x01(\x12R\x04told\x123\n" +
+	"\acontrol\x18\x1a \x01(\v2\x19.brigata.v1.SensorControlR\acontrol\x120\n" +
+	"\x06series\x18\x1b \x01(\v2\x18.brigata.v1.SensorSeriesR\x06series\"h\n" +
+	"\rSensorControl\x12\x14\n" +
+	"\x05since\x18\x01 \x01(\x12R\x05since\x12\x15\n" +
+	"\x06sum_ms\x18\x02 \x01(\x12R\x05sumMs\x12\x16\n" +
+	"\x06warmed\x18\x03 \x01(\bR\x06warmed\x12\x12\n" +
+	"\x04cold\x18\x04 \x01(\bR\x04cold\"l\n" +
+	"\fSensorSeries\x12+\n" +
+	"\x04fine\x18\x01 \x01(\v2\x17.brigata.v1.SensorTrackR\x04fine\x12/\n" +
+	"\x06coarse\x18\x02 \x01(\v2\x17.brigata.v1.SensorTrackR\x06coarse\"i\n" +
+	"\vSensorTrack\x12,\n" +
+	"\x04done\x18\x01 \x03(\v2\x18.brigata.v1.SensorBucketR\x04done\x12,\n" +
+	"\x04open\x18\x02 \x01(\v2\x18.brigata.v1.SensorBucketR\x04open\"b\n" +
+	"\fSensorBucket\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x10\n" +
+	"\x03min\x18\x02 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x03 \x01(\x01R\x03max\x12\x10\n" +
+	"\x03sum\x18\x04 \x01(\x01R\x03sum\x12\f\n" +
+	"\x01n\x18\x05 \x01(\x12R\x01n\"\x97\x05\n" +
+	"\x0eWorkorderState\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06sensor\x18\x03 \x01(\tR\x06sensor\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x16\n" +
+	"\x06status\x18\x05 \x01(\tR\x06status\x12\x1a\n" +
+	"\bseverity\x18\x06 \x01(\tR\bseverity\x12\x1b\n" +
+	"\topened_at\x18\a \x01(\x12R\bopenedAt\x12\x14\n" +
+	"\x05since\x18\b \x01(\x12R\x05since\x12\x12\n" +
+	"\x04peak\x18\t \x01(\x01R\x04peak\x12\x16\n" +
+	"\x06dishes\x18\n" +
+	" \x03(\tR\x06dishes\x123\n" +
+	"\x06safety\x18\v \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\x12\x18\n" +
+	"\aepisode\x18\f \x01(\tR\aepisode\x12\x1c\n" +
+	"\trecovered\x18\r \x01(\x12R\trecovered\x12\x10\n" +
+	"\x03rev\x18\x0e \x01(\x12R\x03rev\x12\x16\n" +
+	"\x06warned\x18\x0f \x01(\bR\x06warned\x12\x18\n" +
+	"\aholding\x18\x10 \x01(\bR\aholding\x12/\n" +
+	"\x05holds\x18\x11 \x03(\v2\x19.brigata.v1.WorkorderHoldR\x05holds\x12\x1a\n" +
+	"\bproposed\x18\x12 \x01(\tR\bproposed\x122\n" +
+	"\bassignee\x18\x13 \x01(\v2\x16.brigata.v1.CommandWhoR\bassignee\x12\x12\n" +
+	"\x04done\x18\x14 \x01(\x12R\x04done\x12\x12\n" +
+	"\x04what\x18\x15 \x01(\tR\x04what\x12\x1a\n" +
+	"\bdecision\x18\x16 \x01(\tR\bdecision\x12,\n" +
+	"\x03log\x18\x17 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03log\"G\n" +
+	"\rWorkorderHold\x12\x12\n" +
+	"\x04dish\x18\x01 \x01(\tR\x04dish\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\bR\x04done\x12\x0e\n" +
+	"\x02no\x18\x03 \x01(\tR\x02no\"\\\n" +
+	"\x0eWorkorderEntry\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
+	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\tR\x04what\"\xe6\x01\n" +
 	"\tStoreView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
@@ -16276,7 +20809,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05e_tag\x18\x02 \x01(\tR\x04eTag\x12!\n" +
 	"\fpublished_at\x18\x03 \x01(\x12R\vpublishedAt\x12-\n" +
 	"\x04menu\x18\x04 \x01(\v2\x14.brigata.v1.MenuMenuH\x00R\x04menu\x88\x01\x01B\a\n" +
-	"\x05_menu\"\xba\x02\n" +
+	"\x05_menu\"\xd2\x02\n" +
 	"\tStockView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
@@ -16289,8 +20822,9 @@ const file_event_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\x12R\x05until\x12\x16\n" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12&\n" +
-	"\x02by\x18\v \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x18\n" +
-	"\achanged\x18\f \x01(\x12R\achanged\"\x9d\x05\n" +
+	"\x02by\x18\v \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x16\n" +
+	"\x06sensor\x18\r \x01(\tR\x06sensor\x12\x18\n" +
+	"\achanged\x18\f \x01(\x12R\achanged\"\xd8\x05\n" +
 	"\vPaymentView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -16314,15 +20848,24 @@ const file_event_proto_rawDesc = "" +
 	"\x06action\x18\x11 \x01(\v2\x19.brigata.v1.PaymentActionH\x01R\x06action\x88\x01\x01\x129\n" +
 	"\afailure\x18\x12 \x01(\v2\x1a.brigata.v1.PaymentFailureH\x02R\afailure\x88\x01\x01\x123\n" +
 	"\arefunds\x18\x13 \x03(\v2\x19.brigata.v1.PaymentRefundR\arefunds\x12+\n" +
-	"\x02by\x18\x14 \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\x02by\x88\x01\x01B\t\n" +
+	"\x02by\x18\x14 \x01(\v2\x16.brigata.v1.CommandWhoH\x03R\x02by\x88\x01\x01\x120\n" +
+	"\x04work\x18\x15 \x01(\v2\x17.brigata.v1.PaymentWorkH\x04R\x04work\x88\x01\x01B\t\n" +
 	"\a_changeB\t\n" +
 	"\a_actionB\n" +
 	"\n" +
 	"\b_failureB\x05\n" +
-	"\x03_by\"7\n" +
-	"\rPaymentAction\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
-	"\x04data\x18\x02 \x01(\tR\x04data\"\xd6\v\n" +
+	"\x03_byB\a\n" +
+	"\x05_work\"\xc9\x01\n" +
+	"\vPaymentWork\x12\x0e\n" +
+	"\x02do\x18\x01 \x01(\tR\x02do\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1d\n" +
+	"\n" +
+	"return_url\x18\x03 \x01(\tR\treturnUrl\x12\x17\n" +
+	"\aopen_id\x18\x04 \x01(\tR\x06openId\x12\x12\n" +
+	"\x04asks\x18\x05 \x01(\x12R\x04asks\x12\x16\n" +
+	"\x06refund\x18\x06 \x01(\tR\x06refund\x12\x16\n" +
+	"\x06amount\x18\a \x01(\x12R\x06amount\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"\xd6\v\n" +
 	"\tOrderView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02no\x18\x02 \x01(\x12R\x02no\x12\x12\n" +
@@ -16442,7 +20985,82 @@ const file_event_proto_rawDesc = "" +
 	"\x04line\x18\x02 \x01(\tR\x04line\x12\x10\n" +
 	"\x03num\x18\x03 \x01(\x12R\x03num\x12\x10\n" +
 	"\x03den\x18\x04 \x01(\x12R\x03den\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x12R\x06amountB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
+	"\x06amount\x18\x05 \x01(\x12R\x06amount\"\x8c\x06\n" +
+	"\n" +
+	"SensorView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05asset\x18\x04 \x01(\tR\x05asset\x12\x12\n" +
+	"\x04node\x18\x05 \x01(\tR\x04node\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x16\n" +
+	"\x06health\x18\a \x01(\tR\x06health\x126\n" +
+	"\areading\x18\b \x01(\v2\x17.brigata.v1.SensorShownH\x00R\areading\x88\x01\x01\x12/\n" +
+	"\x06limits\x18\t \x01(\v2\x17.brigata.v1.StoreLimitsR\x06limits\x12#\n" +
+	"\rsuppressed_to\x18\n" +
+	" \x01(\tR\fsuppressedTo\x12\x10\n" +
+	"\x03why\x18\v \x01(\tR\x03why\x12\x14\n" +
+	"\x05since\x18\f \x01(\x12R\x05since\x12\x17\n" +
+	"\awarn_at\x18\r \x01(\x12R\x06warnAt\x12\x17\n" +
+	"\ahold_at\x18\x0e \x01(\x12R\x06holdAt\x12\x1d\n" +
+	"\n" +
+	"discard_at\x18\x0f \x01(\x12R\tdiscardAt\x12\x1d\n" +
+	"\n" +
+	"work_order\x18\x10 \x01(\tR\tworkOrder\x126\n" +
+	"\backed_by\x18\x11 \x01(\v2\x16.brigata.v1.CommandWhoH\x01R\aackedBy\x88\x01\x01\x12\x16\n" +
+	"\x06dishes\x18\x12 \x03(\tR\x06dishes\x12\x16\n" +
+	"\x06offset\x18\x13 \x01(\x01R\x06offset\x12\x1e\n" +
+	"\n" +
+	"calibrated\x18\x14 \x01(\x12R\n" +
+	"calibrated\x12\x14\n" +
+	"\x05score\x18\x15 \x01(\x01R\x05score\x12\x14\n" +
+	"\x05class\x18\x16 \x01(\tR\x05class\x12\x1b\n" +
+	"\tunsafe_ms\x18\x17 \x01(\x12R\bunsafeMs\x12<\n" +
+	"\acontrol\x18\x18 \x01(\v2\x1d.brigata.v1.SensorControlViewH\x02R\acontrol\x88\x01\x01B\n" +
+	"\n" +
+	"\b_readingB\v\n" +
+	"\t_acked_byB\n" +
+	"\n" +
+	"\b_control\"Y\n" +
+	"\vSensorShown\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x12R\x02at\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x12R\x03seq\"\x9d\x01\n" +
+	"\x11SensorControlView\x12\x1a\n" +
+	"\bstandard\x18\x01 \x01(\tR\bstandard\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x12R\x05since\x12\x1d\n" +
+	"\n" +
+	"elapsed_ms\x18\x03 \x01(\x12R\telapsedMs\x12\x1d\n" +
+	"\n" +
+	"discard_at\x18\x04 \x01(\x12R\tdiscardAt\x12\x18\n" +
+	"\averdict\x18\x05 \x01(\tR\averdict\"\xe8\x04\n" +
+	"\rWorkorderView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06sensor\x18\x03 \x01(\tR\x06sensor\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x18\n" +
+	"\aepisode\x18\x06 \x01(\tR\aepisode\x12\x1b\n" +
+	"\topened_at\x18\a \x01(\x12R\bopenedAt\x12\x14\n" +
+	"\x05since\x18\b \x01(\x12R\x05since\x12\x1c\n" +
+	"\trecovered\x18\t \x01(\x12R\trecovered\x12\x12\n" +
+	"\x04peak\x18\n" +
+	" \x01(\x01R\x04peak\x12\x1a\n" +
+	"\bseverity\x18\v \x01(\tR\bseverity\x12\x16\n" +
+	"\x06warned\x18\f \x01(\bR\x06warned\x12\x17\n" +
+	"\awarn_at\x18\r \x01(\x12R\x06warnAt\x12\x17\n" +
+	"\ahold_at\x18\x0e \x01(\x12R\x06holdAt\x12\x1d\n" +
+	"\n" +
+	"discard_at\x18\x0f \x01(\x12R\tdiscardAt\x127\n" +
+	"\bassigned\x18\x10 \x01(\v2\x16.brigata.v1.CommandWhoH\x00R\bassigned\x88\x01\x01\x12\x17\n" +
+	"\adone_at\x18\x11 \x01(\x12R\x06doneAt\x12\x12\n" +
+	"\x04what\x18\x12 \x01(\tR\x04what\x12\x1a\n" +
+	"\bdecision\x18\x13 \x01(\tR\bdecision\x12\x1a\n" +
+	"\bproposed\x18\x14 \x01(\tR\bproposed\x12\x14\n" +
+	"\x05holds\x18\x15 \x03(\tR\x05holds\x12,\n" +
+	"\x03log\x18\x16 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03logB\v\n" +
+	"\t_assignedB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
 
 var (
 	file_event_proto_rawDescOnce sync.Once
@@ -16456,180 +21074,228 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 172)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 220)
 var file_event_proto_goTypes = []any{
-	(*Event)(nil),                // 0: brigata.v1.Event
-	(*Int64S)(nil),               // 1: brigata.v1.Int64s
-	(*StoreConfigured)(nil),      // 2: brigata.v1.StoreConfigured
-	(*CommandWho)(nil),           // 3: brigata.v1.CommandWho
-	(*StoreConfig)(nil),          // 4: brigata.v1.StoreConfig
-	(*MenuText)(nil),             // 5: brigata.v1.MenuText
-	(*StoreTax)(nil),             // 6: brigata.v1.StoreTax
-	(*StoreTaxClass)(nil),        // 7: brigata.v1.StoreTaxClass
-	(*StoreService)(nil),         // 8: brigata.v1.StoreService
-	(*StoreChannel)(nil),         // 9: brigata.v1.StoreChannel
-	(*StoreStation)(nil),         // 10: brigata.v1.StoreStation
-	(*StoreRoute)(nil),           // 11: brigata.v1.StoreRoute
-	(*StorePrinter)(nil),         // 12: brigata.v1.StorePrinter
-	(*StoreArea)(nil),            // 13: brigata.v1.StoreArea
-	(*StoreTable)(nil),           // 14: brigata.v1.StoreTable
-	(*StoreSeed)(nil),            // 15: brigata.v1.StoreSeed
-	(*StoreFoodSafety)(nil),      // 16: brigata.v1.StoreFoodSafety
-	(*StoreSensor)(nil),          // 17: brigata.v1.StoreSensor
-	(*StoreLimits)(nil),          // 18: brigata.v1.StoreLimits
-	(*StoreSeeded)(nil),          // 19: brigata.v1.StoreSeeded
-	(*StoreNumberTaken)(nil),     // 20: brigata.v1.StoreNumberTaken
-	(*StoreChannelPaused)(nil),   // 21: brigata.v1.StoreChannelPaused
-	(*StoreChannelResumed)(nil),  // 22: brigata.v1.StoreChannelResumed
-	(*StoreDateBegan)(nil),       // 23: brigata.v1.StoreDateBegan
-	(*StoreDayClosed)(nil),       // 24: brigata.v1.StoreDayClosed
-	(*StoreTook)(nil),            // 25: brigata.v1.StoreTook
-	(*MenuDrafted)(nil),          // 26: brigata.v1.MenuDrafted
-	(*MenuMenu)(nil),             // 27: brigata.v1.MenuMenu
-	(*MenuAllergen)(nil),         // 28: brigata.v1.MenuAllergen
-	(*MenuDaypart)(nil),          // 29: brigata.v1.MenuDaypart
-	(*MenuCategory)(nil),         // 30: brigata.v1.MenuCategory
-	(*MenuDish)(nil),             // 31: brigata.v1.MenuDish
-	(*MenuPart)(nil),             // 32: brigata.v1.MenuPart
-	(*MenuChoice)(nil),           // 33: brigata.v1.MenuChoice
-	(*MenuGroup)(nil),            // 34: brigata.v1.MenuGroup
-	(*MenuOption)(nil),           // 35: brigata.v1.MenuOption
-	(*MenuPublished)(nil),        // 36: brigata.v1.MenuPublished
-	(*StockMade)(nil),            // 37: brigata.v1.StockMade
-	(*StockReserved)(nil),        // 38: brigata.v1.StockReserved
-	(*StockReleased)(nil),        // 39: brigata.v1.StockReleased
-	(*StockReturned)(nil),        // 40: brigata.v1.StockReturned
-	(*StockCountSet)(nil),        // 41: brigata.v1.StockCountSet
-	(*StockScheduled)(nil),       // 42: brigata.v1.StockScheduled
-	(*StockDelivery)(nil),        // 43: brigata.v1.StockDelivery
-	(*StockRestocked)(nil),       // 44: brigata.v1.StockRestocked
-	(*StockWentOut)(nil),         // 45: brigata.v1.StockWentOut
-	(*StockCameIn)(nil),          // 46: brigata.v1.StockCameIn
-	(*StockHeldBack)(nil),        // 47: brigata.v1.StockHeldBack
-	(*StockLetGone)(nil),         // 48: brigata.v1.StockLetGone
-	(*StockDayBegan)(nil),        // 49: brigata.v1.StockDayBegan
-	(*PaymentBegan)(nil),         // 50: brigata.v1.PaymentBegan
-	(*PaymentWasClaimed)(nil),    // 51: brigata.v1.PaymentWasClaimed
-	(*PaymentWasRefused)(nil),    // 52: brigata.v1.PaymentWasRefused
-	(*PaymentFailure)(nil),       // 53: brigata.v1.PaymentFailure
-	(*PaymentStaffCalled)(nil),   // 54: brigata.v1.PaymentStaffCalled
-	(*PaymentConfirmed)(nil),     // 55: brigata.v1.PaymentConfirmed
-	(*PaymentWasCancelled)(nil),  // 56: brigata.v1.PaymentWasCancelled
-	(*PaymentClaimReturned)(nil), // 57: brigata.v1.PaymentClaimReturned
-	(*PaymentWasCredited)(nil),   // 58: brigata.v1.PaymentWasCredited
-	(*PaymentGaveBack)(nil),      // 59: brigata.v1.PaymentGaveBack
-	(*PaymentRefund)(nil),        // 60: brigata.v1.PaymentRefund
-	(*PaymentRefundBooked)(nil),  // 61: brigata.v1.PaymentRefundBooked
-	(*PaymentStoreTold)(nil),     // 62: brigata.v1.PaymentStoreTold
-	(*PaymentWasRehomed)(nil),    // 63: brigata.v1.PaymentWasRehomed
-	(*OrderSent)(nil),            // 64: brigata.v1.OrderSent
-	(*OrderContact)(nil),         // 65: brigata.v1.OrderContact
-	(*OrderLine)(nil),            // 66: brigata.v1.OrderLine
-	(*MenuPricedOption)(nil),     // 67: brigata.v1.MenuPricedOption
-	(*MenuPricedPart)(nil),       // 68: brigata.v1.MenuPricedPart
-	(*OrderItem)(nil),            // 69: brigata.v1.OrderItem
-	(*MenuTake)(nil),             // 70: brigata.v1.MenuTake
-	(*BillTotals)(nil),           // 71: brigata.v1.BillTotals
-	(*BillTax)(nil),              // 72: brigata.v1.BillTax
-	(*OrderTake)(nil),            // 73: brigata.v1.OrderTake
-	(*OrderTableTook)(nil),       // 74: brigata.v1.OrderTableTook
-	(*OrderStockGave)(nil),       // 75: brigata.v1.OrderStockGave
-	(*OrderStockDenied)(nil),     // 76: brigata.v1.OrderStockDenied
-	(*OrderTableDenied)(nil),     // 77: brigata.v1.OrderTableDenied
-	(*RefusalRefusal)(nil),       // 78: brigata.v1.RefusalRefusal
-	(*RefusalFields)(nil),        // 79: brigata.v1.RefusalFields
-	(*RefusalLinePrice)(nil),     // 80: brigata.v1.RefusalLinePrice
-	(*RefusalItem)(nil),          // 81: brigata.v1.RefusalItem
-	(*RefusalFault)(nil),         // 82: brigata.v1.RefusalFault
-	(*OrderWasPlaced)(nil),       // 83: brigata.v1.OrderWasPlaced
-	(*OrderWasAccepted)(nil),     // 84: brigata.v1.OrderWasAccepted
-	(*OrderEnded)(nil),           // 85: brigata.v1.OrderEnded
-	(*OrderMoved)(nil),           // 86: brigata.v1.OrderMoved
-	(*OrderItemsVoided)(nil),     // 87: brigata.v1.OrderItemsVoided
-	(*OrderVoidedItem)(nil),      // 88: brigata.v1.OrderVoidedItem
-	(*OrderReturn)(nil),          // 89: brigata.v1.OrderReturn
-	(*OrderVoidSeen)(nil),        // 90: brigata.v1.OrderVoidSeen
-	(*OrderRushSet)(nil),         // 91: brigata.v1.OrderRushSet
-	(*OrderLeftPass)(nil),        // 92: brigata.v1.OrderLeftPass
-	(*OrderDriverSet)(nil),       // 93: brigata.v1.OrderDriverSet
-	(*OrderDriver)(nil),          // 94: brigata.v1.OrderDriver
-	(*OrderDeliverySet)(nil),     // 95: brigata.v1.OrderDeliverySet
-	(*OrderLinesSent)(nil),       // 96: brigata.v1.OrderLinesSent
-	(*OrderLinesAdded)(nil),      // 97: brigata.v1.OrderLinesAdded
-	(*OrderLinesRefused)(nil),    // 98: brigata.v1.OrderLinesRefused
-	(*OrderDayCame)(nil),         // 99: brigata.v1.OrderDayCame
-	(*OrderShorted)(nil),         // 100: brigata.v1.OrderShorted
-	(*OrderTableKnows)(nil),      // 101: brigata.v1.OrderTableKnows
-	(*OrderTableSaid)(nil),       // 102: brigata.v1.OrderTableSaid
-	(*OrderPaymentNoted)(nil),    // 103: brigata.v1.OrderPaymentNoted
-	(*BillPayment)(nil),          // 104: brigata.v1.BillPayment
-	(*OrderSplitSet)(nil),        // 105: brigata.v1.OrderSplitSet
-	(*BillSplit)(nil),            // 106: brigata.v1.BillSplit
-	(*BillWant)(nil),             // 107: brigata.v1.BillWant
-	(*BillFraction)(nil),         // 108: brigata.v1.BillFraction
-	(*OrderDiscountSet)(nil),     // 109: brigata.v1.OrderDiscountSet
-	(*TableOpened)(nil),          // 110: brigata.v1.TableOpened
-	(*TableCleared)(nil),         // 111: brigata.v1.TableCleared
-	(*TableCleaned)(nil),         // 112: brigata.v1.TableCleaned
-	(*TablePersonCame)(nil),      // 113: brigata.v1.TablePersonCame
-	(*TablePerson)(nil),          // 114: brigata.v1.TablePerson
-	(*TableRang)(nil),            // 115: brigata.v1.TableRang
-	(*TableCall)(nil),            // 116: brigata.v1.TableCall
-	(*TableCallAcked)(nil),       // 117: brigata.v1.TableCallAcked
-	(*TableCartChanged)(nil),     // 118: brigata.v1.TableCartChanged
-	(*TableCartLine)(nil),        // 119: brigata.v1.TableCartLine
-	(*MenuPick)(nil),             // 120: brigata.v1.MenuPick
-	(*MenuPartPick)(nil),         // 121: brigata.v1.MenuPartPick
-	(*TableOrderJoined)(nil),     // 122: brigata.v1.TableOrderJoined
-	(*TableOrderChanged)(nil),    // 123: brigata.v1.TableOrderChanged
-	(*OrderCounts)(nil),          // 124: brigata.v1.OrderCounts
-	(*BillLine)(nil),             // 125: brigata.v1.BillLine
-	(*TableOrderHeard)(nil),      // 126: brigata.v1.TableOrderHeard
-	(*TableReckoned)(nil),        // 127: brigata.v1.TableReckoned
-	(*TableReckoning)(nil),       // 128: brigata.v1.TableReckoning
-	(*TableSplitSet)(nil),        // 129: brigata.v1.TableSplitSet
-	(*TableDiscountSet)(nil),     // 130: brigata.v1.TableDiscountSet
-	(*TablePaymentNoted)(nil),    // 131: brigata.v1.TablePaymentNoted
-	(*TableLeaveBegan)(nil),      // 132: brigata.v1.TableLeaveBegan
-	(*TableLeaveEnded)(nil),      // 133: brigata.v1.TableLeaveEnded
-	(*TableSessionCame)(nil),     // 134: brigata.v1.TableSessionCame
-	(*TableSession)(nil),         // 135: brigata.v1.TableSession
-	(*TableEntry)(nil),           // 136: brigata.v1.TableEntry
-	(*TableShare)(nil),           // 137: brigata.v1.TableShare
-	(*BillAccount)(nil),          // 138: brigata.v1.BillAccount
-	(*TablePaymentRehomed)(nil),  // 139: brigata.v1.TablePaymentRehomed
-	(*OrderWrittenOff)(nil),      // 140: brigata.v1.OrderWrittenOff
-	(*StoreState)(nil),           // 141: brigata.v1.StoreState
-	(*StorePause)(nil),           // 142: brigata.v1.StorePause
-	(*StoreDay)(nil),             // 143: brigata.v1.StoreDay
-	(*StoreTakings)(nil),         // 144: brigata.v1.StoreTakings
-	(*MenuState)(nil),            // 145: brigata.v1.MenuState
-	(*StockState)(nil),           // 146: brigata.v1.StockState
-	(*PaymentState)(nil),         // 147: brigata.v1.PaymentState
-	(*OrderState)(nil),           // 148: brigata.v1.OrderState
-	(*OrderAdding)(nil),          // 149: brigata.v1.OrderAdding
-	(*TableState)(nil),           // 150: brigata.v1.TableState
-	(*TableLeave)(nil),           // 151: brigata.v1.TableLeave
-	(*TableMoved)(nil),           // 152: brigata.v1.TableMoved
-	(*TableCame)(nil),            // 153: brigata.v1.TableCame
-	(*StoreView)(nil),            // 154: brigata.v1.StoreView
-	(*MenuView)(nil),             // 155: brigata.v1.MenuView
-	(*StockView)(nil),            // 156: brigata.v1.StockView
-	(*PaymentView)(nil),          // 157: brigata.v1.PaymentView
-	(*PaymentAction)(nil),        // 158: brigata.v1.PaymentAction
-	(*OrderView)(nil),            // 159: brigata.v1.OrderView
-	(*TableView)(nil),            // 160: brigata.v1.TableView
-	(*TableCart)(nil),            // 161: brigata.v1.TableCart
-	(*BillView)(nil),             // 162: brigata.v1.BillView
-	(*BillPart)(nil),             // 163: brigata.v1.BillPart
-	(*BillShare)(nil),            // 164: brigata.v1.BillShare
-	nil,                          // 165: brigata.v1.StoreConfig.AcceptEntry
-	nil,                          // 166: brigata.v1.StoreConfig.PayEntry
-	nil,                          // 167: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                          // 168: brigata.v1.MenuDish.PricesEntry
-	nil,                          // 169: brigata.v1.StoreState.PaymentsEntry
-	nil,                          // 170: brigata.v1.StockState.OrdersEntry
-	nil,                          // 171: brigata.v1.StockState.GoneEntry
+	(*Event)(nil),                    // 0: brigata.v1.Event
+	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
+	(*StoreConfigured)(nil),          // 2: brigata.v1.StoreConfigured
+	(*CommandWho)(nil),               // 3: brigata.v1.CommandWho
+	(*StoreConfig)(nil),              // 4: brigata.v1.StoreConfig
+	(*MenuText)(nil),                 // 5: brigata.v1.MenuText
+	(*StoreTax)(nil),                 // 6: brigata.v1.StoreTax
+	(*StoreTaxClass)(nil),            // 7: brigata.v1.StoreTaxClass
+	(*StoreService)(nil),             // 8: brigata.v1.StoreService
+	(*StoreChannel)(nil),             // 9: brigata.v1.StoreChannel
+	(*StoreStation)(nil),             // 10: brigata.v1.StoreStation
+	(*StoreRoute)(nil),               // 11: brigata.v1.StoreRoute
+	(*StorePrinter)(nil),             // 12: brigata.v1.StorePrinter
+	(*StoreArea)(nil),                // 13: brigata.v1.StoreArea
+	(*StoreTable)(nil),               // 14: brigata.v1.StoreTable
+	(*StoreSeed)(nil),                // 15: brigata.v1.StoreSeed
+	(*StoreFoodSafety)(nil),          // 16: brigata.v1.StoreFoodSafety
+	(*StoreSensor)(nil),              // 17: brigata.v1.StoreSensor
+	(*StoreLimits)(nil),              // 18: brigata.v1.StoreLimits
+	(*StoreSeeded)(nil),              // 19: brigata.v1.StoreSeeded
+	(*StoreNumberTaken)(nil),         // 20: brigata.v1.StoreNumberTaken
+	(*StoreChannelPaused)(nil),       // 21: brigata.v1.StoreChannelPaused
+	(*StoreChannelResumed)(nil),      // 22: brigata.v1.StoreChannelResumed
+	(*StoreDateBegan)(nil),           // 23: brigata.v1.StoreDateBegan
+	(*StoreDayClosed)(nil),           // 24: brigata.v1.StoreDayClosed
+	(*StoreTook)(nil),                // 25: brigata.v1.StoreTook
+	(*MenuDrafted)(nil),              // 26: brigata.v1.MenuDrafted
+	(*MenuMenu)(nil),                 // 27: brigata.v1.MenuMenu
+	(*MenuAllergen)(nil),             // 28: brigata.v1.MenuAllergen
+	(*MenuDaypart)(nil),              // 29: brigata.v1.MenuDaypart
+	(*MenuCategory)(nil),             // 30: brigata.v1.MenuCategory
+	(*MenuDish)(nil),                 // 31: brigata.v1.MenuDish
+	(*MenuPart)(nil),                 // 32: brigata.v1.MenuPart
+	(*MenuChoice)(nil),               // 33: brigata.v1.MenuChoice
+	(*MenuGroup)(nil),                // 34: brigata.v1.MenuGroup
+	(*MenuOption)(nil),               // 35: brigata.v1.MenuOption
+	(*MenuPublished)(nil),            // 36: brigata.v1.MenuPublished
+	(*StockMade)(nil),                // 37: brigata.v1.StockMade
+	(*StockReserved)(nil),            // 38: brigata.v1.StockReserved
+	(*StockReleased)(nil),            // 39: brigata.v1.StockReleased
+	(*StockReturned)(nil),            // 40: brigata.v1.StockReturned
+	(*StockCountSet)(nil),            // 41: brigata.v1.StockCountSet
+	(*StockScheduled)(nil),           // 42: brigata.v1.StockScheduled
+	(*StockDelivery)(nil),            // 43: brigata.v1.StockDelivery
+	(*StockRestocked)(nil),           // 44: brigata.v1.StockRestocked
+	(*StockWentOut)(nil),             // 45: brigata.v1.StockWentOut
+	(*StockCameIn)(nil),              // 46: brigata.v1.StockCameIn
+	(*StockHeldBack)(nil),            // 47: brigata.v1.StockHeldBack
+	(*StockLetGone)(nil),             // 48: brigata.v1.StockLetGone
+	(*StockDayBegan)(nil),            // 49: brigata.v1.StockDayBegan
+	(*PaymentBegan)(nil),             // 50: brigata.v1.PaymentBegan
+	(*PaymentWasClaimed)(nil),        // 51: brigata.v1.PaymentWasClaimed
+	(*PaymentWasRefused)(nil),        // 52: brigata.v1.PaymentWasRefused
+	(*PaymentFailure)(nil),           // 53: brigata.v1.PaymentFailure
+	(*PaymentStaffCalled)(nil),       // 54: brigata.v1.PaymentStaffCalled
+	(*PaymentConfirmed)(nil),         // 55: brigata.v1.PaymentConfirmed
+	(*PaymentWasCancelled)(nil),      // 56: brigata.v1.PaymentWasCancelled
+	(*PaymentClaimReturned)(nil),     // 57: brigata.v1.PaymentClaimReturned
+	(*PaymentWasCredited)(nil),       // 58: brigata.v1.PaymentWasCredited
+	(*PaymentGaveBack)(nil),          // 59: brigata.v1.PaymentGaveBack
+	(*PaymentRefund)(nil),            // 60: brigata.v1.PaymentRefund
+	(*PaymentRefundBooked)(nil),      // 61: brigata.v1.PaymentRefundBooked
+	(*PaymentStoreTold)(nil),         // 62: brigata.v1.PaymentStoreTold
+	(*PaymentWasRehomed)(nil),        // 63: brigata.v1.PaymentWasRehomed
+	(*OrderSent)(nil),                // 64: brigata.v1.OrderSent
+	(*OrderContact)(nil),             // 65: brigata.v1.OrderContact
+	(*OrderLine)(nil),                // 66: brigata.v1.OrderLine
+	(*MenuPricedOption)(nil),         // 67: brigata.v1.MenuPricedOption
+	(*MenuPricedPart)(nil),           // 68: brigata.v1.MenuPricedPart
+	(*OrderItem)(nil),                // 69: brigata.v1.OrderItem
+	(*MenuTake)(nil),                 // 70: brigata.v1.MenuTake
+	(*BillTotals)(nil),               // 71: brigata.v1.BillTotals
+	(*BillTax)(nil),                  // 72: brigata.v1.BillTax
+	(*OrderTake)(nil),                // 73: brigata.v1.OrderTake
+	(*OrderTableTook)(nil),           // 74: brigata.v1.OrderTableTook
+	(*OrderStockGave)(nil),           // 75: brigata.v1.OrderStockGave
+	(*OrderStockDenied)(nil),         // 76: brigata.v1.OrderStockDenied
+	(*OrderTableDenied)(nil),         // 77: brigata.v1.OrderTableDenied
+	(*RefusalRefusal)(nil),           // 78: brigata.v1.RefusalRefusal
+	(*RefusalFields)(nil),            // 79: brigata.v1.RefusalFields
+	(*RefusalLinePrice)(nil),         // 80: brigata.v1.RefusalLinePrice
+	(*RefusalItem)(nil),              // 81: brigata.v1.RefusalItem
+	(*RefusalFault)(nil),             // 82: brigata.v1.RefusalFault
+	(*OrderWasPlaced)(nil),           // 83: brigata.v1.OrderWasPlaced
+	(*OrderWasAccepted)(nil),         // 84: brigata.v1.OrderWasAccepted
+	(*OrderEnded)(nil),               // 85: brigata.v1.OrderEnded
+	(*OrderMoved)(nil),               // 86: brigata.v1.OrderMoved
+	(*OrderItemsVoided)(nil),         // 87: brigata.v1.OrderItemsVoided
+	(*OrderVoidedItem)(nil),          // 88: brigata.v1.OrderVoidedItem
+	(*OrderReturn)(nil),              // 89: brigata.v1.OrderReturn
+	(*OrderVoidSeen)(nil),            // 90: brigata.v1.OrderVoidSeen
+	(*OrderRushSet)(nil),             // 91: brigata.v1.OrderRushSet
+	(*OrderLeftPass)(nil),            // 92: brigata.v1.OrderLeftPass
+	(*OrderDriverSet)(nil),           // 93: brigata.v1.OrderDriverSet
+	(*OrderDriver)(nil),              // 94: brigata.v1.OrderDriver
+	(*OrderDeliverySet)(nil),         // 95: brigata.v1.OrderDeliverySet
+	(*OrderLinesSent)(nil),           // 96: brigata.v1.OrderLinesSent
+	(*OrderLinesAdded)(nil),          // 97: brigata.v1.OrderLinesAdded
+	(*OrderLinesRefused)(nil),        // 98: brigata.v1.OrderLinesRefused
+	(*OrderDayCame)(nil),             // 99: brigata.v1.OrderDayCame
+	(*OrderShorted)(nil),             // 100: brigata.v1.OrderShorted
+	(*OrderTableKnows)(nil),          // 101: brigata.v1.OrderTableKnows
+	(*OrderTableSaid)(nil),           // 102: brigata.v1.OrderTableSaid
+	(*OrderPaymentNoted)(nil),        // 103: brigata.v1.OrderPaymentNoted
+	(*BillPayment)(nil),              // 104: brigata.v1.BillPayment
+	(*OrderSplitSet)(nil),            // 105: brigata.v1.OrderSplitSet
+	(*BillSplit)(nil),                // 106: brigata.v1.BillSplit
+	(*BillWant)(nil),                 // 107: brigata.v1.BillWant
+	(*BillFraction)(nil),             // 108: brigata.v1.BillFraction
+	(*OrderDiscountSet)(nil),         // 109: brigata.v1.OrderDiscountSet
+	(*TableOpened)(nil),              // 110: brigata.v1.TableOpened
+	(*TableCleared)(nil),             // 111: brigata.v1.TableCleared
+	(*TableCleaned)(nil),             // 112: brigata.v1.TableCleaned
+	(*TablePersonCame)(nil),          // 113: brigata.v1.TablePersonCame
+	(*TablePerson)(nil),              // 114: brigata.v1.TablePerson
+	(*TableRang)(nil),                // 115: brigata.v1.TableRang
+	(*TableCall)(nil),                // 116: brigata.v1.TableCall
+	(*TableCallAcked)(nil),           // 117: brigata.v1.TableCallAcked
+	(*TableCartChanged)(nil),         // 118: brigata.v1.TableCartChanged
+	(*TableCartLine)(nil),            // 119: brigata.v1.TableCartLine
+	(*MenuPick)(nil),                 // 120: brigata.v1.MenuPick
+	(*MenuPartPick)(nil),             // 121: brigata.v1.MenuPartPick
+	(*TableOrderJoined)(nil),         // 122: brigata.v1.TableOrderJoined
+	(*TableOrderChanged)(nil),        // 123: brigata.v1.TableOrderChanged
+	(*OrderCounts)(nil),              // 124: brigata.v1.OrderCounts
+	(*BillLine)(nil),                 // 125: brigata.v1.BillLine
+	(*TableOrderHeard)(nil),          // 126: brigata.v1.TableOrderHeard
+	(*TableReckoned)(nil),            // 127: brigata.v1.TableReckoned
+	(*TableReckoning)(nil),           // 128: brigata.v1.TableReckoning
+	(*TableSplitSet)(nil),            // 129: brigata.v1.TableSplitSet
+	(*TableDiscountSet)(nil),         // 130: brigata.v1.TableDiscountSet
+	(*TablePaymentNoted)(nil),        // 131: brigata.v1.TablePaymentNoted
+	(*TableLeaveBegan)(nil),          // 132: brigata.v1.TableLeaveBegan
+	(*TableLeaveEnded)(nil),          // 133: brigata.v1.TableLeaveEnded
+	(*TableSessionCame)(nil),         // 134: brigata.v1.TableSessionCame
+	(*TableSession)(nil),             // 135: brigata.v1.TableSession
+	(*TableEntry)(nil),               // 136: brigata.v1.TableEntry
+	(*TableShare)(nil),               // 137: brigata.v1.TableShare
+	(*BillAccount)(nil),              // 138: brigata.v1.BillAccount
+	(*TablePaymentRehomed)(nil),      // 139: brigata.v1.TablePaymentRehomed
+	(*OrderWrittenOff)(nil),          // 140: brigata.v1.OrderWrittenOff
+	(*PaymentWasStarted)(nil),        // 141: brigata.v1.PaymentWasStarted
+	(*PaymentAction)(nil),            // 142: brigata.v1.PaymentAction
+	(*PaymentWasDoubted)(nil),        // 143: brigata.v1.PaymentWasDoubted
+	(*PaymentWasCharged)(nil),        // 144: brigata.v1.PaymentWasCharged
+	(*PaymentWasDeclined)(nil),       // 145: brigata.v1.PaymentWasDeclined
+	(*PaymentCancelAsked)(nil),       // 146: brigata.v1.PaymentCancelAsked
+	(*PaymentQueryAsked)(nil),        // 147: brigata.v1.PaymentQueryAsked
+	(*PaymentRefundEnded)(nil),       // 148: brigata.v1.PaymentRefundEnded
+	(*OrderReturnAsked)(nil),         // 149: brigata.v1.OrderReturnAsked
+	(*StoreSensorTold)(nil),          // 150: brigata.v1.StoreSensorTold
+	(*SensorConfigured)(nil),         // 151: brigata.v1.SensorConfigured
+	(*SensorNoted)(nil),              // 152: brigata.v1.SensorNoted
+	(*SensorReading)(nil),            // 153: brigata.v1.SensorReading
+	(*SensorSuspected)(nil),          // 154: brigata.v1.SensorSuspected
+	(*SensorCalmed)(nil),             // 155: brigata.v1.SensorCalmed
+	(*SensorAlerted)(nil),            // 156: brigata.v1.SensorAlerted
+	(*SensorWorsened)(nil),           // 157: brigata.v1.SensorWorsened
+	(*SensorRelapsed)(nil),           // 158: brigata.v1.SensorRelapsed
+	(*SensorCameBack)(nil),           // 159: brigata.v1.SensorCameBack
+	(*SensorWasAcked)(nil),           // 160: brigata.v1.SensorWasAcked
+	(*SensorWasEscalated)(nil),       // 161: brigata.v1.SensorWasEscalated
+	(*SensorWasResolved)(nil),        // 162: brigata.v1.SensorWasResolved
+	(*SensorCalibrated)(nil),         // 163: brigata.v1.SensorCalibrated
+	(*SensorHealthSet)(nil),          // 164: brigata.v1.SensorHealthSet
+	(*SensorWorkOrderTold)(nil),      // 165: brigata.v1.SensorWorkOrderTold
+	(*WorkorderWasOpened)(nil),       // 166: brigata.v1.WorkorderWasOpened
+	(*WorkorderHeard)(nil),           // 167: brigata.v1.WorkorderHeard
+	(*WorkorderWasWarned)(nil),       // 168: brigata.v1.WorkorderWasWarned
+	(*WorkorderHoldBegan)(nil),       // 169: brigata.v1.WorkorderHoldBegan
+	(*WorkorderDishHeld)(nil),        // 170: brigata.v1.WorkorderDishHeld
+	(*WorkorderDiscardProposed)(nil), // 171: brigata.v1.WorkorderDiscardProposed
+	(*WorkorderWasAssigned)(nil),     // 172: brigata.v1.WorkorderWasAssigned
+	(*WorkorderWasDone)(nil),         // 173: brigata.v1.WorkorderWasDone
+	(*OrderDishFlagged)(nil),         // 174: brigata.v1.OrderDishFlagged
+	(*StoreState)(nil),               // 175: brigata.v1.StoreState
+	(*StorePause)(nil),               // 176: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 177: brigata.v1.StoreDay
+	(*StoreTakings)(nil),             // 178: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 179: brigata.v1.MenuState
+	(*StockState)(nil),               // 180: brigata.v1.StockState
+	(*PaymentState)(nil),             // 181: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 182: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 183: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 184: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 185: brigata.v1.TableState
+	(*TableLeave)(nil),               // 186: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 187: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 188: brigata.v1.TableCame
+	(*SensorState)(nil),              // 189: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 190: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 191: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 192: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 193: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 194: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 195: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 196: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 197: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 198: brigata.v1.MenuView
+	(*StockView)(nil),                // 199: brigata.v1.StockView
+	(*PaymentView)(nil),              // 200: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 201: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 202: brigata.v1.OrderView
+	(*TableView)(nil),                // 203: brigata.v1.TableView
+	(*TableCart)(nil),                // 204: brigata.v1.TableCart
+	(*BillView)(nil),                 // 205: brigata.v1.BillView
+	(*BillPart)(nil),                 // 206: brigata.v1.BillPart
+	(*BillShare)(nil),                // 207: brigata.v1.BillShare
+	(*SensorView)(nil),               // 208: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 209: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 210: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 211: brigata.v1.WorkorderView
+	nil,                              // 212: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 213: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 214: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 215: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 216: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 217: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 218: brigata.v1.StockState.OrdersEntry
+	nil,                              // 219: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -16710,232 +21376,307 @@ var file_event_proto_depIdxs = []int32{
 	134, // 75: brigata.v1.Event.table_session_came:type_name -> brigata.v1.TableSessionCame
 	139, // 76: brigata.v1.Event.table_payment_rehomed:type_name -> brigata.v1.TablePaymentRehomed
 	140, // 77: brigata.v1.Event.order_written_off:type_name -> brigata.v1.OrderWrittenOff
-	3,   // 78: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 79: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 80: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 81: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 82: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	165, // 83: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	166, // 84: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	167, // 85: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 86: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 87: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 88: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 89: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 90: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 91: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 92: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 93: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 94: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 95: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 96: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 97: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	18,  // 98: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 99: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 100: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 101: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 102: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 103: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 104: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 105: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 106: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 107: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 108: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 109: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 110: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 111: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 112: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 113: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 114: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	168, // 115: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 116: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 117: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 118: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 119: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 120: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 121: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 122: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 123: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 124: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 125: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 126: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 127: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 128: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 129: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 130: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 131: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 132: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 133: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 134: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 135: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 136: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 137: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 138: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 139: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 140: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 141: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 142: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 143: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 144: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 145: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 146: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 147: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 148: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 149: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 150: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 151: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 152: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 153: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 154: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 155: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 156: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 157: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 158: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 159: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 160: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 161: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 162: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 163: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 164: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 165: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 166: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 167: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 168: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 169: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 170: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 171: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 172: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 173: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 174: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 175: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 176: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 177: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 178: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 179: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 180: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 181: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 182: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 183: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 184: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 185: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 186: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 187: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 188: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 189: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 190: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 191: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 192: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 193: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 194: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 195: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 196: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 197: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 198: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 199: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 200: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 201: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 202: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 203: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 204: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 205: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 206: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 207: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 208: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 209: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 210: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 211: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 212: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 213: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 214: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 215: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 216: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 217: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 218: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 219: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 220: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 221: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 222: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 223: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 224: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 225: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 226: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 227: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 228: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 229: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 230: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 231: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 232: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 233: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 234: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 235: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	71,  // 236: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	4,   // 237: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	142, // 238: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 239: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	143, // 240: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	169, // 241: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 242: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 243: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 244: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 245: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 246: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	170, // 247: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	171, // 248: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 249: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 250: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 251: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 252: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 253: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 254: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 255: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 256: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 257: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 258: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 259: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	149, // 260: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 261: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 262: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	3,   // 263: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 264: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 265: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 266: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	151, // 267: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	152, // 268: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	153, // 269: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	5,   // 270: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	142, // 271: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 272: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 273: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 274: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	158, // 275: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 276: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 277: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 278: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	3,   // 279: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 280: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 281: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 282: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 283: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 284: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 285: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 286: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 287: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	161, // 288: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 289: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	162, // 290: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 291: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 292: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 293: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	163, // 294: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 295: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	164, // 296: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	1,   // 297: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	144, // 298: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	299, // [299:299] is the sub-list for method output_type
-	299, // [299:299] is the sub-list for method input_type
-	299, // [299:299] is the sub-list for extension type_name
-	299, // [299:299] is the sub-list for extension extendee
-	0,   // [0:299] is the sub-list for field type_name
+	141, // 78: brigata.v1.Event.payment_was_started:type_name -> brigata.v1.PaymentWasStarted
+	143, // 79: brigata.v1.Event.payment_was_doubted:type_name -> brigata.v1.PaymentWasDoubted
+	144, // 80: brigata.v1.Event.payment_was_charged:type_name -> brigata.v1.PaymentWasCharged
+	145, // 81: brigata.v1.Event.payment_was_declined:type_name -> brigata.v1.PaymentWasDeclined
+	146, // 82: brigata.v1.Event.payment_cancel_asked:type_name -> brigata.v1.PaymentCancelAsked
+	147, // 83: brigata.v1.Event.payment_query_asked:type_name -> brigata.v1.PaymentQueryAsked
+	148, // 84: brigata.v1.Event.payment_refund_ended:type_name -> brigata.v1.PaymentRefundEnded
+	149, // 85: brigata.v1.Event.order_return_asked:type_name -> brigata.v1.OrderReturnAsked
+	150, // 86: brigata.v1.Event.store_sensor_told:type_name -> brigata.v1.StoreSensorTold
+	151, // 87: brigata.v1.Event.sensor_configured:type_name -> brigata.v1.SensorConfigured
+	152, // 88: brigata.v1.Event.sensor_noted:type_name -> brigata.v1.SensorNoted
+	154, // 89: brigata.v1.Event.sensor_suspected:type_name -> brigata.v1.SensorSuspected
+	155, // 90: brigata.v1.Event.sensor_calmed:type_name -> brigata.v1.SensorCalmed
+	156, // 91: brigata.v1.Event.sensor_alerted:type_name -> brigata.v1.SensorAlerted
+	157, // 92: brigata.v1.Event.sensor_worsened:type_name -> brigata.v1.SensorWorsened
+	158, // 93: brigata.v1.Event.sensor_relapsed:type_name -> brigata.v1.SensorRelapsed
+	159, // 94: brigata.v1.Event.sensor_came_back:type_name -> brigata.v1.SensorCameBack
+	160, // 95: brigata.v1.Event.sensor_was_acked:type_name -> brigata.v1.SensorWasAcked
+	161, // 96: brigata.v1.Event.sensor_was_escalated:type_name -> brigata.v1.SensorWasEscalated
+	162, // 97: brigata.v1.Event.sensor_was_resolved:type_name -> brigata.v1.SensorWasResolved
+	163, // 98: brigata.v1.Event.sensor_calibrated:type_name -> brigata.v1.SensorCalibrated
+	164, // 99: brigata.v1.Event.sensor_health_set:type_name -> brigata.v1.SensorHealthSet
+	165, // 100: brigata.v1.Event.sensor_work_order_told:type_name -> brigata.v1.SensorWorkOrderTold
+	166, // 101: brigata.v1.Event.workorder_was_opened:type_name -> brigata.v1.WorkorderWasOpened
+	167, // 102: brigata.v1.Event.workorder_heard:type_name -> brigata.v1.WorkorderHeard
+	168, // 103: brigata.v1.Event.workorder_was_warned:type_name -> brigata.v1.WorkorderWasWarned
+	169, // 104: brigata.v1.Event.workorder_hold_began:type_name -> brigata.v1.WorkorderHoldBegan
+	170, // 105: brigata.v1.Event.workorder_dish_held:type_name -> brigata.v1.WorkorderDishHeld
+	171, // 106: brigata.v1.Event.workorder_discard_proposed:type_name -> brigata.v1.WorkorderDiscardProposed
+	172, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
+	173, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
+	174, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
+	3,   // 110: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 111: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 112: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 113: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 114: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	212, // 115: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	213, // 116: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	214, // 117: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 118: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 119: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 120: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 121: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 122: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 123: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 124: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 125: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 126: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	7,   // 127: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 128: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 129: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 130: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 131: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 132: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 133: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 134: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 135: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	27,  // 136: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	28,  // 137: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	29,  // 138: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	30,  // 139: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	31,  // 140: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	34,  // 141: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 142: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 143: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 144: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	30,  // 145: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 146: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 147: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	215, // 148: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	32,  // 149: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 150: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	33,  // 151: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 152: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	35,  // 153: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 154: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 155: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	27,  // 156: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 157: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 158: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 159: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	43,  // 160: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 161: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 162: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 163: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 164: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 165: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 166: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	53,  // 167: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 168: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 169: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 170: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	60,  // 171: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 172: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	65,  // 173: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	66,  // 174: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	71,  // 175: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	73,  // 176: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 177: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	28,  // 178: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	67,  // 179: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 180: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	69,  // 181: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	70,  // 182: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 183: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	67,  // 184: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 185: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 186: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 187: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 188: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	72,  // 189: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 190: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	66,  // 191: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	71,  // 192: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	73,  // 193: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	78,  // 194: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	79,  // 195: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	80,  // 196: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	81,  // 197: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	82,  // 198: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 199: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 200: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 201: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 202: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	88,  // 203: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	71,  // 204: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	89,  // 205: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	73,  // 206: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 207: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 208: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 209: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	94,  // 210: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 211: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 212: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	66,  // 213: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	73,  // 214: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	71,  // 215: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	73,  // 216: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	73,  // 217: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 218: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	71,  // 219: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	104, // 220: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	71,  // 221: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 222: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 223: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	107, // 224: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	108, // 225: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 226: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	71,  // 227: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 228: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 229: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 230: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 231: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	114, // 232: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	116, // 233: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 234: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	119, // 235: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	120, // 236: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	121, // 237: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 238: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	67,  // 239: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 240: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	120, // 241: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	120, // 242: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	124, // 243: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	125, // 244: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	128, // 245: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	71,  // 246: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 247: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 248: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 249: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	104, // 250: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 251: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	135, // 252: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 253: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	114, // 254: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	119, // 255: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	116, // 256: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	136, // 257: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	138, // 258: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	124, // 259: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	125, // 260: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	119, // 261: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	137, // 262: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 263: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 264: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	71,  // 265: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	104, // 266: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	106, // 267: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 268: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	71,  // 269: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	142, // 270: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	216, // 271: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	53,  // 272: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 273: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 274: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	53,  // 275: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 276: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 277: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 278: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	3,   // 279: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 280: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 281: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	3,   // 282: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 283: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 284: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 285: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	4,   // 286: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	176, // 287: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 288: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 289: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	177, // 290: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	217, // 291: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	27,  // 292: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	27,  // 293: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 294: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 295: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	43,  // 296: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	218, // 297: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	219, // 298: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 299: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	53,  // 300: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 301: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	142, // 302: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 303: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	72,  // 304: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	65,  // 305: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	94,  // 306: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 307: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 308: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 309: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	73,  // 310: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	183, // 311: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	78,  // 312: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	138, // 313: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	184, // 314: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	3,   // 315: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	66,  // 316: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	135, // 317: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	136, // 318: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	186, // 319: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	187, // 320: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	188, // 321: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	17,  // 322: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 323: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 324: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 325: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	190, // 326: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	191, // 327: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	192, // 328: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	192, // 329: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	193, // 330: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	193, // 331: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 332: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	195, // 333: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 334: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	196, // 335: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 336: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 337: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	176, // 338: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 339: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 340: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 341: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	142, // 342: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 343: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 344: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 345: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	201, // 346: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 347: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 348: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 349: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 350: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 351: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 352: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 353: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 354: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 355: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	204, // 356: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 357: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	205, // 358: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 359: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 360: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 361: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	206, // 362: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 363: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	207, // 364: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 365: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	209, // 366: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 367: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 368: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	210, // 369: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 370: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	196, // 371: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	1,   // 372: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	178, // 373: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	374, // [374:374] is the sub-list for method output_type
+	374, // [374:374] is the sub-list for method input_type
+	374, // [374:374] is the sub-list for extension type_name
+	374, // [374:374] is the sub-list for extension extendee
+	0,   // [0:374] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -17022,6 +21763,38 @@ func file_event_proto_init() {
 		(*Event_TableSessionCame)(nil),
 		(*Event_TablePaymentRehomed)(nil),
 		(*Event_OrderWrittenOff)(nil),
+		(*Event_PaymentWasStarted)(nil),
+		(*Event_PaymentWasDoubted)(nil),
+		(*Event_PaymentWasCharged)(nil),
+		(*Event_PaymentWasDeclined)(nil),
+		(*Event_PaymentCancelAsked)(nil),
+		(*Event_PaymentQueryAsked)(nil),
+		(*Event_PaymentRefundEnded)(nil),
+		(*Event_OrderReturnAsked)(nil),
+		(*Event_StoreSensorTold)(nil),
+		(*Event_SensorConfigured)(nil),
+		(*Event_SensorNoted)(nil),
+		(*Event_SensorSuspected)(nil),
+		(*Event_SensorCalmed)(nil),
+		(*Event_SensorAlerted)(nil),
+		(*Event_SensorWorsened)(nil),
+		(*Event_SensorRelapsed)(nil),
+		(*Event_SensorCameBack)(nil),
+		(*Event_SensorWasAcked)(nil),
+		(*Event_SensorWasEscalated)(nil),
+		(*Event_SensorWasResolved)(nil),
+		(*Event_SensorCalibrated)(nil),
+		(*Event_SensorHealthSet)(nil),
+		(*Event_SensorWorkOrderTold)(nil),
+		(*Event_WorkorderWasOpened)(nil),
+		(*Event_WorkorderHeard)(nil),
+		(*Event_WorkorderWasWarned)(nil),
+		(*Event_WorkorderHoldBegan)(nil),
+		(*Event_WorkorderDishHeld)(nil),
+		(*Event_WorkorderDiscardProposed)(nil),
+		(*Event_WorkorderWasAssigned)(nil),
+		(*Event_WorkorderWasDone)(nil),
+		(*Event_OrderDishFlagged)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -17043,21 +21816,25 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[135].OneofWrappers = []any{}
 	file_event_proto_msgTypes[137].OneofWrappers = []any{}
 	file_event_proto_msgTypes[141].OneofWrappers = []any{}
-	file_event_proto_msgTypes[145].OneofWrappers = []any{}
-	file_event_proto_msgTypes[147].OneofWrappers = []any{}
 	file_event_proto_msgTypes[148].OneofWrappers = []any{}
-	file_event_proto_msgTypes[150].OneofWrappers = []any{}
-	file_event_proto_msgTypes[155].OneofWrappers = []any{}
-	file_event_proto_msgTypes[157].OneofWrappers = []any{}
-	file_event_proto_msgTypes[159].OneofWrappers = []any{}
-	file_event_proto_msgTypes[160].OneofWrappers = []any{}
+	file_event_proto_msgTypes[175].OneofWrappers = []any{}
+	file_event_proto_msgTypes[179].OneofWrappers = []any{}
+	file_event_proto_msgTypes[181].OneofWrappers = []any{}
+	file_event_proto_msgTypes[182].OneofWrappers = []any{}
+	file_event_proto_msgTypes[185].OneofWrappers = []any{}
+	file_event_proto_msgTypes[198].OneofWrappers = []any{}
+	file_event_proto_msgTypes[200].OneofWrappers = []any{}
+	file_event_proto_msgTypes[202].OneofWrappers = []any{}
+	file_event_proto_msgTypes[203].OneofWrappers = []any{}
+	file_event_proto_msgTypes[208].OneofWrappers = []any{}
+	file_event_proto_msgTypes[211].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   172,
+			NumMessages:   220,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -40,7 +40,7 @@ type Parcel struct {
 	//	*Parcel_Values
 	//	*Parcel_StoreValues
 	//	*Parcel_Document
-	//	*Parcel_Nudge
+	//	*Parcel_Claims
 	//	*Parcel_Unknown
 	Body          isParcel_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
@@ -183,10 +183,10 @@ func (x *Parcel) GetDocument() *Document {
 	return nil
 }
 
-func (x *Parcel) GetNudge() *Nudge {
+func (x *Parcel) GetClaims() *Claims {
 	if x != nil {
-		if x, ok := x.Body.(*Parcel_Nudge); ok {
-			return x.Nudge
+		if x, ok := x.Body.(*Parcel_Claims); ok {
+			return x.Claims
 		}
 	}
 	return nil
@@ -249,8 +249,8 @@ type Parcel_Document struct {
 	Document *Document `protobuf:"bytes,11,opt,name=document,proto3,oneof"`
 }
 
-type Parcel_Nudge struct {
-	Nudge *Nudge `protobuf:"bytes,12,opt,name=nudge,proto3,oneof"`
+type Parcel_Claims struct {
+	Claims *Claims `protobuf:"bytes,12,opt,name=claims,proto3,oneof"`
 }
 
 type Parcel_Unknown struct {
@@ -279,7 +279,7 @@ func (*Parcel_StoreValues) isParcel_Body() {}
 
 func (*Parcel_Document) isParcel_Body() {}
 
-func (*Parcel_Nudge) isParcel_Body() {}
+func (*Parcel_Claims) isParcel_Body() {}
 
 func (*Parcel_Unknown) isParcel_Body() {}
 
@@ -449,6 +449,7 @@ type Answer struct {
 	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`       // of the view
 	View          []byte                 `protobuf:"bytes,5,opt,name=view,proto3" json:"view,omitempty"`       // message of the kind's View
 	Refusal       []byte                 `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"` // RefusalRefusal
+	Live          bool                   `protobuf:"varint,7,opt,name=live,proto3" json:"live,omitempty"`      // of a read
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,6 +524,13 @@ func (x *Answer) GetRefusal() []byte {
 		return x.Refusal
 	}
 	return nil
+}
+
+func (x *Answer) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
 }
 
 // Stand asks where the receiver's stores stand, and says that the sender watches some.
@@ -816,7 +824,7 @@ func (x *Listed) GetRefusal() []byte {
 type Held struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // in Fetch without v
 	V             int64                  `protobuf:"zigzag64,3,opt,name=v,proto3" json:"v,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1216,7 +1224,7 @@ func (x *StoreValues) GetRefusal() []byte {
 	return nil
 }
 
-// Document is a store document to load.
+// Document is a store document to load; Answer tells what became of it.
 type Document struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Store         string                 `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"` // "" or the document's id
@@ -1269,28 +1277,29 @@ func (x *Document) GetJson() []byte {
 	return nil
 }
 
-// Nudge tells that cells were given up: the receiver may claim them at once.
-type Nudge struct {
+// Claims tells of cells that the sender claimed or gave up. It is a hint: the database
+// judges every claim.
+type Claims struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Stores        []string               `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
+	Of            []*Claim               `protobuf:"bytes,1,rep,name=of,proto3" json:"of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Nudge) Reset() {
-	*x = Nudge{}
+func (x *Claims) Reset() {
+	*x = Claims{}
 	mi := &file_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Nudge) String() string {
+func (x *Claims) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Nudge) ProtoMessage() {}
+func (*Claims) ProtoMessage() {}
 
-func (x *Nudge) ProtoReflect() protoreflect.Message {
+func (x *Claims) ProtoReflect() protoreflect.Message {
 	mi := &file_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1302,16 +1311,92 @@ func (x *Nudge) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Nudge.ProtoReflect.Descriptor instead.
-func (*Nudge) Descriptor() ([]byte, []int) {
+// Deprecated: Use Claims.ProtoReflect.Descriptor instead.
+func (*Claims) Descriptor() ([]byte, []int) {
 	return file_peer_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *Nudge) GetStores() []string {
+func (x *Claims) GetOf() []*Claim {
 	if x != nil {
-		return x.Stores
+		return x.Of
 	}
 	return nil
+}
+
+type Claim struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cell          string                 `protobuf:"bytes,1,opt,name=cell,proto3" json:"cell,omitempty"`
+	Node          int64                  `protobuf:"zigzag64,2,opt,name=node,proto3" json:"node,omitempty"`
+	Epoch         int64                  `protobuf:"zigzag64,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Claim         int64                  `protobuf:"zigzag64,4,opt,name=claim,proto3" json:"claim,omitempty"`
+	Needs         int64                  `protobuf:"zigzag64,5,opt,name=needs,proto3" json:"needs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Claim) Reset() {
+	*x = Claim{}
+	mi := &file_peer_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Claim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Claim) ProtoMessage() {}
+
+func (x *Claim) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Claim.ProtoReflect.Descriptor instead.
+func (*Claim) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Claim) GetCell() string {
+	if x != nil {
+		return x.Cell
+	}
+	return ""
+}
+
+func (x *Claim) GetNode() int64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Claim) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Claim) GetClaim() int64 {
+	if x != nil {
+		return x.Claim
+	}
+	return 0
+}
+
+func (x *Claim) GetNeeds() int64 {
+	if x != nil {
+		return x.Needs
+	}
+	return 0
 }
 
 // Unknown says that the receiver does not know such a body.
@@ -1323,7 +1408,7 @@ type Unknown struct {
 
 func (x *Unknown) Reset() {
 	*x = Unknown{}
-	mi := &file_peer_proto_msgTypes[16]
+	mi := &file_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1420,7 @@ func (x *Unknown) String() string {
 func (*Unknown) ProtoMessage() {}
 
 func (x *Unknown) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[16]
+	mi := &file_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1433,7 @@ func (x *Unknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unknown.ProtoReflect.Descriptor instead.
 func (*Unknown) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{16}
+	return file_peer_proto_rawDescGZIP(), []int{17}
 }
 
 var File_peer_proto protoreflect.FileDescriptor
@@ -1357,7 +1442,7 @@ const file_peer_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"peer.proto\x12\n" +
-	"brigata.v1\"\xf0\x04\n" +
+	"brigata.v1\"\xf3\x04\n" +
 	"\x06Parcel\x12/\n" +
 	"\arequest\x18\x01 \x01(\v2\x13.brigata.v1.RequestH\x00R\arequest\x12,\n" +
 	"\x06answer\x18\x02 \x01(\v2\x12.brigata.v1.AnswerH\x00R\x06answer\x12)\n" +
@@ -1370,8 +1455,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x06values\x18\t \x01(\v2\x12.brigata.v1.ValuesH\x00R\x06values\x12<\n" +
 	"\fstore_values\x18\n" +
 	" \x01(\v2\x17.brigata.v1.StoreValuesH\x00R\vstoreValues\x122\n" +
-	"\bdocument\x18\v \x01(\v2\x14.brigata.v1.DocumentH\x00R\bdocument\x12)\n" +
-	"\x05nudge\x18\f \x01(\v2\x11.brigata.v1.NudgeH\x00R\x05nudge\x12/\n" +
+	"\bdocument\x18\v \x01(\v2\x14.brigata.v1.DocumentH\x00R\bdocument\x12,\n" +
+	"\x06claims\x18\f \x01(\v2\x12.brigata.v1.ClaimsH\x00R\x06claims\x12/\n" +
 	"\aunknown\x18\r \x01(\v2\x13.brigata.v1.UnknownH\x00R\aunknownB\x06\n" +
 	"\x04body\"\xce\x02\n" +
 	"\aRequest\x12\x14\n" +
@@ -1390,14 +1475,15 @@ const file_peer_proto_rawDesc = "" +
 	"\tprincipal\x18\f \x01(\tR\tprincipal\x12\x10\n" +
 	"\x03dry\x18\r \x01(\bR\x03dry\x12\x1b\n" +
 	"\twithin_ms\x18\x0e \x01(\x12R\bwithinMs\x12\x14\n" +
-	"\x05trace\x18\x0f \x01(\tR\x05trace\"x\n" +
+	"\x05trace\x18\x0f \x01(\tR\x05trace\"\x8c\x01\n" +
 	"\x06Answer\x12\f\n" +
 	"\x01v\x18\x01 \x01(\x12R\x01v\x12\x10\n" +
 	"\x03dup\x18\x02 \x01(\bR\x03dup\x12\f\n" +
 	"\x01d\x18\x03 \x01(\fR\x01d\x12\x12\n" +
 	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04view\x18\x05 \x01(\fR\x04view\x12\x18\n" +
-	"\arefusal\x18\x06 \x01(\fR\arefusal\"I\n" +
+	"\arefusal\x18\x06 \x01(\fR\arefusal\x12\x12\n" +
+	"\x04live\x18\a \x01(\bR\x04live\"I\n" +
 	"\x05Stand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06stores\x18\x02 \x03(\tR\x06stores\x12\x14\n" +
@@ -1448,9 +1534,15 @@ const file_peer_proto_rawDesc = "" +
 	"\x05_menu\"4\n" +
 	"\bDocument\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x12\n" +
-	"\x04json\x18\x02 \x01(\fR\x04json\"\x1f\n" +
-	"\x05Nudge\x12\x16\n" +
-	"\x06stores\x18\x01 \x03(\tR\x06stores\"\t\n" +
+	"\x04json\x18\x02 \x01(\fR\x04json\"+\n" +
+	"\x06Claims\x12!\n" +
+	"\x02of\x18\x01 \x03(\v2\x11.brigata.v1.ClaimR\x02of\"q\n" +
+	"\x05Claim\x12\x12\n" +
+	"\x04cell\x18\x01 \x01(\tR\x04cell\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\x12R\x04node\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x12R\x05epoch\x12\x14\n" +
+	"\x05claim\x18\x04 \x01(\x12R\x05claim\x12\x14\n" +
+	"\x05needs\x18\x05 \x01(\x12R\x05needs\"\t\n" +
 	"\aUnknownB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
 
 var (
@@ -1465,7 +1557,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_peer_proto_goTypes = []any{
 	(*Parcel)(nil),      // 0: brigata.v1.Parcel
 	(*Request)(nil),     // 1: brigata.v1.Request
@@ -1482,8 +1574,9 @@ var file_peer_proto_goTypes = []any{
 	(*Values)(nil),      // 12: brigata.v1.Values
 	(*StoreValues)(nil), // 13: brigata.v1.StoreValues
 	(*Document)(nil),    // 14: brigata.v1.Document
-	(*Nudge)(nil),       // 15: brigata.v1.Nudge
-	(*Unknown)(nil),     // 16: brigata.v1.Unknown
+	(*Claims)(nil),      // 15: brigata.v1.Claims
+	(*Claim)(nil),       // 16: brigata.v1.Claim
+	(*Unknown)(nil),     // 17: brigata.v1.Unknown
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: brigata.v1.Parcel.request:type_name -> brigata.v1.Request
@@ -1497,17 +1590,18 @@ var file_peer_proto_depIdxs = []int32{
 	12, // 8: brigata.v1.Parcel.values:type_name -> brigata.v1.Values
 	13, // 9: brigata.v1.Parcel.store_values:type_name -> brigata.v1.StoreValues
 	14, // 10: brigata.v1.Parcel.document:type_name -> brigata.v1.Document
-	15, // 11: brigata.v1.Parcel.nudge:type_name -> brigata.v1.Nudge
-	16, // 12: brigata.v1.Parcel.unknown:type_name -> brigata.v1.Unknown
+	15, // 11: brigata.v1.Parcel.claims:type_name -> brigata.v1.Claims
+	17, // 12: brigata.v1.Parcel.unknown:type_name -> brigata.v1.Unknown
 	5,  // 13: brigata.v1.Stands.of:type_name -> brigata.v1.StandOf
 	8,  // 14: brigata.v1.Listed.of:type_name -> brigata.v1.Held
 	8,  // 15: brigata.v1.Fetch.of:type_name -> brigata.v1.Held
 	11, // 16: brigata.v1.Views.of:type_name -> brigata.v1.View
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 17: brigata.v1.Claims.of:type_name -> brigata.v1.Claim
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -1527,7 +1621,7 @@ func file_peer_proto_init() {
 		(*Parcel_Values)(nil),
 		(*Parcel_StoreValues)(nil),
 		(*Parcel_Document)(nil),
-		(*Parcel_Nudge)(nil),
+		(*Parcel_Claims)(nil),
 		(*Parcel_Unknown)(nil),
 	}
 	file_peer_proto_msgTypes[13].OneofWrappers = []any{}
@@ -1537,7 +1631,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

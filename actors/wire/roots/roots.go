@@ -9,9 +9,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // Events of all kinds, in the order in which they were added; append only.
@@ -34,13 +36,24 @@ var Events = []any{
 	&table.DiscountSet{}, &table.PaymentNoted{}, &table.LeaveBegan{}, &table.LeaveEnded{}, &table.SessionCame{},
 	&table.PaymentRehomed{},
 	&order.WrittenOff{},
+	&payment.WasStarted{}, &payment.WasDoubted{}, &payment.WasCharged{}, &payment.WasDeclined{}, &payment.CancelAsked{},
+	&payment.QueryAsked{}, &payment.RefundEnded{}, &order.ReturnAsked{},
+	&store.SensorTold{},
+	&sensor.Configured{}, &sensor.Noted{}, &sensor.Suspected{}, &sensor.Calmed{}, &sensor.Alerted{}, &sensor.Worsened{},
+	&sensor.Relapsed{}, &sensor.CameBack{}, &sensor.WasAcked{}, &sensor.WasEscalated{}, &sensor.WasResolved{},
+	&sensor.Calibrated{}, &sensor.HealthSet{}, &sensor.WorkOrderTold{},
+	&workorder.WasOpened{}, &workorder.Heard{}, &workorder.WasWarned{}, &workorder.HoldBegan{}, &workorder.DishHeld{},
+	&workorder.DiscardProposed{}, &workorder.WasAssigned{}, &workorder.WasDone{},
+	&order.DishFlagged{},
 }
 
 // States by kind, for snapshots.
-var States = []any{&store.State{}, &menu.State{}, &stock.State{}, &payment.State{}, &order.State{}, &table.State{}}
+var States = []any{&store.State{}, &menu.State{}, &stock.State{}, &payment.State{}, &order.State{}, &table.State{},
+	&sensor.State{}, &workorder.State{}}
 
 // Parts are what a turn carries beside events.
 var Parts = []any{&command.Who{}, &refusal.Refusal{}}
 
 // Views are what nodes tell one another of their entities.
-var Views = []any{&store.View{}, &menu.View{}, &stock.View{}, &payment.View{}, &order.View{}, &table.View{}}
+var Views = []any{&store.View{}, &menu.View{}, &stock.View{}, &payment.View{}, &order.View{}, &table.View{},
+	&sensor.View{}, &workorder.View{}}

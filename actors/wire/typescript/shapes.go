@@ -132,60 +132,6 @@ type (
 
 // What other parts of the server push, as the protocol's pages define it.
 type (
-	Sensor struct {
-		ID           string       `json:"id"`
-		Name         menu.Text    `json:"name"`
-		Kind         string       `json:"kind"`
-		Asset        string       `json:"asset"`
-		Node         string       `json:"node,omitzero"`
-		State        string       `json:"state"`
-		Health       string       `json:"health"`
-		Reading      *Reading     `json:"reading,omitzero"`
-		Limits       *Limits      `json:"limits,omitzero"`
-		Suppressed   string       `json:"suppressed,omitzero"`
-		Since        time.Time    `json:"since,omitzero"`
-		WarnAt       time.Time    `json:"warn_at,omitzero"`
-		HoldAt       time.Time    `json:"hold_at,omitzero"`
-		DiscardAt    time.Time    `json:"discard_at,omitzero"`
-		Workorder    string       `json:"workorder,omitzero"`
-		Dishes       []string     `json:"dishes"`
-		Offset       float64      `json:"offset"`
-		CalibratedAt time.Time    `json:"calibrated_at,omitzero"`
-		Score        float64      `json:"score,omitzero"`
-		Class        string       `json:"class,omitzero"`
-		AckedBy      *command.Who `json:"acked_by,omitzero"`
-	}
-	Reading struct {
-		Value float64   `json:"value"`
-		Unit  string    `json:"unit"`
-		At    time.Time `json:"at"`
-		Seq   int64     `json:"seq"`
-	}
-	Limits struct {
-		Low     float64 `json:"low,omitzero"`
-		High    float64 `json:"high,omitzero"`
-		DelayMS int64   `json:"delay_ms"`
-	}
-	Workorder struct {
-		ID       string         `json:"id"`
-		Asset    string         `json:"asset"`
-		Sensor   string         `json:"sensor"`
-		State    string         `json:"state"`
-		OpenedAt time.Time      `json:"opened_at"`
-		Severity string         `json:"severity"`
-		Assigned *command.Who   `json:"assigned,omitzero"`
-		DoneAt   time.Time      `json:"done_at,omitzero"`
-		What     string         `json:"what,omitzero"`
-		Decision string         `json:"decision,omitzero"`
-		Proposed string         `json:"proposed,omitzero"`
-		Holds    []string       `json:"holds"`
-		Log      []WorkorderLog `json:"log"`
-	}
-	WorkorderLog struct {
-		At   time.Time    `json:"at"`
-		By   *command.Who `json:"by,omitzero"`
-		What string       `json:"what"`
-	}
 	Printer struct {
 		ID         string     `json:"id"`
 		Name       string     `json:"name,omitzero"`

@@ -11,9 +11,11 @@ import (
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/workorder"
 )
 
 // names are the types that clients know by another name than package and type.
@@ -54,6 +56,14 @@ var names = map[reflect.Type]string{
 	t[store.View]():        "Store",
 	t[store.Config]():      "StoreDocument",
 	t[store.Until]():       "Until",
+	t[sensor.View]():       "Sensor",
+	t[sensor.Status]():     "SensorState",
+	t[sensor.Health]():     "SensorHealth",
+	t[sensor.Shown]():      "Reading",
+	t[store.Limits]():      "Limits",
+	t[workorder.View]():    "Workorder",
+	t[workorder.Entry]():   "WorkorderLog",
+	t[workorder.Status]():  "WorkorderState",
 	t[command.Who]():       "Who",
 	t[command.Role]():      "Role",
 	t[refusal.Code]():      "Code",
@@ -62,11 +72,15 @@ var names = map[reflect.Type]string{
 
 // enums are the values of the types that have few.
 var enums = map[reflect.Type][]string{
-	t[order.Status]():    strs(order.Submitted, order.Placed, order.Accepted, order.Closed, order.Refused, order.Expired, order.Cancelled, order.Voided),
-	t[order.ItemState](): strs(order.Held, order.Queued, order.Cooking, order.Ready, order.Served, order.Void),
-	t[table.Status]():    strs(table.Free, table.Seated, table.BillRequested, table.Paid, table.Dirty),
-	t[payment.Status]():  strs(payment.Created, payment.Pending, payment.Succeeded, payment.Failed, payment.Cancelled, payment.Unknown),
-	t[stock.Mode]():      strs(stock.Unlimited, stock.Counted, stock.Out, stock.Held),
+	t[order.Status]():       strs(order.Submitted, order.Placed, order.Accepted, order.Closed, order.Refused, order.Expired, order.Cancelled, order.Voided),
+	t[order.ItemState]():    strs(order.Held, order.Queued, order.Cooking, order.Ready, order.Served, order.Void),
+	t[table.Status]():       strs(table.Free, table.Seated, table.BillRequested, table.Paid, table.Dirty),
+	t[payment.Status]():     strs(payment.Created, payment.Pending, payment.Succeeded, payment.Failed, payment.Cancelled, payment.Unknown),
+	t[stock.Mode]():         strs(stock.Unlimited, stock.Counted, stock.Out, stock.Held),
+	t[sensor.Status]():      strs(sensor.Normal, sensor.Suspect, sensor.Alert, sensor.Acked, sensor.Escalated, sensor.Resolved),
+	t[sensor.Health]():      strs(sensor.OK, sensor.Missing, sensor.Stuck, sensor.Skewed, sensor.Absurd),
+	t[workorder.Status]():   strs(workorder.Opened, workorder.Assigned, workorder.Finished),
+	t[workorder.Severity](): strs(workorder.Info, workorder.Food),
 	t[command.Role](): strs(command.Guest, command.Waiter, command.Cashier, command.Kitchen, command.Expo, command.Dispatcher,
 		command.Manager, command.Admin, command.Device, command.Channel),
 	t[refusal.Code](): strs(refusal.BadRequest, refusal.Unauthenticated, refusal.Forbidden, refusal.NotFound, refusal.Conflict,
@@ -76,25 +90,23 @@ var enums = map[reflect.Type][]string{
 
 // fieldEnums are the values of fields that are plain strings in Go.
 var fieldEnums = map[string][]string{
-	"Order.type":       {"dine_in", "pickup", "delivery"},
-	"Ticket.type":      {"dine_in", "pickup", "delivery"},
-	"Dispatch.type":    {"dine_in", "pickup", "delivery"},
-	"Order.progress":   {"sent", "accepted", "cooking", "ready", "served"},
-	"Order.payment":    {"unpaid", "partly_paid", "paid", "partly_refunded", "refunded"},
-	"Ticket.state":     {"open", "done"},
-	"Dispatch.state":   {"waiting", "ready", "out"},
-	"Floor.phase":      {"ordering", "waiting", "eating"},
-	"Call.kind":        {"waiter", "hurry", "bill"},
-	"Mod.kind":         {"choice", "add", "remove"},
-	"Option.kind":      {"choice", "add", "remove"},
-	"Bill.mode":        {"none", "items", "seats", "guests", "even", "amounts"},
-	"Sensor.state":     {"normal", "suspect", "alert", "acked", "escalated", "resolved"},
-	"Sensor.health":    {"ok", "missing", "stuck", "skewed", "absurd"},
-	"Sensor.kind":      {"temperature", "door", "power", "vibration", "microphone", "thermal"},
-	"Workorder.state":  {"open", "assigned", "done"},
-	"Node.state":       {"alive", "suspect", "draining", "gone"},
-	"Node.kind":        {"server", "edge"},
-	"Payment.provider": {"cash", "terminal", "stripe", "wechat", "alipay"},
+	"Order.type":         {"dine_in", "pickup", "delivery"},
+	"Ticket.type":        {"dine_in", "pickup", "delivery"},
+	"Dispatch.type":      {"dine_in", "pickup", "delivery"},
+	"Order.progress":     {"sent", "accepted", "cooking", "ready", "served"},
+	"Order.payment":      {"unpaid", "partly_paid", "paid", "partly_refunded", "refunded"},
+	"Ticket.state":       {"open", "done"},
+	"Dispatch.state":     {"waiting", "ready", "out"},
+	"Floor.phase":        {"ordering", "waiting", "eating"},
+	"Call.kind":          {"waiter", "hurry", "bill"},
+	"Mod.kind":           {"choice", "add", "remove"},
+	"Option.kind":        {"choice", "add", "remove"},
+	"Bill.mode":          {"none", "items", "seats", "guests", "even", "amounts"},
+	"Sensor.kind":        {"temperature", "door", "power", "vibration", "microphone", "thermal"},
+	"Workorder.proposed": {"discard"},
+	"Node.state":         {"alive", "suspect", "draining", "gone"},
+	"Node.kind":          {"server", "edge"},
+	"Payment.provider":   {"cash", "terminal", "stripe", "wechat", "alipay"},
 }
 
 // hidden are fields that never leave the server, by interface.
@@ -124,7 +136,7 @@ var staffOnly = map[string][]string{
 // views are what clients read; replies what commands answer with.
 var views = []reflect.Type{
 	t[order.View](), t[table.View](), t[payment.View](), t[bill.View](), t[stock.View](), t[store.View](), t[menu.View](), t[menu.Menu](),
-	t[store.Config](), t[Ticket](), t[Dispatch](), t[Floor](), t[Availability](), t[Sensor](), t[Workorder](), t[Printer](), t[Node](),
+	t[store.Config](), t[Ticket](), t[Dispatch](), t[Floor](), t[Availability](), t[sensor.View](), t[workorder.View](), t[Printer](), t[Node](),
 	t[Session](), t[Refusal](), t[menu.Line](),
 }
 
@@ -140,6 +152,8 @@ var replies = map[string]reflect.Type{
 	"stock.hold": t[stock.Level](), "stock.release": t[stock.Level](),
 	"bill.split": t[bill.View](), "bill.discount": t[bill.View](),
 	"payment.create": t[payment.View](), "payment.confirm": t[payment.View](), "payment.cancel": t[payment.View](), "payment.refund": t[payment.View](),
+	"alert.ack": t[sensor.AckReply](), "sensor.calibrate": t[sensor.CalibrateReply](), "sensor.series": t[sensor.SeriesReply](),
+	"workorder.assign": t[workorder.StateReply](), "workorder.done": t[workorder.StateReply](),
 	"menu.draft": t[menu.DraftReply](), "menu.publish": t[menu.PublishReply](),
 	"channel.pause": t[store.PauseReply](), "day.close": t[store.CloseReply](),
 }

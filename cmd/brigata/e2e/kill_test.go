@@ -107,6 +107,7 @@ func TestKill(t *testing.T) {
 		}
 		wg.Wait()
 		audit(t, n, guests, stock)
+		n.verify()
 	})
 }
 

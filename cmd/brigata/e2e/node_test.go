@@ -87,6 +87,7 @@ type node struct {
 	data   string
 	url    string
 	token  string
+	args   []string // of serve, beside --listen and --data
 	exited chan error
 }
 
@@ -99,7 +100,13 @@ func startNode(t *testing.T, data string, args ...string) *node {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	n := &node{t: t, data: data, url: "http://" + addr, exited: make(chan error, 1)}
+	return startNodeAt(t, addr, data, args...)
+}
+
+// startNodeAt starts the server on that address.
+func startNodeAt(t *testing.T, addr, data string, args ...string) *node {
+	t.Helper()
+	n := &node{t: t, data: data, url: "http://" + addr, args: args, exited: make(chan error, 1)}
 	n.cmd = exec.Command(program, append([]string{"serve", "--listen", addr, "--data", data}, args...)...)
 	logs := &tail{}
 	n.cmd.Stdout, n.cmd.Stderr = logs, logs
@@ -194,6 +201,17 @@ func (n *node) terminal(args ...string) (out, errs string, status int) {
 		n.t.Fatal(err)
 	}
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// verify stops the node and replays all it has left.
+func (n *node) verify() {
+	n.t.Helper()
+	if err := n.stop(); err != nil {
+		n.t.Fatal(err)
+	}
+	if out, errs, status := run1(append([]string{"verify", "--data", n.data}, n.args...)...); status != 0 {
+		n.t.Fatal(out, errs)
+	}
 }
 
 // tail keeps the last lines that a process wrote.

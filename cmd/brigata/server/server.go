@@ -56,15 +56,20 @@ const (
 
 // Node is a running server.
 type Node struct {
-	options Options
-	keys    *auth.Keys
-	journal journal.Journal
-	host    *actors.Node
-	gateway *gateway.Server
-	told    *telemetry.Telemetry
-	http    *http.Server
-	address net.Addr
-	served  chan error
+	options  Options
+	keys     *auth.Keys
+	journal  journal.Journal
+	host     *actors.Node
+	side     auth.Database
+	accounts *auth.Accounts
+	gateway  *gateway.Server
+	told     *telemetry.Telemetry
+	http     *http.Server
+	address  net.Addr
+	served   chan error
+
+	// FirstUser's one-time password, on the node that made the installation's first account.
+	FirstUser, FirstPassword string
 
 	mu     sync.Mutex
 	stores []string
@@ -107,6 +112,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	return n, nil
 }
 
+// DatabaseFile is the SQLite database's name in the data folder.
+const DatabaseFile = "brigata.db"
+
 // KeyFile is the signing key's name in the data folder.
 const KeyFile = "signing-key.pem"
 
@@ -128,9 +136,12 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
+	if err := n.openAccounts(ctx); err != nil {
+		return err
+	}
+	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document,
-		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles()}})
+		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
 	}
@@ -152,7 +163,7 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 		}
 		return j, nil
 	}
-	j, err := sqlite.Open(filepath.Join(n.options.Data, "brigata.db"))
+	j, err := sqlite.Open(filepath.Join(n.options.Data, DatabaseFile))
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +255,9 @@ func (n *Node) Stop() error {
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
+	}
+	if n.side.DB != nil {
+		errs = append(errs, n.side.Close())
 	}
 	if n.journal != nil {
 		errs = append(errs, n.journal.Close())

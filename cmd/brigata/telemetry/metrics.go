@@ -9,6 +9,9 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/gateway"
 )
 
 // instruments are what hooks record.
@@ -54,7 +57,30 @@ func (m *instruments) make(meter metric.Meter) error {
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	m.zero()
+	return nil
+}
+
+// zero makes the series that alerts watch: one that begins with its first increase
+// never rises.
+func (m *instruments) zero() {
+	ctx := context.Background()
+	m.unknown.Add(ctx, 0)
+	for _, kind := range actors.Kinds() {
+		m.panics.Add(ctx, 0, m.set("kind", kind, "", ""))
+	}
+	for _, reason := range []string{"fenced", "conflict", "invalid", "other"} {
+		m.lost.Add(ctx, 0, m.set("reason", reason, "", ""))
+	}
+	for _, mode := range []string{"snap", "delta", "refused"} {
+		m.resumes.Add(ctx, 0, m.set("mode", mode, "", ""))
+	}
+	for _, code := range gateway.CloseCodes() {
+		m.closes.Add(ctx, 0, m.set("code", strconv.Itoa(code), "", ""))
+	}
 }
 
 // set makes the option for label values once; both must come from closed sets.

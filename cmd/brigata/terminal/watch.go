@@ -16,7 +16,7 @@ import (
 // Watch shows a board as it changes: brigata watch kitchen.
 type Watch struct {
 	Options
-	Board string `arg:"" help:"kitchen[.STATION], dispatch, floor, stock, menu, store, order or table."`
+	Board string `arg:"" help:"kitchen[.STATION], dispatch, floor, stock, sensors, menu, store, order or table."`
 	ID    string `arg:"" optional:"" help:"The order or table."`
 	Once  bool   `help:"Print what stands now and end."`
 }
@@ -161,6 +161,10 @@ func describe(kind, id string, d json.RawMessage) string {
 		if v = decode[floorTable](d); bytes.Contains(d, []byte(`"cart":`)) { // its own topic tells more than the floor
 			v = decode[tableView](d)
 		}
+	case "sensor":
+		v = decode[probe](d)
+	case "workorder":
+		v = decode[work](d)
 	case "dish", "option":
 		if e := decode[stockEntry](d); e != nil {
 			return fmt.Sprintf("%-28s %s", id, e)

@@ -7,8 +7,12 @@ export type ItemState = "held" | "queued" | "cooking" | "ready" | "served" | "vo
 export type OrderState = "submitted" | "placed" | "accepted" | "closed" | "refused" | "expired" | "cancelled" | "voided";
 export type PaymentState = "created" | "pending" | "succeeded" | "failed" | "cancelled" | "unknown";
 export type Role = "guest" | "waiter" | "cashier" | "kitchen" | "expo" | "dispatcher" | "manager" | "admin" | "device" | "channel";
+export type SensorHealth = "ok" | "missing" | "stuck" | "skewed" | "absurd";
+export type SensorState = "normal" | "suspect" | "alert" | "acked" | "escalated" | "resolved";
 export type StockMode = "unlimited" | "counted" | "out" | "held";
 export type TableState = "free" | "seated" | "bill_requested" | "paid" | "dirty";
+export type WorkorderSeverity = "info" | "food";
+export type WorkorderState = "open" | "assigned" | "done";
 
 export interface Order {
 	id: string;
@@ -274,6 +278,7 @@ export interface Payment {
 export interface PaymentAction {
 	kind: string;
 	data?: string;
+	params?: Record<string, string>;
 }
 
 export interface PaymentFailure {
@@ -286,6 +291,7 @@ export interface PaymentRefund {
 	amount: number;
 	at: Time;
 	reason?: string;
+	state?: string;
 }
 
 export interface Stock {
@@ -299,6 +305,7 @@ export interface Stock {
 	until?: Time;
 	reason?: string;
 	by?: Who;
+	sensor?: string;
 	changed_at: Time;
 }
 
@@ -647,22 +654,25 @@ export interface Sensor {
 	kind: "temperature" | "door" | "power" | "vibration" | "microphone" | "thermal";
 	asset: string;
 	node?: string;
-	state: "normal" | "suspect" | "alert" | "acked" | "escalated" | "resolved";
-	health: "ok" | "missing" | "stuck" | "skewed" | "absurd";
+	state: SensorState;
+	health: SensorHealth;
 	reading?: Reading;
-	limits?: Limits;
+	limits: Limits;
 	suppressed?: string;
+	why?: string;
 	since?: Time;
 	warn_at?: Time;
 	hold_at?: Time;
 	discard_at?: Time;
 	workorder?: string;
+	acked_by?: Who;
 	dishes: string[];
 	offset: number;
 	calibrated_at?: Time;
 	score?: number;
 	class?: string;
-	acked_by?: Who;
+	unsafe_ms?: number;
+	control?: SensorControlView;
 }
 
 export interface Reading {
@@ -673,23 +683,40 @@ export interface Reading {
 }
 
 export interface Limits {
-	low?: number;
-	high?: number;
+	low: number;
+	high: number;
 	delay_ms: number;
+}
+
+export interface SensorControlView {
+	standard: string;
+	since: Time;
+	elapsed_ms?: number;
+	discard_at?: Time;
+	verdict: string;
 }
 
 export interface Workorder {
 	id: string;
 	asset: string;
 	sensor: string;
-	state: "open" | "assigned" | "done";
+	why: string;
+	state: WorkorderState;
+	episode: SensorState;
 	opened_at: Time;
-	severity: string;
+	since: Time;
+	recovered_at?: Time;
+	peak: number;
+	severity: WorkorderSeverity;
+	warned: boolean;
+	warn_at?: Time;
+	hold_at?: Time;
+	discard_at?: Time;
 	assigned?: Who;
 	done_at?: Time;
 	what?: string;
 	decision?: string;
-	proposed?: string;
+	proposed?: "discard";
 	holds: string[];
 	log: WorkorderLog[];
 }
@@ -845,6 +872,16 @@ export interface PartPick {
 	part: string;
 	dish: string;
 	options?: Pick[];
+}
+
+export interface SensorAck {
+	sensor: string;
+	note?: string;
+}
+
+export interface SensorAckReply {
+	sensor: string;
+	state: SensorState;
 }
 
 export interface TableDiscountBill {
@@ -1142,6 +1179,38 @@ export interface PaymentGiveBack {
 	note?: string;
 }
 
+export interface SensorCalibrate {
+	sensor: string;
+	offset: number;
+	note?: string;
+}
+
+export interface SensorCalibrateReply {
+	sensor: string;
+	offset: number;
+}
+
+export interface SensorQuery {
+	sensor: string;
+	from?: Time;
+	to?: Time;
+	step_ms?: number;
+}
+
+export interface SensorSeriesReply {
+	unit: string;
+	step_ms: number;
+	items: SensorPoint[];
+}
+
+export interface SensorPoint {
+	at: Time;
+	min: number;
+	max: number;
+	avg: number;
+	n: number;
+}
+
 export interface StockSetCount {
 	dish?: string;
 	option?: string;
@@ -1257,8 +1326,27 @@ export interface TableOpenReply {
 	state: TableState;
 }
 
+export interface WorkorderAssign {
+	workorder: string;
+	to: string;
+	note?: string;
+}
+
+export interface WorkorderStateReply {
+	workorder: string;
+	state: WorkorderState;
+}
+
+export interface WorkorderFinish {
+	workorder: string;
+	what: string;
+	decision?: string;
+	note?: string;
+}
+
 /** Every command: what it takes and what it answers. */
 export interface Commands {
+	"alert.ack": { d: SensorAck; ok: SensorAckReply };
 	"bill.discount": { d: TableDiscountBill | OrderDiscountBill; ok: Bill };
 	"bill.split": { d: TableSplitBill | OrderSplitBill; ok: Bill };
 	"cart.set": { d: TableSetCart; ok: TableCartReply };
@@ -1287,6 +1375,8 @@ export interface Commands {
 	"payment.confirm": { d: PaymentConfirm; ok: Payment };
 	"payment.create": { d: PaymentCreate; ok: Payment };
 	"payment.refund": { d: PaymentGiveBack; ok: Payment };
+	"sensor.calibrate": { d: SensorCalibrate; ok: SensorCalibrateReply };
+	"sensor.series": { d: SensorQuery; ok: SensorSeriesReply };
 	"stock.count": { d: StockSetCount; ok: StockLevel };
 	"stock.hold": { d: StockHoldBack; ok: StockLevel };
 	"stock.in": { d: StockPutIn; ok: StockLevel };
@@ -1299,4 +1389,6 @@ export interface Commands {
 	"table.merge": { d: TableGo; ok: TableGoReply };
 	"table.move": { d: TableGo; ok: TableGoReply };
 	"table.open": { d: TableOpen; ok: TableOpenReply };
+	"workorder.assign": { d: WorkorderAssign; ok: WorkorderStateReply };
+	"workorder.done": { d: WorkorderFinish; ok: WorkorderStateReply };
 }

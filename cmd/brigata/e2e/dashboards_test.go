@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// told matches the metrics that queries name; recorded ones have colons.
+var told = regexp.MustCompile(`\b(?:brigata|process|go)_[a-z0-9_]+|\bbrigata:[a-z0-9_:]+`)
+
+func metricsOf(t *testing.T, n *node) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	for line := range strings.Lines(get(t, n.url+"/metrics")) {
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			name, kind, _ := strings.Cut(strings.TrimSpace(name), " ")
+			names[name] = true
+			if kind == "histogram" {
+				names[name+"_bucket"], names[name+"_sum"], names[name+"_count"] = true, true, true
+			}
+		}
+	}
+	return names
+}
+
+// TestDashboards holds every query of the dashboards and of the rules to what a node
+// really tells after an order.
+func TestDashboards(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	n.terminal("order", "--table", "T01", "mapo-tofu")
+	have := metricsOf(t, n)
+	rules, err := os.ReadFile("../../../deploy/prometheus/rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`record: (\S+)`).FindAllStringSubmatch(string(rules), -1) {
+		have[m[1]] = true
+	}
+	check := func(file, query string) {
+		for _, name := range told.FindAllString(query, -1) {
+			if !have[name] {
+				t.Errorf("%s: nobody tells %s\n%s", file, name, query)
+			}
+		}
+	}
+	check("rules.yml", string(rules))
+	boards, err := filepath.Glob("../../../deploy/grafana/*.json")
+	if err != nil || len(boards) == 0 {
+		t.Fatal(boards, err)
+	}
+	for _, file := range boards {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d struct {
+			UID, Title string
+			Panels     []struct {
+				Title, Type string
+				Targets     []struct{ Expr string }
+			}
+		}
+		if err := json.Unmarshal(b, &d); err != nil || d.UID == "" {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, p := range d.Panels {
+			if p.Type != "row" && len(p.Targets) == 0 {
+				t.Errorf("%s: %s asks nothing", file, p.Title)
+			}
+			for _, q := range p.Targets {
+				check(file+": "+p.Title, q.Expr)
+			}
+		}
+	}
+}
+
+// TestRunbooks: every alert names a heading of the operations guide that is there.
+func TestRunbooks(t *testing.T) {
+	rules, err := os.ReadFile("../../../deploy/prometheus/rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := os.ReadFile("../../../deploy/prometheus/rules_test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := regexp.MustCompile(`alert: (\S+)`).FindAllStringSubmatch(string(rules), -1)
+	if len(alerts) == 0 {
+		t.Fatal("no alerts")
+	}
+	for _, a := range alerts {
+		if !strings.Contains(string(guide), "### "+a[1]+"\n") {
+			t.Errorf("the operations guide has no page for %s", a[1])
+		}
+		if !strings.Contains(string(rules), "docs/operations.md#"+strings.ToLower(a[1])+"\n") {
+			t.Errorf("%s has no runbook", a[1])
+		}
+		if !strings.Contains(string(tests), "alertname: "+a[1]+"\n") {
+			t.Errorf("%s has no test", a[1])
+		}
+	}
+}
