@@ -21,6 +21,7 @@ type Principal struct {
 
 	table  *atomic.Pointer[roleTable]
 	rank   command.Role
+	id     string // see ID
 	family string
 	gen    int64
 	from   time.Time // not before
@@ -55,6 +56,7 @@ func principal(c *Claims, table *atomic.Pointer[roleTable]) (*Principal, error) 
 	if p.Channel == "" {
 		p.Channel = p.defaultChannel()
 	}
+	p.id = p.ID()
 	return p, nil
 }
 
@@ -102,6 +104,8 @@ func (p *Principal) Who() command.Who {
 // ID tells p from every other principal: command ids belong to one.
 func (p *Principal) ID() string {
 	switch {
+	case p.id != "":
+		return p.id
 	case p.IsGuest():
 		return "guest:" + p.User
 	case p.IsChannel():
