@@ -19,7 +19,7 @@ import (
 // Host returns the host's hooks, and those of its writer.
 func (t *Telemetry) Host() (actors.Hooks, journal.Hooks) {
 	return actors.Hooks{
-			Turn:     func(kind string, _ int) { t.m.count(t.m.turns, "kind", kind) },
+			Turn:     func(kind string, _ int) { t.m.turns[kind].Add(1) },
 			Traced:   t.turn,
 			Opened:   t.opened,
 			Panicked: func(_, kind, _ string, _ any, _ []byte) { t.m.count(t.m.panics, "kind", kind) },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,8 +19,10 @@ import (
 type instruments struct {
 	command, commit, gate, lag metric.Float64Histogram // s
 	rows, bytes                metric.Int64Histogram
-	turns, panics, lost        metric.Int64Counter
+	panics, lost               metric.Int64Counter
 	unknown, resumes, closes   metric.Int64Counter
+
+	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
 
 	sets sync.Map // label values → metric.MeasurementOption: made once each
 }
@@ -51,17 +54,31 @@ func (m *instruments) make(meter metric.Meter) error {
 	duration(&m.lag, "brigata.board.lag", "From a decision until its view stood in the queues of those who watch.")
 	amount(&m.rows, "brigata.journal.batch.rows", "", "Rows of one transaction.", counts)
 	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
-	count(&m.turns, "brigata.turns", "Turns of entities, by kind.")
 	count(&m.panics, "brigata.panics", "Panics of rules, by kind; the entity was loaded again.")
 	count(&m.lost, "brigata.cells.lost", "Cells that could not be written any more, by reason.")
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, m.countTurns(meter))...); err != nil {
 		return err
 	}
 	m.zero()
 	return nil
+}
+
+func (m *instruments) countTurns(meter metric.Meter) error {
+	m.turns = map[string]*atomic.Int64{}
+	for _, kind := range actors.Kinds() {
+		m.turns[kind] = new(atomic.Int64)
+	}
+	_, err := meter.Int64ObservableCounter("brigata.turns", metric.WithDescription("Turns of entities, by kind."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for kind, n := range m.turns {
+				o.Observe(n.Load(), m.set("kind", kind, "", ""))
+			}
+			return nil
+		}))
+	return err
 }
 
 // zero makes the series that alerts watch: one that begins with its first increase
