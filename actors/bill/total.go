@@ -64,7 +64,7 @@ func Total(t *store.Today, orderType string, guests int, lines []Line, discount 
 	if s := &c.Service; s.RateBP > 0 && guests >= s.MinGuests && slices.Contains(s.Types, orderType) {
 		sum.Service = money.BP(sum.Subtotal-sum.Discount, s.RateBP, c.Tax.Rounding)
 	}
-	taxed := groups{tax: &c.Tax, list: make([]group, 0, 4)}
+	taxed := groups{tax: &c.Tax}
 	for i := range lines {
 		taxed.add(lines[i].TaxClass, amounts[i])
 	}

@@ -116,10 +116,9 @@ type Quote struct {
 // channel and the hour.
 func (m *Menu) Price(q Quote, lines []Line) ([]Priced, *refusal.Refusal) {
 	out := make([]Priced, 0, len(lines))
-	bad := m.PriceEach(q, lines, func(p *Priced) {
-		one := *p
-		one.Items = slices.Clone(p.Items)
-		out = append(out, one)
+	bad := m.PriceEach(q, lines, func(p Priced) {
+		p.Items = slices.Clone(p.Items)
+		out = append(out, p)
 	})
 	if bad != nil {
 		return nil, bad
@@ -127,9 +126,9 @@ func (m *Menu) Price(q Quote, lines []Line) ([]Priced, *refusal.Refusal) {
 	return out, nil
 }
 
-// PriceEach is Price that hands over one line after the other: a Priced and its Items
-// are good until the next, and worthless if it returns a refusal.
-func (m *Menu) PriceEach(q Quote, lines []Line, take func(*Priced)) *refusal.Refusal {
+// PriceEach is Price that hands over one line after the other: Items are good until the
+// next, and all is worthless if it returns a refusal.
+func (m *Menu) PriceEach(q Quote, lines []Line, take func(Priced)) *refusal.Refusal {
 	if m == nil {
 		return refusal.New(refusal.Closed, "", "This store has no menu yet").With(refusal.Fields{Kind: "store"})
 	}
@@ -139,7 +138,7 @@ func (m *Menu) PriceEach(q Quote, lines []Line, take func(*Priced)) *refusal.Ref
 	p := pricer{m: m, q: q, lines: lines, room: make([]Take, 0, len(lines))}
 	for i := range lines {
 		if p.line(i) {
-			take(&p.r)
+			take(p.r)
 		}
 	}
 	if len(p.faults) > 0 {

@@ -9,6 +9,7 @@ import (
 
 // Apply folds one fact into the state.
 func Apply(s State, e Event) State {
+	s.own = false
 	s.apply(e)
 	return s
 }
@@ -174,22 +175,31 @@ func (s *State) stock(id string, rev int64, change func(*Take)) {
 	change(&s.Takes[i])
 }
 
-// items changes the named items in a copy of their lines.
-func (s *State) items(ids []string, change func(*Item)) {
-	s.Lines = slices.Clone(s.Lines)
+// cloneLines copies lines with their items, these all at once.
+func cloneLines(of []Line) []Line {
 	n := 0
-	for l := range s.Lines {
-		n += len(s.Lines[l].Items)
+	for l := range of {
+		n += len(of[l].Items)
 	}
-	all := make([]Item, 0, n) // of all lines: one allocation
-	for l := range s.Lines {
-		first := len(all)
-		all = append(all, s.Lines[l].Items...)
-		s.Lines[l].Items = all[first:len(all):len(all)]
+	lines, items := slices.Clone(of), make([]Item, 0, n)
+	for l := range lines {
+		first := len(items)
+		items = append(items, lines[l].Items...)
+		lines[l].Items = items[first:len(items):len(items)]
 	}
-	for i := range all {
-		if slices.Contains(ids, all[i].ID) {
-			change(&all[i])
+	return lines
+}
+
+// items changes the named items, in a copy of the lines unless they are the state's own.
+func (s *State) items(ids []string, change func(*Item)) {
+	if !s.own {
+		s.Lines = cloneLines(s.Lines)
+	}
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			if item := &s.Lines[l].Items[i]; slices.Contains(ids, item.ID) {
+				change(item)
+			}
 		}
 	}
 }

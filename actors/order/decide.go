@@ -54,7 +54,10 @@ func (t *turn) do(e Event) {
 }
 
 // Decide answers a command with the events that follow from it, or a refusal.
-func Decide(s State, c Command) ([]Event, Reply, error) { return Step(&s, c) }
+func Decide(s State, c Command) ([]Event, Reply, error) {
+	s.own = false
+	return Step(&s, c)
+}
 
 // Step is Decide that leaves in s what Apply makes of its events: the decision has it
 // at hand. A refusal leaves s as it was.
@@ -82,6 +85,7 @@ func (t *turn) decide(c Command) (Reply, error) {
 		t.flagDish(c)
 		return nil, nil
 	}
+	t.s.own = false // from here on there may be a refusal
 	if t.s.ID == "" {
 		return nil, ErrUnknown.With(refusal.Fields{Kind: "order", ID: orderOf(c)})
 	}

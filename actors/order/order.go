@@ -216,6 +216,11 @@ type State struct {
 	Returns []Returned   `json:"returns,omitzero"`
 	Off     int64        `json:"off"`     // discount before tax, minor units
 	Allowed int64        `json:"allowed"` // taken off after tax
+
+	// own says that nobody else has Lines: they are as they were priced, and no view was
+	// made of them. Only then, and only where nothing can be refused any more, is an item
+	// changed in place.
+	own bool
 }
 
 // Returned is a payment that was told to give its money back.

@@ -287,6 +287,7 @@ func ViewOf(s State) *View { return s.Shown() }
 
 // Shown is ViewOf without a copy of the state.
 func (s *State) Shown() *View {
+	s.own = false
 	v := s.View
 	v.Progress, v.Payment = s.progress(), s.payment()
 	if s.State == Accepted && s.AutoFireMS > 0 {

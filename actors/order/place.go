@@ -42,6 +42,7 @@ func (t *turn) place(c *Place) (Reply, error) {
 		e.Ask = t.asks(lines)
 	}
 	t.do(e)
+	t.s.own = true
 	return command.Later{}, nil
 }
 
@@ -131,10 +132,10 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 	}
 	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type)}
 	out, items := make([]Line, 0, len(lines)), make([]Item, 0, len(lines))
-	bad := t.today.Menu.PriceEach(q, lines, func(p *menu.Priced) {
+	bad := t.today.Menu.PriceEach(q, lines, func(p menu.Priced) {
 		first := len(items)
-		items = appendItems(items, p, p.Hold || c.Hold)
-		l := newLine(t.today.Menu, p, p.Hold || c.Hold)
+		items = appendItems(items, &p, p.Hold || c.Hold)
+		l := newLine(t.today.Menu, &p, p.Hold || c.Hold)
 		l.Items = items[first:len(items):len(items)]
 		if guest != "" {
 			l.Guest = guest
