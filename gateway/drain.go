@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/brigata/brigata/gateway/auth"
 )
 
 // byeWithin spreads the clients' return over this time, in milliseconds.
@@ -27,6 +29,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	for _, c := range s.all() {
 		c.end(closeDraining)
 	}
+	s.streams.end(func(*auth.Principal) bool { return true }, errDraining)
 	s.stopOnce.Do(func() { close(s.stop) })
 	err := s.tasks.wait(ctx)
 	if err != nil {

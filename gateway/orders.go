@@ -152,24 +152,12 @@ func (s *Server) fault(what string, err error) *refusal.Refusal {
 }
 
 func (s *Server) getOrder(c *call, in *idParams) *refusal.Refusal {
-	id := in.ID
-	own := c.who.IsGuest() || c.who.IsChannel()
-	if !wire.IsUUID(id) {
-		return hide(own, notFound("order", id))
-	}
-	a := s.read(c.Context(), c.store, command.Target{Kind: "order", ID: id})
-	if a.Refusal != nil {
-		return hide(own, a.Refusal)
-	}
-	v, ok := a.View.(*order.View)
-	if !ok || v == nil {
-		return hide(own, notFound("order", id))
-	}
-	if !s.boards.Mine(c.store, readerOf(c.who), v) {
-		return forbidden("rest:order:read")
+	v, version, bad := s.readOrder(c.Context(), c.who, c.store, in.ID)
+	if bad != nil {
+		return bad
 	}
 	c.ResponseWriter.Header().Set("Cache-Control", "private, no-cache")
-	if !c.matches(`"` + strconv.FormatInt(a.V, 10) + `"`) {
+	if !c.matches(`"` + strconv.FormatInt(version, 10) + `"`) {
 		c.json(http.StatusOK, wire.AppendOrder(nil, v, audience(c.who)))
 	}
 	return nil

@@ -31,6 +31,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.orderRoutes(api)
 	s.sensorRoutes(api)
 	s.menuRoutes(m, api)
+	s.serviceRoutes(m)
 	m.HandleFunc("GET /docs", docs)
 	s.clusterRoute(api)
 	m.HandleFunc("GET /asyncapi.yaml", func(w http.ResponseWriter, r *http.Request) {
@@ -59,14 +60,19 @@ func (s *Server) limitedSocket(w http.ResponseWriter, r *http.Request) {
 	s.socket(w, r)
 }
 
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	err := error(nil)
-	if s.draining.Load() {
-		err = errors.New("draining")
-	} else if s.config.Ready != nil {
-		err = s.config.Ready()
+// readiness says why the node should get no clients now; nil when it should.
+func (s *Server) readiness() error {
+	switch {
+	case s.draining.Load():
+		return errors.New("draining")
+	case s.config.Ready != nil:
+		return s.config.Ready()
 	}
-	if err != nil {
+	return nil
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.readiness(); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -204,21 +210,8 @@ func malformedBody(err error) *refusal.Refusal {
 }
 
 func (s *Server) execute(c *call, m *message) *refusal.Refusal {
-	if s.draining.Load() {
-		return errDraining
-	}
 	m.Store = c.store
-	is := s.begin(c.who, address(c.Request), m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
-	is.Store = m.Store
-	r, bad := s.request(c.who, m)
-	if bad != nil {
-		s.finish(&is, bad)
-		return bad
-	}
-	r.Trace = is.Trace
-	s.stats.Commands.Add(1)
-	a := s.ask(c.Context(), r)
-	s.finish(&is, a.Refusal)
+	a := s.run(c.Context(), c.who, address(c.Request), m, wire.ParseTrace(c.Request.Header.Get("traceparent")))
 	if a.Refusal != nil {
 		return a.Refusal
 	}
@@ -230,6 +223,25 @@ func (s *Server) execute(c *call, m *message) *refusal.Refusal {
 	}
 	c.json(status, appendOK(nil, a))
 	return nil
+}
+
+// run executes a command that came over REST or the service, and waits for its answer.
+func (s *Server) run(ctx context.Context, who *auth.Principal, address string, m *message, trace wire.Trace) actors.Answer {
+	if s.draining.Load() {
+		return actors.Answer{Refusal: errDraining}
+	}
+	is := s.begin(who, address, m, trace)
+	is.Store = m.Store
+	r, bad := s.request(who, m)
+	if bad != nil {
+		s.finish(&is, bad)
+		return actors.Answer{Refusal: bad}
+	}
+	r.Trace, is.Store = is.Trace, r.Store
+	s.stats.Commands.Add(1)
+	a := s.ask(ctx, r)
+	s.finish(&is, a.Refusal)
+	return a
 }
 
 // read asks the engine for the view of one entity.

@@ -77,6 +77,7 @@ type Server struct {
 	callers visitors // of REST, by principal
 
 	addresses visitors // of those who have no token yet
+	streams   streams  // of the service
 
 	draining atomic.Bool
 	open     atomic.Int64 // connections
@@ -199,6 +200,7 @@ func (s *Server) sweep(now time.Time) {
 	for _, c := range s.all() {
 		c.sweep(now)
 	}
+	s.streams.end(func(p *auth.Principal) bool { return now.After(p.Expires) }, errTokenOver)
 	s.boards.Sweep(now)
 	s.dials.sweep(now)
 	s.callers.sweep(now)
@@ -287,13 +289,19 @@ func (s *Server) closed(code websocket.StatusCode) {
 	n.(*atomic.Int64).Add(1)
 }
 
+var (
+	errTokenOver = refusal.New(refusal.Unauthenticated, "expired", "The token has expired")
+	errLoginOver = refusal.New(refusal.Unauthenticated, "revoked", "The login was ended")
+)
+
 // revoke closes the sessions of principals that match. Unless they are gone for good, a
 // fresh token lets them in again.
 func (s *Server) revoke(match func(*auth.Principal) bool, gone bool) {
-	code := closeExpired
+	code, why := closeExpired, errTokenOver
 	if gone {
-		code = closeRevoked
+		code, why = closeRevoked, errLoginOver
 	}
+	s.streams.end(match, why)
 	for _, c := range s.all() {
 		if who := c.principal(); who != nil && match(who) {
 			c.end(code)

@@ -8,6 +8,9 @@ import (
 	"github.com/brigata/brigata/actors/wire"
 )
 
+// Epoch is the node's, which positions in a topic belong to.
+func (b *Boards) Epoch() string { return b.config.Epoch }
+
 // TableOf returns the table at which a session is now, merged ones too; "" for none.
 func (b *Boards) TableOf(storeID, session string) string {
 	x := b.find(storeID)
