@@ -89,7 +89,9 @@ export class Visit {
 			if (!tap) return [l];
 			return tap.line ? [{ ...tap.line, pending: true }] : [];
 		});
-		const fresh = [...taps.values()].flatMap(({ line }) => (line && !lines.some((l) => l.id === line.id) ? [{ ...line, pending: true }] : []));
+		const fresh = [...taps.values()].flatMap(({ line }) =>
+			line && !lines.some((l) => l.id === line.id) ? [{ ...line, pending: true }] : [],
+		);
 		return [...known, ...fresh];
 	});
 	count = $derived(this.cart.reduce((n, l) => n + l.qty, 0));
@@ -127,7 +129,11 @@ export class Visit {
 			dish,
 			qty,
 			options: options.map((o) => ({ option: o.option, group: o.group, qty: o.qty })),
-			parts: parts.map((p) => ({ part: p.part, dish: p.dish, options: p.options.map((o) => ({ option: o.option, group: o.group, qty: o.qty })) })),
+			parts: parts.map((p) => ({
+				part: p.part,
+				dish: p.dish,
+				options: p.options.map((o) => ({ option: o.option, group: o.group, qty: o.qty })),
+			})),
 		};
 		this.set(id, asked, qty > 0 ? { ...l, qty, amount: unit_price * qty } : undefined);
 	}
@@ -165,7 +171,13 @@ export class Visit {
 		this.placing = true;
 		try {
 			await Promise.allSettled(this.waits.splice(0));
-			const d = { type: "dine_in", table: this.tableID, cart: this.table?.cart.cart_v, total, menu_version: this.menus.index?.menu.version };
+			const d = {
+				type: "dine_in",
+				table: this.tableID,
+				cart: this.table?.cart.cart_v,
+				total,
+				menu_version: this.menus.index?.menu.version,
+			};
 			const ok = await this.client.do("order.place", d, t("place"));
 			tell(t("placed", { n: ok.d.no }));
 			return true;

@@ -10,12 +10,22 @@ export interface Art {
 }
 
 const palettes: [RegExp, Art["kind"], string, string[]][] = [
-	[/tea|juice|cola|soda|milk|water|beer|wine|baijiu|jelly|drink/, "glass", "#d9892b", ["#ffffff66", "#ffffff99", "#f6c667"]],
+	[/(^|-)(tea|juice|cola|soda|milk|water|wine|baijiu|drink)$|tsingtao/, "glass", "#d9892b", ["#ffffff66", "#ffffff99", "#f6c667"]],
 	[/skewer|squid|wings|corn|oyster|grilled/, "skewer", "#f4efe6", ["#8a4b22", "#a65a28", "#6f3a1a", "#c8792f"]],
-	[/soup|pot|congee|wonton|tangyuan|boiled|maoxuewang|pickled-cabbage|stew|brisket/, "bowl", "#d65a2a", ["#f7e3b0", "#b93d0a", "#8c2f0c", "#f2c46b", "#fff3d6"]],
+	[
+		/soup|pot|congee|wonton|tangyuan|boiled|maoxuewang|pickled-cabbage|stew|brisket/,
+		"bowl",
+		"#d65a2a",
+		["#f7e3b0", "#b93d0a", "#8c2f0c", "#f2c46b", "#fff3d6"],
+	],
 	[/noodle|dan-dan|ramen|glass/, "bowl", "#e0a24a", ["#f6d98a", "#f2cd70", "#9a4a1c", "#c8662a"]],
 	[/rice|bun|dumpling|pancake|cake|roll|tart|sesame/, "plate", "#fbf7ef", ["#f5e6c4", "#eed59c", "#e3b766", "#d99a45", "#fff8e8"]],
-	[/greens|cabbage|spinach|beans|cucumber|broccoli|pepper|melon|lettuce|salad|kale|mushroom|wood-ear|lotus/, "plate", "#fbf7ef", ["#4d8b3a", "#6aa84f", "#86b95b", "#2f6b2b", "#b8d98a"]],
+	[
+		/greens|cabbage|spinach|beans|cucumber|broccoli|pepper|melon|lettuce|salad|kale|mushroom|wood-ear|lotus/,
+		"plate",
+		"#fbf7ef",
+		["#4d8b3a", "#6aa84f", "#86b95b", "#2f6b2b", "#b8d98a"],
+	],
 	[/fish|bass|prawn|crab|clam|scallop|eel|crayfish|frog/, "plate", "#fbf7ef", ["#f0b39a", "#e88b6a", "#d9622f", "#f7d9c8", "#c94a22"]],
 	[/tofu|egg|chestnut|potato|aubergine/, "plate", "#fbf7ef", ["#f7ead0", "#f2d9a0", "#c9531e", "#a83a12", "#efe0bd"]],
 	[/fruit|pudding|mango|red-bean|ice/, "plate", "#fbf7ef", ["#f3a33c", "#e4572e", "#f6c945", "#b5c943", "#d9437a"]],
@@ -53,7 +63,12 @@ export function artOf(id: string): Art {
 	const leaves = Array.from({ length: 5 }, () => {
 		const far = random() * spread * 0.9;
 		const turn = random() * 2 * Math.PI;
-		return { x: 44 + far * Math.cos(turn), y: 44 + far * Math.sin(turn), a: Math.round(random() * 360), c: green[Math.floor(random() * 3)]! };
+		return {
+			x: 44 + far * Math.cos(turn),
+			y: 44 + far * Math.sin(turn),
+			a: Math.round(random() * 360),
+			c: green[Math.floor(random() * 3)]!,
+		};
 	});
 	return { kind, cloth, base, bits, leaves };
 }

@@ -131,7 +131,12 @@ function pickList(m: MenuIndex, ids: string[], picks: Picks, path: string): Pick
 }
 
 /** The line that a form stands for. */
-export function toLine(m: MenuIndex, d: Dish, picks: Picks, more: Omit<Partial<Line>, "dish" | "options" | "parts"> & { qty: number }): Line {
+export function toLine(
+	m: MenuIndex,
+	d: Dish,
+	picks: Picks,
+	more: Omit<Partial<Line>, "dish" | "options" | "parts"> & { qty: number },
+): Line {
 	const parts: PartPick[] = (d.parts ?? []).flatMap((p) =>
 		Object.keys(picks[`:${p.id}`] ?? {}).map((dish) => {
 			const options = pickList(m, m.dishes.get(dish)?.groups ?? [], picks, `:${p.id}/${dish}`);

@@ -1,5 +1,5 @@
-import { Refused } from "./frames";
 import type { Client, View } from "./client.svelte";
+import { Refused } from "./frames";
 import { MenuIndex } from "./menu";
 import type { Availability, Menu, MenuVersion } from "./wire";
 

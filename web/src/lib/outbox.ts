@@ -1,4 +1,4 @@
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { DBSchema, IDBPDatabase } from "idb";
 import type { Ok } from "./frames";
 import { offline, Refused } from "./frames";
 import { newID } from "./id";
@@ -133,9 +133,11 @@ export class Outbox {
 	}
 }
 
-const open = () =>
-	openDB<Schema>("brigata", 1, {
+async function open() {
+	const { openDB } = await import("idb"); // after the first screen
+	return openDB<Schema>("brigata", 1, {
 		upgrade(db) {
 			db.createObjectStore("outbox", { keyPath: "cid" });
 		},
 	});
+}
