@@ -62,17 +62,15 @@ export const alt = (x: Text): string => {
 	return other === say(x) ? "" : other;
 };
 
-const digits: Record<string, number> = {};
+const formats: Record<string, Intl.NumberFormat> = {};
+const format = (currency: string) =>
+	(formats[`${locale} ${currency}`] ??= new Intl.NumberFormat(tag(locale), { style: "currency", currency, currencyDisplay: "narrowSymbol" }));
+
+/** How many minor units a currency has: 100 for CNY, 1 for JPY. */
+export const minorUnits = (currency: string) => 10 ** (format(currency).resolvedOptions().maximumFractionDigits ?? 2);
+
 /** Money: minor units and a currency, as the reader writes it. */
-export function money(minor: number, currency: string): string {
-	const f = new Intl.NumberFormat(tag(locale), {
-		style: "currency",
-		currency,
-		currencyDisplay: "narrowSymbol",
-	});
-	digits[currency] ??= f.resolvedOptions().maximumFractionDigits ?? 2;
-	return f.format(minor / 10 ** digits[currency]);
-}
+export const money = (minor: number, currency: string): string => format(currency).format(minor / minorUnits(currency));
 
 export const mmss = (ms: number) => {
 	const s = Math.max(0, Math.floor(ms / 1000));
