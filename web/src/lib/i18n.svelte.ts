@@ -64,7 +64,11 @@ export const alt = (x: Text): string => {
 
 const formats: Record<string, Intl.NumberFormat> = {};
 const format = (currency: string) =>
-	(formats[`${locale} ${currency}`] ??= new Intl.NumberFormat(tag(locale), { style: "currency", currency, currencyDisplay: "narrowSymbol" }));
+	(formats[`${locale} ${currency}`] ??= new Intl.NumberFormat(tag(locale), {
+		style: "currency",
+		currency,
+		currencyDisplay: "narrowSymbol",
+	}));
 
 /** How many minor units a currency has: 100 for CNY, 1 for JPY. */
 export const minorUnits = (currency: string) => 10 ** (format(currency).resolvedOptions().maximumFractionDigits ?? 2);
