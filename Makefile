@@ -21,7 +21,7 @@ bin/brigata-bench:
 UI_SOURCES := $(shell git ls-files --cached --others --exclude-standard web/src web/test web/public 'web/*.html' 'web/*.ts' 'web/*.js' web/package-lock.json)
 ui: web/dist/index.html ## build the browser's apps into web/dist (when stale)
 web/dist/index.html: web/node_modules/.package-lock.json $(UI_SOURCES)
-	@cd web && npx vite build --logLevel warn && touch dist/index.html
+	@cd web && npm run -s build && touch dist/index.html
 web/node_modules/.package-lock.json: web/package-lock.json
 	@command -v npm >/dev/null || { echo "missing: Node.js 20.19 or newer, with npm"; exit 1; }
 	cd web && npm ci --no-audit --no-fund --loglevel=error

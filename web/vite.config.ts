@@ -1,19 +1,19 @@
-import { existsSync } from "node:fs";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// One page per app; the server maps paths to them (embed.go).
-const pages = ["index", "guest", "waiter", "kitchen", "dispatch", "ops"];
+// One page per app; the server maps paths to them (embed.go). The guest's is built by
+// itself (mode guest), so that a phone on a slow network loads nothing that only the
+// staff's apps need.
+const staff = ["index", "waiter", "kitchen", "dispatch", "ops"];
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
 	plugins: [svelte()],
 	build: {
 		target: "es2022",
 		modulePreload: { polyfill: false },
 		reportCompressedSize: false,
-		rolldownOptions: {
-			input: pages.map((p) => `${p}.html`).filter((p) => existsSync(p)),
-		},
+		emptyOutDir: mode === "guest",
+		rolldownOptions: { input: (mode === "guest" ? ["guest"] : staff).map((p) => `${p}.html`) },
 	},
 	server: { proxy: { "/v1": { target: "http://127.0.0.1:8080", ws: true } } },
 	test: {
@@ -21,4 +21,4 @@ export default defineConfig({
 		include: ["test/unit/**/*.test.ts"],
 	},
 	resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
-});
+}));

@@ -1,6 +1,7 @@
 // Who is logged in on this device, and how the next token is had.
 
 import { Refused } from "./frames";
+import { newID } from "./id";
 import type { Code, Fields, Role } from "./wire";
 
 export interface Login {
@@ -147,11 +148,11 @@ export class Auth {
 		return this.grant("demo", await rest<Grant>("/v1/demo/login", { body: { role } }), { role });
 	}
 
-	/** Exchanges the key of a table's code; the phone keeps its own id across visits. */
+	/** Exchanges the key of a table's code; the phone keeps a secret of its own, which its guest's id comes from. */
 	async guest(key: string): Promise<string> {
-		const guest = localStorage.getItem("brigata.guest") ?? undefined;
+		const guest = localStorage.getItem("brigata.phone") ?? newID();
+		localStorage.setItem("brigata.phone", guest);
 		const g = await rest<Grant>("/v1/guest", { body: { qr: key, guest } });
-		if (g.guest) localStorage.setItem("brigata.guest", g.guest);
 		return this.grant("guest", g, { key });
 	}
 

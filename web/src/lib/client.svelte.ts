@@ -4,7 +4,7 @@ import { newID } from "./id";
 import { Outbox, type Queued } from "./outbox";
 import { Socket, type Status } from "./socket";
 import type { Held, Topic } from "./topic";
-import type { Commands, Session } from "./wire";
+import type { Code, Commands, Session } from "./wire";
 
 /** How long changes from elsewhere are gathered before they are shown, ms. */
 const gather = 100;
@@ -13,6 +13,8 @@ const gather = 100;
 export class View<T> {
 	entries = $state.raw<ReadonlyMap<string, Held<T>>>(new Map());
 	loaded = $state(false);
+	/** Why the server does not show this topic. */
+	refused = $state<Code>();
 	private timer?: ReturnType<typeof setTimeout>;
 
 	show = (t: Topic<T>) => {
@@ -24,6 +26,7 @@ export class View<T> {
 		this.timer = undefined;
 		this.entries = new Map(t.entries);
 		this.loaded = t.loaded;
+		this.refused = t.refused;
 	}
 
 	get(k: string): T | undefined {

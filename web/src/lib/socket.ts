@@ -172,7 +172,7 @@ export class Socket {
 		const { subs } = (await this.request({
 			sub: topics.map((t) => this.named(t.ask())),
 		})) as { subs: SubResult[] };
-		for (const [i, r] of subs.entries()) if (!r.err) topics[i]!.subscribed(r);
+		for (const [i, r] of subs.entries()) topics[i]!.subscribed(r);
 	}
 
 	/** Tokens for several stores name the store in the topic. */

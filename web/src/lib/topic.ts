@@ -1,4 +1,5 @@
 import type { Entry, Push, SubResult } from "./frames";
+import type { Code } from "./wire";
 
 /** Held is one entity of a topic as this client knows it. */
 export interface Held<T> {
@@ -17,6 +18,8 @@ export class Topic<T = unknown> {
 	seq = 0;
 	/** Whether an answer has come at all: an empty board is not an unknown one. */
 	loaded = false;
+	/** Why the server does not show this topic. */
+	refused?: Code;
 	changed: () => void;
 
 	constructor(name: string, changed: () => void) {
@@ -30,6 +33,8 @@ export class Topic<T = unknown> {
 	}
 
 	subscribed(r: SubResult) {
+		this.refused = r.err?.code;
+		if (r.err) return this.changed();
 		if (r.mode === "snap") this.replace(r.d ?? []);
 		else for (const e of r.d ?? []) this.put(e);
 		this.epoch = r.e ?? this.epoch;
