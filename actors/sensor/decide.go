@@ -103,7 +103,7 @@ func (t *turn) note(c *Note) (Reply, error) {
 		return nil, errMany
 	}
 	for i := range c.Readings {
-		if !c.Readings[i].sound() {
+		if !c.Readings[i].Sound() {
 			return nil, errReading
 		}
 	}
@@ -140,14 +140,14 @@ func (s *State) fresh(r *Reading) bool {
 	return true
 }
 
-// sound says that a reading is one: what a value may be is for the box to say.
-func (r *Reading) sound() bool {
+// Sound says that a reading is one: what a value may be is for the box to say.
+func (r *Reading) Sound() bool {
 	for _, v := range []float64{r.Value, r.Min, r.Max, r.Avg, r.Score} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return false
 		}
 	}
-	return r.N >= 0 && r.First <= r.Last && !r.At.IsZero() && !r.From.After(r.At)
+	return len(r.Features) <= featuresMax && r.N >= 0 && r.First <= r.Last && !r.At.IsZero() && !r.From.After(r.At)
 }
 
 // look holds one reading against the limits.

@@ -59,7 +59,8 @@ const (
 	// otherwise: a link that is down for a while is no alert.
 	missingAfter = 30 * time.Minute
 	// aheadMax is how far ahead of the cell's clock a reading's time may be.
-	aheadMax = 2 * time.Minute
+	aheadMax    = 2 * time.Minute
+	featuresMax = 16
 	// Readings of one command.
 	readingsMax = 1000
 )
@@ -122,6 +123,7 @@ type Reading struct {
 	Score    float64   `json:"score,omitzero"`  // of the model, 1 is well
 	Class    string    `json:"class,omitzero"`
 	UnsafeMS int64     `json:"unsafe_ms,omitzero"` // the model's guess until the limit is passed
+	Features []float64 `json:"features,omitzero"`  // what the model saw; their meaning is the box's
 }
 
 type (

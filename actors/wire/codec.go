@@ -7590,6 +7590,9 @@ func appendSensorReading(b []byte, v *sensor.Reading) []byte {
 	if v.UnsafeMS != 0 {
 		b = num(b, 128, v.UnsafeMS)
 	}
+	for _, x := range v.Features {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 137), math.Float64bits(x))
+	}
 	return b
 }
 
@@ -7632,6 +7635,8 @@ func decodeSensorReading(b []byte, v *sensor.Reading) (err error) {
 			v.Class = f.str()
 		case 16:
 			v.UnsafeMS = f.int()
+		case 17:
+			v.Features = append(v.Features, math.Float64frombits(f.u))
 		}
 	}
 	return nil

@@ -215,7 +215,7 @@ func (g *generator) message(b *bytes.Buffer, t reflect.Type) {
 
 // unpacked keeps lists of numbers one field each, as the codec reads and writes them.
 func unpacked(t reflect.Type) string {
-	if t.Kind() == reflect.Slice && (t.Elem().Kind() == reflect.Int || t.Elem().Kind() == reflect.Int64) {
+	if t.Kind() == reflect.Slice && (t.Elem().Kind() == reflect.Int || t.Elem().Kind() == reflect.Int64 || t.Elem().Kind() == reflect.Float64) {
 		return " [packed = false]"
 	}
 	return ""

@@ -13069,6 +13069,7 @@ type SensorReading struct {
 	Score         float64                `protobuf:"fixed64,14,opt,name=score,proto3" json:"score,omitempty"`
 	Class         string                 `protobuf:"bytes,15,opt,name=class,proto3" json:"class,omitempty"`
 	UnsafeMs      int64                  `protobuf:"zigzag64,16,opt,name=unsafe_ms,json=unsafeMs,proto3" json:"unsafe_ms,omitempty"`
+	Features      []float64              `protobuf:"fixed64,17,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13213,6 +13214,13 @@ func (x *SensorReading) GetUnsafeMs() int64 {
 		return x.UnsafeMs
 	}
 	return 0
+}
+
+func (x *SensorReading) GetFeatures() []float64 {
+	if x != nil {
+		return x.Features
+	}
+	return nil
 }
 
 type SensorSuspected struct {
@@ -20387,7 +20395,7 @@ const file_event_proto_rawDesc = "" +
 	"\vSensorNoted\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x125\n" +
-	"\breadings\x18\x03 \x03(\v2\x19.brigata.v1.SensorReadingR\breadings\"\xdc\x02\n" +
+	"\breadings\x18\x03 \x03(\v2\x19.brigata.v1.SensorReadingR\breadings\"\xfc\x02\n" +
 	"\rSensorReading\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x12R\x04boot\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x12R\x05first\x12\x12\n" +
@@ -20405,7 +20413,8 @@ const file_event_proto_rawDesc = "" +
 	"\x04lost\x18\r \x01(\x12R\x04lost\x12\x14\n" +
 	"\x05score\x18\x0e \x01(\x01R\x05score\x12\x14\n" +
 	"\x05class\x18\x0f \x01(\tR\x05class\x12\x1b\n" +
-	"\tunsafe_ms\x18\x10 \x01(\x12R\bunsafeMs\"'\n" +
+	"\tunsafe_ms\x18\x10 \x01(\x12R\bunsafeMs\x12\x1e\n" +
+	"\bfeatures\x18\x11 \x03(\x01B\x02\x10\x00R\bfeatures\"'\n" +
 	"\x0fSensorSuspected\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x12R\x05since\"\x0e\n" +
 	"\fSensorCalmed\"z\n" +

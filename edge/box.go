@@ -1,0 +1,235 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/brigata/brigata/edge/credentials"
+	"github.com/brigata/brigata/edge/link"
+)
+
+// Options make a box. Credentials and Data are needed.
+type Options struct {
+	Credentials *credentials.Credentials
+	Data        string // folder of the streams
+	Devices     []Device
+	MQTT        string      // host:port for devices; "": none
+	MQTTTLS     *tls.Config // nil: in the clear
+	HTTP        string      // host:port for devices without MQTT, and for /healthz; "": none
+	// Slack is how far a device's clock may be off before the box's own is taken instead:
+	// 2 min. Negative: devices are believed, for simulations that are faster than time.
+	Slack     time.Duration
+	Window    time.Duration // that readings are summed up for: 10 s
+	StreamMax int64         // bytes of readings that may wait: 1 GiB
+	Model     Model         // nil: Rules
+	Version   string
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+func (o *Options) ensureDefaults() error {
+	if o.Credentials == nil || o.Data == "" {
+		return errors.New("a box needs credentials and a data folder")
+	}
+	if o.Slack == 0 {
+		o.Slack = 2 * time.Minute
+	}
+	if o.Window == 0 {
+		o.Window = 10 * time.Second
+	}
+	if o.StreamMax == 0 {
+		o.StreamMax = 1 << 30
+	}
+	if o.Model == nil {
+		o.Model = Rules{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return nil
+}
+
+const (
+	rawStream   = "$MQTT_msgs" // where the server keeps what comes at QoS 1 until it is consumed
+	rawSubject  = "$MQTT.msgs." + deviceSubject
+	rawConsumer = "box"
+	rawMax      = 1 << 30
+	startIn     = 30 * time.Second
+	stopIn      = 10 * time.Second
+
+	duplicatesFor = 10 * time.Minute
+	streamCopies  = 1
+)
+
+// Box is a running box.
+type Box struct {
+	o       Options
+	server  *server.Server
+	options *server.Options
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	pipe    *pipeline
+	counts  counts
+	http    *http.Server
+	address net.Addr
+	began   time.Time
+
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// Start starts a box; when it returns, devices can connect, whether or not a hub can be
+// reached. Stop ends it.
+func Start(ctx context.Context, o Options) (_ *Box, err error) {
+	if err := o.ensureDefaults(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	b := &Box{o: o, began: o.Now()}
+	run, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	defer func() {
+		if err != nil {
+			b.Stop()
+		}
+	}()
+	secret := rand.Text()
+	if b.server, b.options, err = startServer(&b.o, secret); err != nil {
+		return b, err
+	}
+	if b.conn, err = connect(b.server, secret); err != nil {
+		return b, fmt.Errorf("connect within the box: %w", err)
+	}
+	raw, err := b.streams(ctx)
+	if err != nil {
+		return b, err
+	}
+	b.pipe = &pipeline{o: &b.o, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
+	b.loadSettings()
+	if err := b.listen(); err != nil {
+		return b, err
+	}
+	b.tasks.Go(func() { b.pipe.run(run, raw) })
+	b.tasks.Go(func() { b.tell(run) })
+	return b, nil
+}
+
+// streams makes what the box keeps on disk, or finds it as it was left.
+func (b *Box) streams(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, startIn)
+	defer cancel()
+	var err error
+	if b.js, err = jetstream.New(b.conn); err != nil {
+		return nil, err
+	}
+	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: link.Stream, Subjects: []string{link.UpSubjects}, Storage: jetstream.FileStorage,
+		Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxBytes: b.o.StreamMax, Duplicates: duplicatesFor, Replicas: streamCopies})
+	if err != nil {
+		return nil, fmt.Errorf("the stream of readings: %w", err)
+	}
+	_, err = b.js.CreateOrUpdateConsumer(ctx, link.Stream, jetstream.ConsumerConfig{Durable: link.Consumer, AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: time.Hour, MaxAckPending: -1})
+	if err != nil {
+		return nil, fmt.Errorf("the cell's place in the stream: %w", err)
+	}
+	// As the server itself would make it when the first device comes: but nothing may come
+	// before there is somebody to keep it for.
+	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: rawStream, Subjects: []string{"$MQTT.msgs.>"}, Storage: jetstream.FileStorage,
+		Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew, MaxBytes: rawMax, Replicas: streamCopies})
+	if err != nil {
+		return nil, fmt.Errorf("the stream of devices' messages: %w", err)
+	}
+	raw, err := b.js.CreateOrUpdateConsumer(ctx, rawStream, jetstream.ConsumerConfig{Durable: rawConsumer, FilterSubject: rawSubject + "*",
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
+	if err != nil {
+		return nil, fmt.Errorf("the box's place in it: %w", err)
+	}
+	if _, err := link.Rewind(ctx, b.conn, "$JS.API.", rawStream, rawConsumer); err != nil {
+		return nil, fmt.Errorf("go back to what was not acknowledged: %w", err)
+	}
+	return raw, nil
+}
+
+// settingsFile keeps the newest settings for a start without a link.
+func (b *Box) settingsFile() string { return filepath.Join(b.o.Data, "settings.json") }
+
+func (b *Box) loadSettings() {
+	text, err := os.ReadFile(b.settingsFile())
+	if err != nil {
+		return
+	}
+	s := new(link.Settings)
+	if json.Unmarshal(text, s) == nil {
+		b.pipe.set(s)
+		b.pipe.renew()
+	}
+}
+
+// Ready says that the box knows its sensors.
+func (b *Box) Ready() bool {
+	b.pipe.mu.Lock()
+	defer b.pipe.mu.Unlock()
+	return b.pipe.settings != nil
+}
+
+// MQTT is where devices connect, host:port.
+func (b *Box) MQTT() string {
+	if b.o.MQTT == "" {
+		return ""
+	}
+	host, _, _ := net.SplitHostPort(b.o.MQTT)
+	return net.JoinHostPort(host, strconv.Itoa(b.options.MQTT.Port))
+}
+
+// HTTP is where the box answers HTTP, host:port.
+func (b *Box) HTTP() string {
+	if b.address == nil {
+		return ""
+	}
+	return b.address.String()
+}
+
+// Stop ends the box. What its streams hold stays on disk.
+func (b *Box) Stop() error {
+	b.cancel()
+	var err error
+	if b.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopIn)
+		defer cancel()
+		err = b.http.Shutdown(ctx)
+	}
+	b.tasks.Wait()
+	if b.conn != nil {
+		if b.pipe != nil {
+			b.report(true)
+			b.conn.FlushTimeout(time.Second)
+		}
+		b.conn.Close()
+	}
+	if b.server != nil {
+		b.server.Shutdown()
+		b.server.WaitForShutdown()
+	}
+	return err
+}

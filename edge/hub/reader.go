@@ -1,0 +1,174 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/edge/link"
+)
+
+// reader takes what is on a box's stream to the cell, in order. After any doubt it begins
+// again at the first message that was not acknowledged: the sensors know what they had.
+type reader struct {
+	link *storeLink
+	name string // of the box: its JetStream domain
+	api  string
+
+	delivery uint64 // number of the last
+}
+
+var errAnother = errors.New("another reader was given messages")
+
+const (
+	fetchMax    = 500
+	fetchWithin = time.Second
+	answerIn    = 15 * time.Second
+	retryAfter  = 500 * time.Millisecond
+)
+
+func (r *reader) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := r.consume(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.link.hub.o.Log.Debug("a box's stream cannot be read", "store", r.link.store, "name", r.name, "error", err)
+		pause(ctx, retryAfter)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (r *reader) consume(ctx context.Context) error {
+	js, err := jetstream.NewWithDomain(r.link.conn, r.name)
+	if err != nil {
+		return err
+	}
+	start, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	if r.delivery, err = link.Rewind(start, r.link.conn, r.api, link.Stream, link.Consumer); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	c, err := js.Consumer(start, link.Stream, link.Consumer)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		batch, err := c.Fetch(fetchMax, jetstream.FetchMaxWait(fetchWithin))
+		if err != nil {
+			return err
+		}
+		var list []jetstream.Msg
+		for m := range batch.Messages() {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			// A node that has lost the cell may not know it yet. What it was given and
+			// cannot journal must not come after what follows it.
+			if r.delivery++; meta.Sequence.Consumer != r.delivery {
+				return errAnother
+			}
+			list = append(list, m)
+		}
+		if err := r.take(ctx, list); err != nil {
+			return err
+		}
+		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages) {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// take gives a batch to the sensors, and acknowledges it when all of it is journaled.
+func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
+	var order []string
+	notes := map[string]*sensor.Note{}
+	refused := int64(0)
+	for _, m := range list {
+		x, err := wire.UnmarshalReading(m.Data())
+		if err != nil || !x.Sound() {
+			refused++ // nobody ever takes it
+			continue
+		}
+		id := link.SensorOf(m.Subject())
+		n := notes[id]
+		if n == nil {
+			n = &sensor.Note{Node: r.name}
+			notes[id] = n
+			order = append(order, id)
+		}
+		n.Readings = append(n.Readings, *x)
+	}
+	no, err := r.note(ctx, order, notes)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if err := m.Ack(); err != nil {
+			return err
+		}
+	}
+	r.link.count(r.name, int64(len(list))-refused-no, refused+no)
+	return nil
+}
+
+// note waits until every sensor has journaled its readings, or has refused them for good:
+// the store does not have it.
+func (r *reader) note(ctx context.Context, order []string, notes map[string]*sensor.Note) (refused int64, err error) {
+	type answer struct {
+		id string
+		no *refusal.Refusal
+	}
+	for len(order) > 0 {
+		got := make(chan answer, len(order)) // who answers never waits
+		for _, id := range order {
+			n := *notes[id]
+			r.link.hub.o.Note(r.link.store, id, &n, func(no *refusal.Refusal) { got <- answer{id, no} })
+		}
+		var again []string
+		late := time.NewTimer(answerIn)
+		for range order {
+			select {
+			case a := <-got:
+				switch {
+				case a.no == nil:
+				case a.no.Code != refusal.NotFound || a.no.Fields.Kind != "sensor":
+					again = append(again, a.id)
+				default:
+					refused += int64(len(notes[a.id].Readings))
+					r.link.hub.o.Log.Warn("readings refused", "store", r.link.store, "sensor", a.id, "code", string(a.no.Code))
+				}
+			case <-late.C:
+				return refused, errors.New("the cell does not answer")
+			case <-ctx.Done():
+				late.Stop()
+				return refused, ctx.Err()
+			}
+		}
+		late.Stop()
+		if order = again; len(order) > 0 {
+			if !r.link.hub.o.Here(r.link.store) {
+				return refused, errors.New("the cell is elsewhere")
+			}
+			pause(ctx, retryAfter)
+		}
+	}
+	return refused, nil
+}

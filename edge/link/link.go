@@ -1,0 +1,74 @@
+// Package link is what a box and the nodes say to one another: subjects, settings and
+// status. Its promise: every subject on the link is made here, and all of them are
+// within the account of the box's store. The box and the hub import it.
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/actors/store"
+)
+
+// Sensor is a sensor of the store's document.
+type Sensor = store.Sensor
+
+const (
+	// Stream is the box's stream of readings, a queue on its disk; Consumer is the
+	// cell's place in it.
+	Stream   = "UP"
+	Consumer = "cell"
+
+	// Status is where a box tells how it is; SettingsAsk is where it asks for settings.
+	Status      = "brigata.status"
+	SettingsAsk = "brigata.settings"
+
+	// StatusEvery is how often a box tells; one that has not for LostAfter is lost.
+	StatusEvery = 5 * time.Second
+	LostAfter   = 20 * time.Second
+
+	up = "brigata.up."
+)
+
+// UpSubjects matches all readings.
+const UpSubjects = up + "*"
+
+// UpSubject is where a sensor's readings go on the box's stream.
+func UpSubject(sensorID string) string { return up + sensorID }
+
+// SensorOf is the sensor of such a subject.
+func SensorOf(subject string) string { return subject[min(len(up), len(subject)):] }
+
+// MsgID names a reading: the stream keeps one of those that are sent twice.
+func MsgID(sensorID string, r *sensor.Reading) string {
+	return fmt.Sprintf("%s.%d.%d-%d.%d", sensorID, r.Boot, r.First, r.Last, r.N)
+}
+
+// Settings are what a box knows of its store.
+type Settings struct {
+	Sensors []Sensor           `json:"sensors"`
+	Safety  store.FoodSafety   `json:"food_safety"`
+	Offsets map[string]float64 `json:"offsets"`
+}
+
+// Report is how a box is.
+type Report struct {
+	Name      string    `json:"name"`
+	Version   string    `json:"version"`
+	Model     string    `json:"model"`
+	StartedAt time.Time `json:"started_at"`
+	Now       time.Time `json:"now"` // the box's clock
+	Backlog   uint64    `json:"backlog"`
+	Full      bool      `json:"full"` // the stream takes no more
+	Sensors   int       `json:"sensors"`
+	Alerts    int       `json:"alerts"`
+	Taken     int64     `json:"taken"`
+	Repeated  int64     `json:"repeated"`
+	Malformed int64     `json:"malformed"`
+	Unknown   int64     `json:"unknown"`
+	Absurd    int64     `json:"absurd"`
+	Skewed    int64     `json:"skewed"`
+	Lost      int64     `json:"lost"` // numbers that devices skipped
+	Leaving   bool      `json:"leaving"`
+}

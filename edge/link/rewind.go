@@ -1,0 +1,37 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Rewind has a consumer begin again at the first message that was not acknowledged. A
+// reader that starts does so: what another reader was given and did not acknowledge
+// comes first, and everything in the order in which it was stored. api is the prefix of
+// JetStream's subjects. What is returned is the number of the last delivery: the next ones
+// count on from it, unless another reader is given some.
+func Rewind(ctx context.Context, conn *nats.Conn, api, stream, consumer string) (delivery uint64, err error) {
+	m, err := conn.RequestWithContext(ctx, api+"CONSUMER.RESET."+stream+"."+consumer, nil)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Delivered struct {
+			Consumer uint64 `json:"consumer_seq"`
+		} `json:"delivered"`
+		Error *struct {
+			Code        int    `json:"code"`
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, err
+	}
+	if answer.Error != nil {
+		return 0, fmt.Errorf("%s (%d)", answer.Error.Description, answer.Error.Code)
+	}
+	return answer.Delivered.Consumer, nil
+}

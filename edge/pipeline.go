@@ -1,0 +1,291 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/edge/link"
+)
+
+// counts are what the box has seen since its start.
+type counts struct {
+	taken, repeated, malformed, unknown, absurd, skewed, lost, windows, rawBytes, sentBytes, alerts atomic.Int64
+	full                                                                                            atomic.Bool // the stream takes no more
+}
+
+// pipeline makes windows of what devices say, and puts them on the stream. One goroutine
+// runs it; settings come from another.
+type pipeline struct {
+	o      *Options
+	js     jetstream.JetStream
+	conn   *nats.Conn
+	log    *slog.Logger
+	counts *counts
+
+	mu       sync.Mutex
+	settings *link.Settings // newest; nil: none yet
+
+	known   *link.Settings // that the twins were made of
+	twins   map[string]*twin
+	doors   map[string]bool // door sensors that are open
+	extract *extractor
+}
+
+const (
+	fetchMax  = 500
+	publishIn = 10 * time.Second
+)
+
+// run consumes messages until ctx ends. A reader that starts goes back to the first
+// message that was not acknowledged: it sees all of them in the order in which they came.
+func (p *pipeline) run(ctx context.Context, raw jetstream.Consumer) {
+	for ctx.Err() == nil {
+		err := p.consume(ctx, raw)
+		if ctx.Err() != nil {
+			return
+		}
+		p.log.Warn("messages of devices cannot be read", "error", err)
+		pause(ctx, time.Second)
+		try, cancel := context.WithTimeout(ctx, publishIn)
+		if _, err := link.Rewind(try, p.conn, "$JS.API.", rawStream, rawConsumer); err == nil {
+			for _, t := range p.twins {
+				t.back()
+			}
+		}
+		cancel()
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *pipeline) consume(ctx context.Context, raw jetstream.Consumer) error {
+	for ctx.Err() == nil {
+		batch, err := raw.Fetch(fetchMax, jetstream.FetchMaxWait(min(time.Second, p.o.Window)))
+		if err != nil {
+			return err
+		}
+		p.renew()
+		for m := range batch.Messages() {
+			if err := p.message(ctx, m); err != nil {
+				return err
+			}
+		}
+		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages) {
+			return err
+		}
+		if err := p.sweep(ctx, p.o.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set gives the pipeline new settings.
+func (p *pipeline) set(s *link.Settings) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settings = s
+}
+
+// renew takes the newest settings over.
+func (p *pipeline) renew() {
+	p.mu.Lock()
+	s := p.settings
+	p.mu.Unlock()
+	if s == nil || s == p.known {
+		return
+	}
+	p.known = s
+	now := p.o.Now().UTC().Truncate(time.Millisecond)
+	for _, set := range s.Sensors {
+		t := p.twins[set.ID]
+		if t == nil {
+			t = &twin{}
+			p.twins[set.ID] = t
+		}
+		t.set = set
+		p.decide(t, &sensor.Configure{Header: command.Header{At: now}, Sensor: set, Safety: s.Safety})
+		if offset := s.Offsets[set.ID]; offset != t.state.Offset {
+			p.decide(t, &sensor.Calibrate{Header: command.Header{At: now}, Offset: offset})
+		}
+	}
+	for id := range p.twins {
+		if !slices.ContainsFunc(s.Sensors, func(x link.Sensor) bool { return x.ID == id }) {
+			delete(p.twins, id)
+		}
+	}
+}
+
+// message takes one message of a device; it is acknowledged with its window, or at once
+// when there is nothing to keep of it.
+func (p *pipeline) message(ctx context.Context, m jetstream.Msg) error {
+	id := strings.TrimPrefix(m.Subject(), rawSubject)
+	t := p.twins[id]
+	if t == nil {
+		p.counts.unknown.Add(1)
+		return m.Ack()
+	}
+	came := p.o.Now()
+	if meta, err := m.Metadata(); err == nil {
+		came = meta.Timestamp
+	}
+	s, err := check(t.set.Kind, m.Data(), came.UTC().Truncate(time.Millisecond), p.o.Slack, p.extract)
+	if err != nil {
+		p.counts.malformed.Add(1)
+		p.log.Debug("not a reading", "sensor", id, "bytes", len(m.Data()))
+		return m.Ack()
+	}
+	skipped, fresh := t.fresh(s)
+	if !fresh {
+		p.counts.repeated.Add(1)
+		return m.Ack()
+	}
+	p.count(s, skipped, len(m.Data()))
+	if t.ends(s, p.o.Window) {
+		if err := p.close(ctx, t); err != nil {
+			return err
+		}
+	}
+	if t.set.Kind == "door" {
+		p.doors[id] = s.value >= 0.5
+	}
+	t.take(s, skipped, p.suppress(t, s), p.o.Now())
+	t.raw = append(t.raw, m)
+	return nil
+}
+
+func (p *pipeline) count(s *sample, skipped int64, size int) {
+	p.counts.taken.Add(1)
+	p.counts.rawBytes.Add(int64(size))
+	p.counts.lost.Add(skipped)
+	switch s.health {
+	case sensor.Absurd:
+		p.counts.absurd.Add(1)
+	case sensor.Skewed:
+		p.counts.skewed.Add(1)
+	}
+}
+
+// suppress says what hides a limit now.
+func (p *pipeline) suppress(t *twin, s *sample) string {
+	switch {
+	case s.defrost:
+		return sensor.Defrost
+	case t.set.Door != "" && p.doors[t.set.Door]:
+		return sensor.Door
+	}
+	return ""
+}
+
+// sweep closes windows that nothing more comes for, and notes devices that are silent.
+func (p *pipeline) sweep(ctx context.Context, now time.Time) error {
+	for _, id := range slices.Sorted(maps.Keys(p.twins)) {
+		t := p.twins[id]
+		if t.open.N > 0 && now.Sub(t.since) >= p.o.Window+p.o.Window/2 {
+			if err := p.close(ctx, t); err != nil {
+				return err
+			}
+		}
+		if !t.missing && !t.heard.IsZero() && now.Sub(t.heard) >= deviceMissing && p.o.Slack > 0 {
+			at := now.UTC().Truncate(time.Millisecond)
+			if err := p.send(ctx, t, &sensor.Reading{Boot: t.boot, First: t.seq, Last: t.seq, From: at, At: at, Health: sensor.Missing}); err != nil {
+				return err
+			}
+			t.missing = true
+		}
+	}
+	return nil
+}
+
+// close puts the open window on the stream, and then acknowledges its messages.
+func (p *pipeline) close(ctx context.Context, t *twin) error {
+	r, raw := t.close(p.o.Model)
+	if err := p.send(ctx, t, &r); err != nil {
+		t.open, t.raw = r, raw // it is tried again
+		return err
+	}
+	p.counts.windows.Add(1)
+	t.onDisk = [2]int64{r.Boot, r.Last}
+	for _, m := range raw {
+		if err := m.Ack(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send stores a reading on the stream, however long it takes: while the stream is full,
+// devices' messages wait on the disk too, and then nothing more is acknowledged to them.
+func (p *pipeline) send(ctx context.Context, t *twin, r *sensor.Reading) error {
+	b := wire.MarshalReading(r)
+	for {
+		try, cancel := context.WithTimeout(ctx, publishIn)
+		_, err := p.js.PublishMsg(try, &nats.Msg{Subject: link.UpSubject(t.set.ID), Data: b}, jetstream.WithMsgID(link.MsgID(t.set.ID, r)))
+		cancel()
+		if err == nil {
+			p.counts.full.Store(false)
+			p.counts.sentBytes.Add(int64(len(b)))
+			p.apply(t, r)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !p.counts.full.Swap(true) {
+			p.log.Error("the stream takes no more: readings wait", "error", err)
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// apply runs the rules of the cell on what was sent.
+func (p *pipeline) apply(t *twin, r *sensor.Reading) {
+	was := t.state.Status
+	p.decide(t, &sensor.Note{Header: command.Header{At: p.o.Now().UTC().Truncate(time.Millisecond)}, Node: p.o.Credentials.Name, Readings: []sensor.Reading{*r}})
+	now := t.state.Status
+	if was == now {
+		return
+	}
+	p.log.Info("sensor", "sensor", t.set.ID, "state", string(now), "was", string(was), "value", r.Avg, "health", string(t.state.Health))
+	if alarming(was) != alarming(now) {
+		if p.counts.alerts.Add(1); !alarming(now) {
+			p.counts.alerts.Add(-2)
+		}
+		p.conn.Publish(alertSubject+t.set.ID, []byte(now)) // a lamp that is gone is no error
+	}
+}
+
+func alarming(s sensor.Status) bool {
+	return s == sensor.Alert || s == sensor.Acked || s == sensor.Escalated
+}
+
+func (p *pipeline) decide(t *twin, c command.Command) {
+	events, _, err := sensor.Decide(t.state, c)
+	if err != nil {
+		p.log.Warn("the box's rules refuse", "sensor", t.set.ID, "error", err)
+		return
+	}
+	for _, e := range events {
+		t.state = sensor.Apply(t.state, e)
+	}
+}
