@@ -60,6 +60,8 @@ var owners = []struct{ dependency, area, why string }{
 	{"google.golang.org/grpc", "cluster", "nodes speak to one another in the cluster only"},
 	{"github.com/hashicorp/memberlist", "cluster", "membership has one home"},
 	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
+	{"gonum.org/v1/gonum", "edge", "numerics are for the box's features"},
+	{"github.com/eclipse/paho.mqtt.golang", "edge/simulate", "only the simulator is a device"},
 	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/signintech/gopdf", "gateway", "paper is made where reports are"},

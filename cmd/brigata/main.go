@@ -16,20 +16,22 @@ import (
 )
 
 type cli struct {
-	Serve   Serve          `cmd:"" help:"Run a node."`
-	Token   Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
-	Store   StoreCmd       `cmd:"" help:"Load stores into a running node."`
-	Doctor  Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
-	Verify  Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`
-	Export  Export         `cmd:"" help:"Print a store's events as JSON."`
-	Backup  Backup         `cmd:"" help:"Copy the SQLite database of a running node."`
-	Restore Restore        `cmd:"" help:"Make a data folder of a backup."`
-	Order   terminal.Order `cmd:"" help:"Place an order."`
-	Watch   terminal.Watch `cmd:"" help:"Show a board as it changes."`
-	Bump    terminal.Bump  `cmd:"" help:"Mark an order's items ready."`
-	Stock   terminal.Stock `cmd:"" help:"Show or change a dish's stock."`
-	Sensors SensorsCmd     `cmd:"" help:"Answer alerts, and work orders."`
-	Get     terminal.Get   `cmd:"" help:"Show an order, a table or a dish's stock."`
+	Serve     Serve          `cmd:"" help:"Run a node."`
+	Token     Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
+	Store     StoreCmd       `cmd:"" help:"Load stores into a running node."`
+	Edge      Edge           `cmd:"" help:"Run a box in a store: sensors in, readings out."`
+	EdgeToken EdgeToken      `cmd:"" help:"Mint the credentials of a box."`
+	Doctor    Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
+	Verify    Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`
+	Export    Export         `cmd:"" help:"Print a store's events as JSON."`
+	Backup    Backup         `cmd:"" help:"Copy the SQLite database of a running node."`
+	Restore   Restore        `cmd:"" help:"Make a data folder of a backup."`
+	Order     terminal.Order `cmd:"" help:"Place an order."`
+	Watch     terminal.Watch `cmd:"" help:"Show a board as it changes."`
+	Bump      terminal.Bump  `cmd:"" help:"Mark an order's items ready."`
+	Stock     terminal.Stock `cmd:"" help:"Show or change a dish's stock."`
+	Sensors   SensorsCmd     `cmd:"" help:"Answer alerts, and work orders."`
+	Get       terminal.Get   `cmd:"" help:"Show an order, a table or a dish's stock."`
 }
 
 func main() {

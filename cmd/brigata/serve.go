@@ -28,6 +28,9 @@ type Serve struct {
 	NoDemo         bool     `help:"Do not load the demo store into an empty database."`
 	AllowedOrigins []string `help:"Browser origins to accept beside this host."`
 
+	EdgeListen    string `help:"Address where boxes in stores link, such as 0.0.0.0:7422; none by default." env:"BRIGATA_EDGE_LISTEN"`
+	EdgeAuthority string `help:"File of the boxes' authority; the nodes of a cluster share it. In the data folder by default." env:"BRIGATA_EDGE_AUTHORITY"`
+
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
 	OTLP        string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
 	TraceShare  float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
@@ -39,7 +42,7 @@ func (s *Serve) Run(ctx context.Context) error {
 	began := time.Now()
 	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
 		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default(),
-		MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
+		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
 	}

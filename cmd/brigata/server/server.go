@@ -24,6 +24,7 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
+	"github.com/brigata/brigata/edge/hub"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/persistence/postgres"
@@ -40,6 +41,10 @@ type Options struct {
 	Name        string   // stable name of the node
 	Demo        bool     // load the demo store into an empty database
 	Origins     []string // browsers' origins beside our own host
+	// EdgeListen is where boxes in stores connect, host:port; "": nowhere. EdgeAuthority is
+	// the file of their authority; "": AuthorityFile in Data.
+	EdgeListen, EdgeAuthority string
+
 	Limits      gateway.Limits
 	Telemetry   telemetry.Options
 	MetricsFrom []netip.Prefix // networks that read /metrics without a token
@@ -63,6 +68,7 @@ type Node struct {
 	side     auth.Database
 	accounts *auth.Accounts
 	gateway  *gateway.Server
+	hub      *hub.Hub
 	told     *telemetry.Telemetry
 	http     *http.Server
 	address  net.Addr
@@ -157,7 +163,10 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := n.gauges(); err != nil {
 		return err
 	}
-	return n.openStores(ctx)
+	if err := n.openStores(ctx); err != nil {
+		return err
+	}
+	return n.openHub()
 }
 
 func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
@@ -256,6 +265,9 @@ func (n *Node) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	var errs []error
+	if n.hub != nil {
+		n.hub.Stop()
+	}
 	if n.gateway != nil {
 		errs = append(errs, n.gateway.Drain(ctx))
 	}
