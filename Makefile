@@ -42,8 +42,10 @@ test: deps check ## everything that must hold: check, contract on real databases
 
 test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
 
-operations: ## alert rules with promtool, and a real Prometheus over real nodes
-	@.ci/deps prometheus
+operations: ## deploy/: alert rules, manifests, an image, and a real Prometheus over real nodes
+	@.ci/deps prometheus buildah
+	cd .ci/manifests && go test ./...
+	CGO_ENABLED=0 $(MAKE) -s bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
 	go test -tags operations -run Alert ./cmd/brigata/e2e
 

@@ -53,7 +53,7 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/pressly/goose", "persistence gateway", "migrations stand beside the schema they change"},
 	{"github.com/coder/websocket", "gateway cmd", "sockets end in the gateway; the terminal client and the load generator speak to it"},
 	{"github.com/golang-jwt/jwt", "gateway/auth", "one package signs and verifies"},
-	{"golang.org/x/crypto", "gateway/auth", "one package hashes passwords"},
+	{"golang.org/x/crypto/argon2", "gateway/auth", "one package hashes passwords"},
 	{"connectrpc.com", "gateway actors/wire", "gRPC ends in the gateway; its stubs are generated beside the messages"},
 	{"github.com/danielgtaylor/huma", "gateway", "REST is described and read in the gateway"},
 	{"google.golang.org/protobuf", "actors/wire cluster", "protobuf stops at the boundary, of the process and of the node"},

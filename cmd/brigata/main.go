@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // where the system has none, as in an image of the binary alone
 
 	"github.com/alecthomas/kong"
+	_ "golang.org/x/crypto/x509roots/fallback" // likewise
 
 	"github.com/brigata/brigata/cmd/brigata/client"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
