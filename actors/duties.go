@@ -5,6 +5,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -36,9 +37,11 @@ func Delivered(do any) command.Command {
 
 // duty is a message from one entity to another of its cell; it goes back as an outcome.
 type duty struct {
-	from     *entity
-	answered command.Answered // its Duty is what is owed; the receiver fills in the rest
-	trace    wire.Trace       // of the command that led to it
+	from    *entity
+	is      command.Duty
+	trace   wire.Trace // of the command that led to it
+	reply   any        // the receiver's
+	refusal *refusal.Refusal
 }
 
 // outcome is a duty with what became of it.

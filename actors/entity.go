@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -84,7 +85,7 @@ type (
 const (
 	// A snapshot is due after so many slots, and once the log since the last one is so
 	// many times as large: snapshots of a large state must not outgrow the log.
-	snapshotEvery, snapshotTimes = 100, 4
+	snapshotEvery, snapshotTimes = 100, 8
 
 	stashMax = 4096
 
@@ -325,29 +326,36 @@ func asRefusal(err error) *refusal.Refusal {
 
 // duty takes what another entity owes this one, and tells it what became of it.
 func (e *entity) duty(d *duty) {
-	c := Delivered(d.answered.Duty.Do)
+	c := Delivered(d.is.Do)
 	e.fill(c.Head())
-	d.answered.Reply, d.answered.Refusal = e.step(c, wire.Turn{Trace: d.trace}, nil)
+	d.reply, d.refusal = e.step(c, wire.Turn{Trace: d.trace}, nil)
 	d.from.tell((*outcome)(d))
 }
 
 // outcome takes what became of a duty of this entity.
 func (e *entity) outcome(o *outcome) {
-	f := flightOf(o.answered.Duty)
+	f := flightOf(o.is)
 	for i := range e.flying {
 		if e.flying[i] == f {
 			e.flying = append(e.flying[:i], e.flying[i+1:]...)
 			break
 		}
 	}
-	if no := o.answered.Refusal; no != nil && no.Code == refusal.Internal {
+	if no := o.refusal; no != nil && no.Code == refusal.Internal {
 		// Its receiver panicked: nothing was done, and it is still owed.
 		e.cell.node.clock.set(e.cell.node.now().Add(againAfter), e.cell, e.target)
 		return
 	}
-	e.fill(&o.answered.Header)
-	e.step(&o.answered, wire.Turn{Trace: o.trace}, nil)
+	a := news.Get().(*command.Answered)
+	*a = command.Answered{Duty: o.is, Reply: o.reply, Refusal: o.refusal}
+	e.fill(&a.Header)
+	e.step(a, wire.Turn{Trace: o.trace}, nil)
+	*a = command.Answered{}
+	news.Put(a)
 }
+
+// news is scratch for what an outcome tells the rules, who keep nothing of a command.
+var news = sync.Pool{New: func() any { return new(command.Answered) }}
 
 func flightOf(d command.Duty) flight { return flight{d.To, d.N, reflect.TypeOf(d.Do)} }
 
@@ -366,7 +374,7 @@ func (e *entity) panicked(m, value any) {
 		no = no.With(refusal.Fields{Trace: m.Trace.String()})
 		m.To.Reply(m.Tag, Answer{Refusal: no})
 	case *duty:
-		m.answered.Reply, m.answered.Refusal = nil, no
+		m.reply, m.refusal = nil, no
 		m.from.tell((*outcome)(m))
 	}
 	for _, w := range e.waiting {

@@ -256,7 +256,7 @@ func (e *entity) follow() {
 		}
 		e.flying = append(e.flying, f)
 		if to := e.cell.entity(d.To, true); to != nil {
-			to.tell(&duty{from: e, answered: command.Answered{Duty: d}, trace: e.trace})
+			to.tell(&duty{from: e, is: d, trace: e.trace})
 		}
 	}
 	if due := e.machine.due(); !due.Equal(e.dueAt) {
