@@ -2,17 +2,12 @@ package actors
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/store"
 )
-
-// Kinds lists the kinds of entities that this version knows.
-func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // Today reads a store's values as the journal has them: for nodes that do not have the
 // store and cannot ask the one that does. nil: there is no such store.

@@ -2,7 +2,6 @@ package actors_test
 
 import (
 	"context"
-	"slices"
 	"testing"
 
 	"github.com/brigata/brigata/actors"
@@ -25,8 +24,5 @@ func TestValuesFromTheJournal(t *testing.T) {
 	}
 	if got, err := a.Today(context.Background(), "nowhere"); got != nil || err != nil {
 		t.Fatalf("a store that is nowhere: %+v, %v", got, err)
-	}
-	if k := actors.Kinds(); !slices.Contains(k, "order") {
-		t.Fatalf("kinds: %v", k)
 	}
 }

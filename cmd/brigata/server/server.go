@@ -21,6 +21,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
@@ -77,9 +78,10 @@ type Node struct {
 	// FirstUser's one-time password, on the node that made the installation's first account.
 	FirstUser, FirstPassword string
 
+	placed placement // on Postgres
+
 	mu     sync.Mutex
-	stores []string
-	fenced error
+	stores []string // on SQLite
 }
 
 // Start brings a node up; when it returns, the node is ready. Stop ends it.
@@ -144,11 +146,12 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	hooks, writerHooks := n.told.Host()
-	count := hooks.Lost
-	hooks.Lost = func(store string, err error) { count(store, err); n.lost(store, err) }
-	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
-		Publish: func(v []actors.View) { n.gateway.Publish(v) }})
-	if err != nil {
+	c := actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
+		Publish: func(v []actors.View) { n.gateway.Publish(v) }}
+	if o.DatabaseURL != "" {
+		c.Lease = &n.placed
+	}
+	if n.host, err = actors.NewNode(c); err != nil {
 		return err
 	}
 	if err := n.openAccounts(ctx); err != nil {
@@ -171,13 +174,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 
 func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 	if url := n.options.DatabaseURL; url != "" {
-		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.address.String()})
+		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.address.String(), Format: wire.Format})
 		if err != nil {
-			return nil, err
-		}
-		if err := j.FenceOthers(ctx); err != nil {
-			j.Close()
-			return nil, fmt.Errorf("take the database over: %w", err)
+			return nil, err // not a nil *Journal in an interface
 		}
 		return j, nil
 	}
@@ -188,8 +187,35 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 	return j, nil
 }
 
-func (n *Node) openStores(ctx context.Context) error {
-	cells, err := n.journal.Cells(ctx)
+func (n *Node) openStores(ctx context.Context) (err error) {
+	if j, shared := n.journal.(*postgres.Journal); shared {
+		err = n.place(ctx, j)
+	} else {
+		err = n.openAll(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, file := range n.options.StoreFiles {
+		doc, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("the store file cannot be read: %w", err)
+		}
+		if _, no := n.Apply(ctx, "", doc); no != nil {
+			return fmt.Errorf("%s: %s (%s %s)", file, no.Message, no.Fields.At, no.Fields.Reason)
+		}
+	}
+	if n.options.Demo && len(n.Stores()) == 0 {
+		if _, no := n.Apply(ctx, "demo", demo.Store()); no != nil {
+			return fmt.Errorf("demo store: %w", no)
+		}
+	}
+	return nil
+}
+
+// openAll opens every cell of a database that this process has alone.
+func (n *Node) openAll(ctx context.Context) error {
+	all, err := n.journal.Cells(ctx)
 	if err != nil {
 		return fmt.Errorf("list the stores: %w", err)
 	}
@@ -199,7 +225,7 @@ func (n *Node) openStores(ctx context.Context) error {
 		errs []error
 		gate = make(chan struct{}, openAtOnce)
 	)
-	for _, c := range cells {
+	for _, c := range all {
 		wg.Go(func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
@@ -211,46 +237,30 @@ func (n *Node) openStores(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	n.stores = cells
-	for _, file := range n.options.StoreFiles {
-		doc, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("the store file cannot be read: %w", err)
-		}
-		if _, no := n.Apply(ctx, "", doc); no != nil {
-			return fmt.Errorf("%s: %s (%s %s)", file, no.Message, no.Fields.At, no.Fields.Reason)
-		}
-	}
-	if n.options.Demo && len(n.stores) == 0 {
-		if _, no := n.Apply(ctx, "demo", demo.Store()); no != nil {
-			return fmt.Errorf("demo store: %w", no)
-		}
+	n.stores = all
+	return errors.Join(errs...)
+}
+
+func (n *Node) ready() error {
+	if n.options.DatabaseURL != "" && !n.placed.Good() {
+		return errNoLease
 	}
 	return nil
 }
 
-func (n *Node) lost(store string, err error) {
-	if errors.Is(err, journal.ErrFenced) {
-		n.mu.Lock()
-		n.fenced = fmt.Errorf("fenced: another node has taken over the database")
-		n.mu.Unlock()
-	}
-}
-
-func (n *Node) ready() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.fenced
-}
+var errNoLease = errors.New("the database does not renew this node's lease")
 
 // URL is where the node listens.
 func (n *Node) URL() string { return "http://" + n.address.String() }
 
-// Stores lists the stores that are here.
-func (n *Node) Stores() []string {
+// Stores lists the stores that there are, wherever they are open.
+func (n *Node) Stores() (all []string) {
+	if r := n.placed.Load(); r != nil {
+		for _, c := range r.View().Claims {
+			all = append(all, c.Cell)
+		}
+		return all
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.stores)
@@ -260,7 +270,7 @@ func (n *Node) Stores() []string {
 func (n *Node) Err() <-chan error { return n.served }
 
 // Stop drains the node: clients are told to come back, what is under way is answered,
-// every cell is snapshotted.
+// every cell is snapshotted and, on Postgres, handed over.
 func (n *Node) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
@@ -273,6 +283,10 @@ func (n *Node) Stop() error {
 	}
 	if n.http != nil {
 		errs = append(errs, n.http.Shutdown(ctx))
+	}
+	if r := n.placed.Load(); r != nil {
+		errs = append(errs, r.Drain(ctx))
+		r.Stop()
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
@@ -296,9 +310,7 @@ func (n *Node) Token(role string, stores []string, ttl time.Duration) (string, e
 
 // writeLocal leaves the address and a token for the terminal client.
 func (n *Node) writeLocal() error {
-	n.mu.Lock()
-	stores := slices.Clone(n.stores)
-	n.mu.Unlock()
+	stores := n.Stores()
 	if len(stores) == 0 {
 		stores = []string{"demo"}
 	}

@@ -34,7 +34,7 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	if id != "" && c.ID != id {
 		return nil, refusal.Faults(refusal.Fault{At: "/id", Reason: "id"})
 	}
-	if err := n.host.Open(ctx, c.ID); err != nil {
+	if err := n.create(ctx, c.ID); err != nil {
 		n.options.Log.Error("store not opened", "store", c.ID, "error", err)
 		return nil, &refusal.Refusal{Code: refusal.Unavailable, Message: "The database does not answer",
 			Fields: refusal.Fields{What: "database"}, AfterMS: 1000}
@@ -51,19 +51,29 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	if err := n.host.Flush(ctx); err != nil { // what the stock starts with, too
 		return nil, errLateAnswer
 	}
-	n.mu.Lock()
-	isNew := !slices.Contains(n.stores, c.ID)
-	if isNew {
-		n.stores = append(n.stores, c.ID)
-		slices.Sort(n.stores)
-	}
-	n.mu.Unlock()
-	if isNew && n.http != nil {
+	if n.http != nil {
 		if err := n.writeLocal(); err != nil {
 			n.options.Log.Error("local.json not written", "error", err)
 		}
 	}
 	return a.D, nil
+}
+
+// create sees to it that a store has a cell, open here or elsewhere.
+func (n *Node) create(ctx context.Context, id string) error {
+	if r := n.placed.Load(); r != nil {
+		_, err := r.Create(ctx, id)
+		return err
+	}
+	if err := n.host.Open(ctx, id); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at, had := slices.BinarySearch(n.stores, id); !had {
+		n.stores = slices.Insert(n.stores, at, id)
+	}
+	return nil
 }
 
 // do executes a command of the operator's.
