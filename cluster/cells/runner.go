@@ -109,6 +109,9 @@ func (r *Runner) turn(f func(k *Keeper)) {
 // Good reports whether this process may answer from memory: its lease has not ended.
 func (r *Runner) Good() bool { return time.Duration(r.good.Load()) > r.config.Now() }
 
+// Left is how long the lease is good for.
+func (r *Runner) Left() time.Duration { return time.Duration(r.good.Load()) - r.config.Now() }
+
 // Lost hears from the host that a cell cannot be written any more, and was dropped.
 func (r *Runner) Lost(cell string, claim int64, err error) {
 	r.turn(func(k *Keeper) { k.Lost(cell, claim, err) })

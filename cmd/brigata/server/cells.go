@@ -27,12 +27,24 @@ func (p *placement) Outdated(store string, claim int64) { p.Load().Outdated(stor
 
 // place starts to claim cells, and returns when those that should be here are open.
 func (n *Node) place(ctx context.Context, j *postgres.Journal) error {
-	r := cells.Run(cells.Config{Host: n.host, Leases: j, Self: cells.Member{Name: n.options.Name, Node: j.Node()}, Events: n.events()})
+	c := cells.Config{Host: n.host, Leases: j, Self: cells.Member{Name: n.options.Name, Node: j.Node()}, Events: n.events()}
+	if n.joined != nil {
+		c.Members, c.Events.Changed = n.joined.cellMembers, n.joined.moved
+	}
+	r := cells.Run(c)
 	n.placed.Store(r)
 	if err := r.Ready(ctx); err != nil {
 		return fmt.Errorf("open the stores: %w", err)
 	}
 	return nil
+}
+
+// where says who has a store's cell; false: there is no such store.
+func (n *Node) where(storeID string) (cells.Owner, bool) {
+	if r := n.placed.Load(); r != nil {
+		return r.Where(storeID)
+	}
+	return cells.Owner{}, true // not known yet
 }
 
 // events logs what becomes of cells.

@@ -21,6 +21,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
@@ -47,6 +48,7 @@ type Options struct {
 	EdgeListen, EdgeAuthority string
 
 	Limits      gateway.Limits
+	Cluster     Cluster // with other nodes that share the Postgres
 	Telemetry   telemetry.Options
 	MetricsFrom []netip.Prefix // networks that read /metrics without a token
 	Out         io.Writer      // for people
@@ -78,7 +80,9 @@ type Node struct {
 	// FirstUser's one-time password, on the node that made the installation's first account.
 	FirstUser, FirstPassword string
 
+	began  time.Time
 	placed placement // on Postgres
+	joined *joined   // with other nodes
 
 	mu     sync.Mutex
 	stores []string // on SQLite
@@ -89,7 +93,10 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	n := &Node{options: o, served: make(chan error, 1)}
+	if err := o.Cluster.check(o.DatabaseURL); err != nil {
+		return nil, err
+	}
+	n := &Node{options: o, served: make(chan error, 1), began: time.Now().UTC().Truncate(time.Millisecond)}
 	defer func() {
 		if err != nil {
 			n.Stop()
@@ -138,6 +145,11 @@ const KeyFile = "signing-key.pem"
 // open brings up the journal, the host with its cells, and the gateway.
 func (n *Node) open(ctx context.Context) (err error) {
 	o := n.options
+	if o.Cluster.on() {
+		if err = n.meet(); err != nil {
+			return err
+		}
+	}
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
@@ -147,7 +159,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	hooks, writerHooks := n.told.Host()
 	c := actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
-		Publish: func(v []actors.View) { n.gateway.Publish(v) }}
+		Publish: n.publish}
 	if o.DatabaseURL != "" {
 		c.Lease = &n.placed
 	}
@@ -157,7 +169,8 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := n.openAccounts(ctx); err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
+	engine, watch := n.engine()
+	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, StoreDocument: n.document,
 		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
@@ -166,15 +179,46 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := n.gauges(); err != nil {
 		return err
 	}
+	if j, shared := n.journal.(*postgres.Journal); shared && n.joined != nil {
+		if err := n.joined.join(j.Node()); err != nil {
+			return err
+		}
+	}
 	if err := n.openStores(ctx); err != nil {
 		return err
 	}
 	return n.openHub()
 }
 
+// engine is what the gateway talks to, and how it has views of other nodes' stores come.
+func (n *Node) engine() (gateway.Engine, func(string) *refusal.Refusal) {
+	if n.joined == nil {
+		return n.host, nil
+	}
+	n.joined.route()
+	return n.joined.routes, n.joined.watch
+}
+
+// publish takes the views of cells that are here.
+func (n *Node) publish(views []actors.View) {
+	if n.joined != nil {
+		n.joined.bus.Publish(views)
+		return
+	}
+	n.gateway.Publish(views)
+}
+
+// reachedAt is where other nodes reach this one.
+func (n *Node) reachedAt() string {
+	if n.joined != nil {
+		return n.joined.peers.Address()
+	}
+	return n.address.String()
+}
+
 func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 	if url := n.options.DatabaseURL; url != "" {
-		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.address.String(), Format: wire.Format})
+		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.reachedAt(), Format: wire.Format})
 		if err != nil {
 			return nil, err // not a nil *Journal in an interface
 		}
@@ -278,6 +322,9 @@ func (n *Node) Stop() error {
 	if n.hub != nil {
 		n.hub.Stop()
 	}
+	if n.joined != nil {
+		n.joined.drain()
+	}
 	if n.gateway != nil {
 		errs = append(errs, n.gateway.Drain(ctx))
 	}
@@ -290,6 +337,9 @@ func (n *Node) Stop() error {
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
+	}
+	if n.joined != nil {
+		errs = append(errs, n.joined.leave())
 	}
 	if n.side.DB != nil {
 		errs = append(errs, n.side.Close())
