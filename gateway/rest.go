@@ -40,6 +40,9 @@ func (s *Server) routes() *http.ServeMux {
 	})
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	m.HandleFunc("GET /readyz", s.readyz)
+	if h := s.config.Notifications; h != nil {
+		m.Handle("POST /v1/payments/{provider}/notify", h)
+	}
 	s.operations(m)
 	m.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, notFound("resource", r.URL.Path))

@@ -53,12 +53,15 @@ type Config struct {
 	// Watch has a store's views come to this node: see boards.Config. nil: they do.
 	Watch func(store string) *refusal.Refusal
 	// Nodes lists the nodes of the cluster, for /v1/cluster. nil: it is unavailable.
-	Nodes      func() []wire.Node
-	Ready      func() error     // says why the node is not ready; nil: always ready
-	Now        func() time.Time // nil: time.Now
-	Log        *slog.Logger     // nil: slog.Default
-	Hooks      Hooks
-	Operations Operations
+	Nodes func() []wire.Node
+	// Notifications takes what payment providers send, below /v1/payments/{provider}/notify;
+	// it verifies who sent it. nil: there are no providers.
+	Notifications http.Handler
+	Ready         func() error     // says why the node is not ready; nil: always ready
+	Now           func() time.Time // nil: time.Now
+	Log           *slog.Logger     // nil: slog.Default
+	Hooks         Hooks
+	Operations    Operations
 }
 
 // Server is the gateway of one node. It is an http.Handler.

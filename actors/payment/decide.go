@@ -266,6 +266,8 @@ func (s State) report(c *Report) ([]Event, Reply, error) {
 		return nil, nil, s.conflict()
 	case c.Refund != "":
 		return s.reportRefund(c)
+	case c.Outcome == Charged && c.Amount != 0 && c.Amount != s.Amount+s.Tip:
+		return nil, nil, errAmount
 	case c.Outcome == Charged && s.Status != Succeeded && s.Claimed:
 		return s.settled(waits, &WasCharged{c.At, c.Reference})
 	case !s.open() || !s.Claimed:

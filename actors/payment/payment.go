@@ -175,6 +175,7 @@ type (
 		Payment        string   `json:"payment"`
 		Refund         string   `json:"refund,omitzero"`
 		Outcome        Outcome  `json:"outcome"`
+		Amount         int64    `json:"amount,omitzero"`    // charged, minor units; 0: not told
 		Reference      string   `json:"reference,omitzero"` // the provider's own
 		Action         *Action  `json:"action,omitzero"`
 		Failure        *Failure `json:"failure,omitzero"`
@@ -361,6 +362,7 @@ var (
 	errState    = refusal.New(refusal.Conflict, "state", "The payment is not in a state for this")
 	errProvider = &refusal.Refusal{Code: refusal.Unavailable, Message: "This way to pay is not set up here",
 		Fields: refusal.Fields{What: "provider"}, AfterMS: 60_000}
+	errAmount  = refusal.Faults(refusal.Fault{At: "/amount", Reason: "range"})
 	errManager = refusal.New(refusal.Forbidden, "", "Only a manager gives money back").With(refusal.Fields{Need: "payment.refund"})
 	errStaff   = refusal.New(refusal.Forbidden, "", "Only the staff may").With(refusal.Fields{Need: "payment.confirm"})
 	errYours   = refusal.New(refusal.Forbidden, "", "Not your payment").With(refusal.Fields{Need: "payment.cancel"})

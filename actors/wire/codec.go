@@ -25,9 +25,6 @@ import (
 	"time"
 )
 
-// Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1344
-
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
 	var at int
@@ -704,7 +701,7 @@ func decodeEvent(b []byte) (any, error) {
 		v := new(order.DishFlagged)
 		return v, decodeOrderDishFlagged(f.raw, v)
 	}
-	return nil, newer("Event", f.num)
+	return nil, unknownEvent(f.num)
 }
 
 // EventName is what history calls an event.
@@ -976,10 +973,6 @@ func decodeStoreConfigured(b []byte, v *store.Configured) (err error) {
 			v.Date = f.str()
 		case 5:
 			v.Next = f.time()
-		default:
-			if f.num > 5 {
-				return newer("StoreConfigured", f.num)
-			}
 		}
 	}
 	return nil
@@ -1011,10 +1004,6 @@ func decodeCommandWho(b []byte, v *command.Who) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Role = command.Role(f.str())
-		default:
-			if f.num > 3 {
-				return newer("CommandWho", f.num)
-			}
 		}
 	}
 	return nil
@@ -1262,10 +1251,6 @@ func decodeStoreConfig(b []byte, v *store.Config) (err error) {
 			if err = decodeStoreSensor(f.raw, &v.Sensors[len(v.Sensors)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 23 {
-				return newer("StoreConfig", f.num)
-			}
 		}
 	}
 	return nil
@@ -1292,10 +1277,6 @@ func decodeMenuText(b []byte, v *menu.Text) (err error) {
 			v.ZH = f.str()
 		case 2:
 			v.EN = f.str()
-		default:
-			if f.num > 2 {
-				return newer("MenuText", f.num)
-			}
 		}
 	}
 	return nil
@@ -1337,10 +1318,6 @@ func decodeStoreTax(b []byte, v *store.Tax) (err error) {
 			if err = decodeStoreTaxClass(f.raw, &v.Classes[len(v.Classes)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 4 {
-				return newer("StoreTax", f.num)
-			}
 		}
 	}
 	return nil
@@ -1367,10 +1344,6 @@ func decodeStoreTaxClass(b []byte, v *store.TaxClass) (err error) {
 			v.ID = f.str()
 		case 2:
 			v.RateBP = f.int()
-		default:
-			if f.num > 2 {
-				return newer("StoreTaxClass", f.num)
-			}
 		}
 	}
 	return nil
@@ -1407,10 +1380,6 @@ func decodeStoreService(b []byte, v *store.Service) (err error) {
 			v.MinGuests = int(f.int())
 		case 4:
 			v.TaxClass = f.str()
-		default:
-			if f.num > 4 {
-				return newer("StoreService", f.num)
-			}
 		}
 	}
 	return nil
@@ -1432,10 +1401,6 @@ func decodeStoreChannel(b []byte, v *store.Channel) (err error) {
 		switch f.num {
 		case 1:
 			v.ID = f.str()
-		default:
-			if f.num > 1 {
-				return newer("StoreChannel", f.num)
-			}
 		}
 	}
 	return nil
@@ -1469,10 +1434,6 @@ func decodeStoreStation(b []byte, v *store.Station) (err error) {
 			}
 		case 3:
 			v.Printer = f.str()
-		default:
-			if f.num > 3 {
-				return newer("StoreStation", f.num)
-			}
 		}
 	}
 	return nil
@@ -1504,10 +1465,6 @@ func decodeStoreRoute(b []byte, v *store.Route) (err error) {
 			v.Station = f.str()
 		case 3:
 			v.To = f.str()
-		default:
-			if f.num > 3 {
-				return newer("StoreRoute", f.num)
-			}
 		}
 	}
 	return nil
@@ -1549,10 +1506,6 @@ func decodeStorePrinter(b []byte, v *store.Printer) (err error) {
 			v.Encoding = f.str()
 		case 5:
 			v.Backup = f.str()
-		default:
-			if f.num > 5 {
-				return newer("StorePrinter", f.num)
-			}
 		}
 	}
 	return nil
@@ -1580,10 +1533,6 @@ func decodeStoreArea(b []byte, v *store.Area) (err error) {
 		case 2:
 			if err = decodeMenuText(f.raw, &v.Name); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("StoreArea", f.num)
 			}
 		}
 	}
@@ -1641,10 +1590,6 @@ func decodeStoreTable(b []byte, v *store.Table) (err error) {
 			v.H = int(f.int())
 		case 8:
 			v.Shape = f.str()
-		default:
-			if f.num > 8 {
-				return newer("StoreTable", f.num)
-			}
 		}
 	}
 	return nil
@@ -1686,10 +1631,6 @@ func decodeStoreSeed(b []byte, v *store.Seed) (err error) {
 			v.Daily = f.int()
 		case 5:
 			v.LowAt = f.int()
-		default:
-			if f.num > 5 {
-				return newer("StoreSeed", f.num)
-			}
 		}
 	}
 	return nil
@@ -1726,10 +1667,6 @@ func decodeStoreFoodSafety(b []byte, v *store.FoodSafety) (err error) {
 			v.HoldMS = f.int()
 		case 4:
 			v.DiscardMS = f.int()
-		default:
-			if f.num > 4 {
-				return newer("StoreFoodSafety", f.num)
-			}
 		}
 	}
 	return nil
@@ -1794,10 +1731,6 @@ func decodeStoreSensor(b []byte, v *store.Sensor) (err error) {
 			v.Control = f.str()
 		case 9:
 			v.MissingMS = f.int()
-		default:
-			if f.num > 9 {
-				return newer("StoreSensor", f.num)
-			}
 		}
 	}
 	return nil
@@ -1829,10 +1762,6 @@ func decodeStoreLimits(b []byte, v *store.Limits) (err error) {
 			v.High = math.Float64frombits(f.u)
 		case 3:
 			v.DelayMS = f.int()
-		default:
-			if f.num > 3 {
-				return newer("StoreLimits", f.num)
-			}
 		}
 	}
 	return nil
@@ -1854,10 +1783,6 @@ func decodeStoreSeeded(b []byte, v *store.Seeded) (err error) {
 		switch f.num {
 		case 1:
 			v.Stock = f.str()
-		default:
-			if f.num > 1 {
-				return newer("StoreSeeded", f.num)
-			}
 		}
 	}
 	return nil
@@ -1889,10 +1814,6 @@ func decodeStoreNumberTaken(b []byte, v *store.NumberTaken) (err error) {
 			v.No = int(f.int())
 		case 3:
 			v.WaitMS = f.int()
-		default:
-			if f.num > 3 {
-				return newer("StoreNumberTaken", f.num)
-			}
 		}
 	}
 	return nil
@@ -1936,10 +1857,6 @@ func decodeStoreChannelPaused(b []byte, v *store.ChannelPaused) (err error) {
 			v.Until = f.time()
 		case 5:
 			v.Reason = f.str()
-		default:
-			if f.num > 5 {
-				return newer("StoreChannelPaused", f.num)
-			}
 		}
 	}
 	return nil
@@ -1973,10 +1890,6 @@ func decodeStoreChannelResumed(b []byte, v *store.ChannelResumed) (err error) {
 			}
 		case 3:
 			v.Channel = f.str()
-		default:
-			if f.num > 3 {
-				return newer("StoreChannelResumed", f.num)
-			}
 		}
 	}
 	return nil
@@ -2003,10 +1916,6 @@ func decodeStoreDateBegan(b []byte, v *store.DateBegan) (err error) {
 			v.Date = f.str()
 		case 2:
 			v.Next = f.time()
-		default:
-			if f.num > 2 {
-				return newer("StoreDateBegan", f.num)
-			}
 		}
 	}
 	return nil
@@ -2045,10 +1954,6 @@ func decodeStoreDayClosed(b []byte, v *store.DayClosed) (err error) {
 			v.Date = f.str()
 		case 4:
 			v.Counted = f.int()
-		default:
-			if f.num > 4 {
-				return newer("StoreDayClosed", f.num)
-			}
 		}
 	}
 	return nil
@@ -2085,10 +1990,6 @@ func decodeStoreTook(b []byte, v *store.Took) (err error) {
 			v.Sales = f.int()
 		case 4:
 			v.Cash = f.int()
-		default:
-			if f.num > 4 {
-				return newer("StoreTook", f.num)
-			}
 		}
 	}
 	return nil
@@ -2130,10 +2031,6 @@ func decodeMenuDrafted(b []byte, v *menu.Drafted) (err error) {
 			v.Menu = new(menu.Menu)
 			if err = decodeMenuMenu(f.raw, v.Menu); err != nil {
 				return err
-			}
-		default:
-			if f.num > 4 {
-				return newer("MenuDrafted", f.num)
 			}
 		}
 	}
@@ -2222,10 +2119,6 @@ func decodeMenuMenu(b []byte, v *menu.Menu) (err error) {
 			if err = decodeMenuGroup(f.raw, &v.Groups[len(v.Groups)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 10 {
-				return newer("MenuMenu", f.num)
-			}
 		}
 	}
 	return nil
@@ -2253,10 +2146,6 @@ func decodeMenuAllergen(b []byte, v *menu.Allergen) (err error) {
 		case 2:
 			if err = decodeMenuText(f.raw, &v.Name); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("MenuAllergen", f.num)
 			}
 		}
 	}
@@ -2301,10 +2190,6 @@ func decodeMenuDaypart(b []byte, v *menu.Daypart) (err error) {
 			v.From = f.str()
 		case 5:
 			v.To = f.str()
-		default:
-			if f.num > 5 {
-				return newer("MenuDaypart", f.num)
-			}
 		}
 	}
 	return nil
@@ -2357,10 +2242,6 @@ func decodeMenuCategory(b []byte, v *menu.Category) (err error) {
 			}
 		case 6:
 			v.Dayparts = append(v.Dayparts, f.str())
-		default:
-			if f.num > 6 {
-				return newer("MenuCategory", f.num)
-			}
 		}
 	}
 	return nil
@@ -2493,10 +2374,6 @@ func decodeMenuDish(b []byte, v *menu.Dish) (err error) {
 			if err = decodeMenuPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 17 {
-				return newer("MenuDish", f.num)
-			}
 		}
 	}
 	return nil
@@ -2544,10 +2421,6 @@ func decodeMenuPart(b []byte, v *menu.Part) (err error) {
 			if err = decodeMenuChoice(f.raw, &v.Choices[len(v.Choices)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 5 {
-				return newer("MenuPart", f.num)
-			}
 		}
 	}
 	return nil
@@ -2574,10 +2447,6 @@ func decodeMenuChoice(b []byte, v *menu.Choice) (err error) {
 			v.Dish = f.str()
 		case 2:
 			v.Price = f.int()
-		default:
-			if f.num > 2 {
-				return newer("MenuChoice", f.num)
-			}
 		}
 	}
 	return nil
@@ -2624,10 +2493,6 @@ func decodeMenuGroup(b []byte, v *menu.Group) (err error) {
 			v.Options = append(v.Options, menu.Option{})
 			if err = decodeMenuOption(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 5 {
-				return newer("MenuGroup", f.num)
 			}
 		}
 	}
@@ -2682,10 +2547,6 @@ func decodeMenuOption(b []byte, v *menu.Option) (err error) {
 			v.MaxQty = int(f.int())
 		case 7:
 			v.Groups = append(v.Groups, f.str())
-		default:
-			if f.num > 7 {
-				return newer("MenuOption", f.num)
-			}
 		}
 	}
 	return nil
@@ -2728,10 +2589,6 @@ func decodeMenuPublished(b []byte, v *menu.Published) (err error) {
 			}
 		case 4:
 			v.Text = f.str()
-		default:
-			if f.num > 4 {
-				return newer("MenuPublished", f.num)
-			}
 		}
 	}
 	return nil
@@ -2770,10 +2627,6 @@ func decodeStockMade(b []byte, v *stock.Made) (err error) {
 			v.Date = f.str()
 		case 4:
 			v.End = f.time()
-		default:
-			if f.num > 4 {
-				return newer("StockMade", f.num)
-			}
 		}
 	}
 	return nil
@@ -2800,10 +2653,6 @@ func decodeStockReserved(b []byte, v *stock.Reserved) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Qty = f.int()
-		default:
-			if f.num > 2 {
-				return newer("StockReserved", f.num)
-			}
 		}
 	}
 	return nil
@@ -2830,10 +2679,6 @@ func decodeStockReleased(b []byte, v *stock.Released) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Order = f.str()
-		default:
-			if f.num > 2 {
-				return newer("StockReleased", f.num)
-			}
 		}
 	}
 	return nil
@@ -2860,10 +2705,6 @@ func decodeStockReturned(b []byte, v *stock.Returned) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Left = f.int()
-		default:
-			if f.num > 2 {
-				return newer("StockReturned", f.num)
-			}
 		}
 	}
 	return nil
@@ -2912,10 +2753,6 @@ func decodeStockCountSet(b []byte, v *stock.CountSet) (err error) {
 			v.LowAt = f.int()
 		case 6:
 			v.Daily = f.int()
-		default:
-			if f.num > 6 {
-				return newer("StockCountSet", f.num)
-			}
 		}
 	}
 	return nil
@@ -2950,10 +2787,6 @@ func decodeStockScheduled(b []byte, v *stock.Scheduled) (err error) {
 			if err = decodeStockDelivery(f.raw, &v.Delivery); err != nil {
 				return err
 			}
-		default:
-			if f.num > 3 {
-				return newer("StockScheduled", f.num)
-			}
 		}
 	}
 	return nil
@@ -2980,10 +2813,6 @@ func decodeStockDelivery(b []byte, v *stock.Delivery) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Qty = f.int()
-		default:
-			if f.num > 2 {
-				return newer("StockDelivery", f.num)
-			}
 		}
 	}
 	return nil
@@ -3022,10 +2851,6 @@ func decodeStockRestocked(b []byte, v *stock.Restocked) (err error) {
 			v.Qty = f.int()
 		case 4:
 			v.Due = f.time()
-		default:
-			if f.num > 4 {
-				return newer("StockRestocked", f.num)
-			}
 		}
 	}
 	return nil
@@ -3064,10 +2889,6 @@ func decodeStockWentOut(b []byte, v *stock.WentOut) (err error) {
 			v.Until = f.time()
 		case 4:
 			v.Reason = f.str()
-		default:
-			if f.num > 4 {
-				return newer("StockWentOut", f.num)
-			}
 		}
 	}
 	return nil
@@ -3095,10 +2916,6 @@ func decodeStockCameIn(b []byte, v *stock.CameIn) (err error) {
 		case 2:
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("StockCameIn", f.num)
 			}
 		}
 	}
@@ -3143,10 +2960,6 @@ func decodeStockHeldBack(b []byte, v *stock.HeldBack) (err error) {
 			v.Sensor = f.str()
 		case 5:
 			v.For = f.str()
-		default:
-			if f.num > 5 {
-				return newer("StockHeldBack", f.num)
-			}
 		}
 	}
 	return nil
@@ -3180,10 +2993,6 @@ func decodeStockLetGone(b []byte, v *stock.LetGone) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
-		default:
-			if f.num > 3 {
-				return newer("StockLetGone", f.num)
-			}
 		}
 	}
 	return nil
@@ -3210,10 +3019,6 @@ func decodeStockDayBegan(b []byte, v *stock.DayBegan) (err error) {
 			v.Date = f.str()
 		case 2:
 			v.End = f.time()
-		default:
-			if f.num > 2 {
-				return newer("StockDayBegan", f.num)
-			}
 		}
 	}
 	return nil
@@ -3312,10 +3117,6 @@ func decodePaymentBegan(b []byte, v *payment.Began) (err error) {
 			v.ReturnURL = f.str()
 		case 16:
 			v.OpenID = f.str()
-		default:
-			if f.num > 16 {
-				return newer("PaymentBegan", f.num)
-			}
 		}
 	}
 	return nil
@@ -3337,10 +3138,6 @@ func decodePaymentWasClaimed(b []byte, v *payment.WasClaimed) (err error) {
 		switch f.num {
 		case 1:
 			v.Currency = f.str()
-		default:
-			if f.num > 1 {
-				return newer("PaymentWasClaimed", f.num)
-			}
 		}
 	}
 	return nil
@@ -3369,10 +3166,6 @@ func decodePaymentWasRefused(b []byte, v *payment.WasRefused) (err error) {
 			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
 				return err
 			}
-		default:
-			if f.num > 2 {
-				return newer("PaymentWasRefused", f.num)
-			}
 		}
 	}
 	return nil
@@ -3399,10 +3192,6 @@ func decodePaymentFailure(b []byte, v *payment.Failure) (err error) {
 			v.Code = f.str()
 		case 2:
 			v.Message = f.str()
-		default:
-			if f.num > 2 {
-				return newer("PaymentFailure", f.num)
-			}
 		}
 	}
 	return nil
@@ -3419,10 +3208,6 @@ func decodePaymentStaffCalled(b []byte, v *payment.StaffCalled) (err error) {
 			return err
 		}
 		switch f.num {
-		default:
-			if f.num > 0 {
-				return newer("PaymentStaffCalled", f.num)
-			}
 		}
 	}
 	return nil
@@ -3461,10 +3246,6 @@ func decodePaymentConfirmed(b []byte, v *payment.Confirmed) (err error) {
 			v.Tendered = f.int()
 		case 4:
 			v.Reference = f.str()
-		default:
-			if f.num > 4 {
-				return newer("PaymentConfirmed", f.num)
-			}
 		}
 	}
 	return nil
@@ -3498,10 +3279,6 @@ func decodePaymentWasCancelled(b []byte, v *payment.WasCancelled) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
-		default:
-			if f.num > 3 {
-				return newer("PaymentWasCancelled", f.num)
-			}
 		}
 	}
 	return nil
@@ -3518,10 +3295,6 @@ func decodePaymentClaimReturned(b []byte, v *payment.ClaimReturned) (err error) 
 			return err
 		}
 		switch f.num {
-		default:
-			if f.num > 0 {
-				return newer("PaymentClaimReturned", f.num)
-			}
 		}
 	}
 	return nil
@@ -3538,10 +3311,6 @@ func decodePaymentWasCredited(b []byte, v *payment.WasCredited) (err error) {
 			return err
 		}
 		switch f.num {
-		default:
-			if f.num > 0 {
-				return newer("PaymentWasCredited", f.num)
-			}
 		}
 	}
 	return nil
@@ -3575,10 +3344,6 @@ func decodePaymentGaveBack(b []byte, v *payment.GaveBack) (err error) {
 		case 3:
 			if err = decodePaymentRefund(f.raw, &v.Refund); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("PaymentGaveBack", f.num)
 			}
 		}
 	}
@@ -3621,10 +3386,6 @@ func decodePaymentRefund(b []byte, v *payment.Refund) (err error) {
 			v.Reason = f.str()
 		case 5:
 			v.State = f.str()
-		default:
-			if f.num > 5 {
-				return newer("PaymentRefund", f.num)
-			}
 		}
 	}
 	return nil
@@ -3646,10 +3407,6 @@ func decodePaymentRefundBooked(b []byte, v *payment.RefundBooked) (err error) {
 		switch f.num {
 		case 1:
 			v.N = int(f.int())
-		default:
-			if f.num > 1 {
-				return newer("PaymentRefundBooked", f.num)
-			}
 		}
 	}
 	return nil
@@ -3671,10 +3428,6 @@ func decodePaymentStoreTold(b []byte, v *payment.StoreTold) (err error) {
 		switch f.num {
 		case 1:
 			v.N = int(f.int())
-		default:
-			if f.num > 1 {
-				return newer("PaymentStoreTold", f.num)
-			}
 		}
 	}
 	return nil
@@ -3696,10 +3449,6 @@ func decodePaymentWasRehomed(b []byte, v *payment.WasRehomed) (err error) {
 		switch f.num {
 		case 1:
 			v.Table = f.str()
-		default:
-			if f.num > 1 {
-				return newer("PaymentWasRehomed", f.num)
-			}
 		}
 	}
 	return nil
@@ -3877,10 +3626,6 @@ func decodeOrderSent(b []byte, v *order.Sent) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 29 {
-				return newer("OrderSent", f.num)
-			}
 		}
 	}
 	return nil
@@ -3912,10 +3657,6 @@ func decodeOrderContact(b []byte, v *order.Contact) (err error) {
 			v.Phone = f.str()
 		case 3:
 			v.Address = f.str()
-		default:
-			if f.num > 3 {
-				return newer("OrderContact", f.num)
-			}
 		}
 	}
 	return nil
@@ -4065,10 +3806,6 @@ func decodeOrderLine(b []byte, v *order.Line) (err error) {
 			}
 		case 22:
 			v.Returned = int(f.int())
-		default:
-			if f.num > 22 {
-				return newer("OrderLine", f.num)
-			}
 		}
 	}
 	return nil
@@ -4117,10 +3854,6 @@ func decodeMenuPricedOption(b []byte, v *menu.PricedOption) (err error) {
 			v.Qty = int(f.int())
 		case 6:
 			v.Price = f.int()
-		default:
-			if f.num > 6 {
-				return newer("MenuPricedOption", f.num)
-			}
 		}
 	}
 	return nil
@@ -4156,10 +3889,6 @@ func decodeMenuPricedPart(b []byte, v *menu.PricedPart) (err error) {
 			v.Options = append(v.Options, menu.PricedOption{})
 			if err = decodeMenuPricedOption(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("MenuPricedPart", f.num)
 			}
 		}
 	}
@@ -4316,10 +4045,6 @@ func decodeOrderItem(b []byte, v *order.Item) (err error) {
 			}
 		case 25:
 			v.Flag = f.str()
-		default:
-			if f.num > 25 {
-				return newer("OrderItem", f.num)
-			}
 		}
 	}
 	return nil
@@ -4346,10 +4071,6 @@ func decodeMenuTake(b []byte, v *menu.Take) (err error) {
 			v.Stock = f.str()
 		case 2:
 			v.N = f.int()
-		default:
-			if f.num > 2 {
-				return newer("MenuTake", f.num)
-			}
 		}
 	}
 	return nil
@@ -4401,10 +4122,6 @@ func decodeBillTotals(b []byte, v *bill.Totals) (err error) {
 			if err = decodeBillTax(f.raw, &v.Taxes[len(v.Taxes)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 6 {
-				return newer("BillTotals", f.num)
-			}
 		}
 	}
 	return nil
@@ -4441,10 +4158,6 @@ func decodeBillTax(b []byte, v *bill.Tax) (err error) {
 			v.Base = f.int()
 		case 4:
 			v.Tax = f.int()
-		default:
-			if f.num > 4 {
-				return newer("BillTax", f.num)
-			}
 		}
 	}
 	return nil
@@ -4497,10 +4210,6 @@ func decodeOrderTake(b []byte, v *order.Take) (err error) {
 		case 7:
 			v.Denied = new(int64)
 			*v.Denied = f.int()
-		default:
-			if f.num > 7 {
-				return newer("OrderTake", f.num)
-			}
 		}
 	}
 	return nil
@@ -4574,10 +4283,6 @@ func decodeOrderTableTook(b []byte, v *order.TableTook) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 8 {
-				return newer("OrderTableTook", f.num)
-			}
 		}
 	}
 	return nil
@@ -4604,10 +4309,6 @@ func decodeOrderStockGave(b []byte, v *order.StockGave) (err error) {
 			v.Stock = f.str()
 		case 2:
 			v.Rev = f.int()
-		default:
-			if f.num > 2 {
-				return newer("OrderStockGave", f.num)
-			}
 		}
 	}
 	return nil
@@ -4639,10 +4340,6 @@ func decodeOrderStockDenied(b []byte, v *order.StockDenied) (err error) {
 			v.Rev = f.int()
 		case 3:
 			v.Left = f.int()
-		default:
-			if f.num > 3 {
-				return newer("OrderStockDenied", f.num)
-			}
 		}
 	}
 	return nil
@@ -4668,10 +4365,6 @@ func decodeOrderTableDenied(b []byte, v *order.TableDenied) (err error) {
 			v.Refusal = new(refusal.Refusal)
 			if err = decodeRefusalRefusal(f.raw, v.Refusal); err != nil {
 				return err
-			}
-		default:
-			if f.num > 1 {
-				return newer("OrderTableDenied", f.num)
 			}
 		}
 	}
@@ -4711,10 +4404,6 @@ func decodeRefusalRefusal(b []byte, v *refusal.Refusal) (err error) {
 			}
 		case 4:
 			v.AfterMS = f.int()
-		default:
-			if f.num > 4 {
-				return newer("RefusalRefusal", f.num)
-			}
 		}
 	}
 	return nil
@@ -4873,10 +4562,6 @@ func decodeRefusalFields(b []byte, v *refusal.Fields) (err error) {
 			v.What = f.str()
 		case 25:
 			v.Trace = f.str()
-		default:
-			if f.num > 25 {
-				return newer("RefusalFields", f.num)
-			}
 		}
 	}
 	return nil
@@ -4908,10 +4593,6 @@ func decodeRefusalLinePrice(b []byte, v *refusal.LinePrice) (err error) {
 			v.UnitPrice = f.int()
 		case 3:
 			v.Amount = f.int()
-		default:
-			if f.num > 3 {
-				return newer("RefusalLinePrice", f.num)
-			}
 		}
 	}
 	return nil
@@ -4959,10 +4640,6 @@ func decodeRefusalItem(b []byte, v *refusal.Item) (err error) {
 			*v.Left = f.int()
 		case 6:
 			v.Lines = append(v.Lines, f.str())
-		default:
-			if f.num > 6 {
-				return newer("RefusalItem", f.num)
-			}
 		}
 	}
 	return nil
@@ -5001,10 +4678,6 @@ func decodeRefusalFault(b []byte, v *refusal.Fault) (err error) {
 		case 4:
 			v.Max = new(int64)
 			*v.Max = f.int()
-		default:
-			if f.num > 4 {
-				return newer("RefusalFault", f.num)
-			}
 		}
 	}
 	return nil
@@ -5051,10 +4724,6 @@ func decodeOrderWasPlaced(b []byte, v *order.WasPlaced) (err error) {
 			v.PayBy = f.time()
 		case 6:
 			v.Auto = f.u != 0
-		default:
-			if f.num > 6 {
-				return newer("OrderWasPlaced", f.num)
-			}
 		}
 	}
 	return nil
@@ -5088,10 +4757,6 @@ func decodeOrderWasAccepted(b []byte, v *order.WasAccepted) (err error) {
 			}
 		case 3:
 			v.PromiseAt = f.time()
-		default:
-			if f.num > 3 {
-				return newer("OrderWasAccepted", f.num)
-			}
 		}
 	}
 	return nil
@@ -5135,10 +4800,6 @@ func decodeOrderEnded(b []byte, v *order.Ended) (err error) {
 			v.Reason = f.str()
 		case 5:
 			v.Note = f.str()
-		default:
-			if f.num > 5 {
-				return newer("OrderEnded", f.num)
-			}
 		}
 	}
 	return nil
@@ -5182,10 +4843,6 @@ func decodeOrderMoved(b []byte, v *order.Moved) (err error) {
 			v.Recall = f.u != 0
 		case 5:
 			v.Items = append(v.Items, f.str())
-		default:
-			if f.num > 5 {
-				return newer("OrderMoved", f.num)
-			}
 		}
 	}
 	return nil
@@ -5257,10 +4914,6 @@ func decodeOrderItemsVoided(b []byte, v *order.ItemsVoided) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 8 {
-				return newer("OrderItemsVoided", f.num)
-			}
 		}
 	}
 	return nil
@@ -5287,10 +4940,6 @@ func decodeOrderVoidedItem(b []byte, v *order.VoidedItem) (err error) {
 			v.ID = f.str()
 		case 2:
 			v.Qty = int(f.int())
-		default:
-			if f.num > 2 {
-				return newer("OrderVoidedItem", f.num)
-			}
 		}
 	}
 	return nil
@@ -5317,10 +4966,6 @@ func decodeOrderReturn(b []byte, v *order.Return) (err error) {
 			v.Line = f.str()
 		case 2:
 			v.Qty = int(f.int())
-		default:
-			if f.num > 2 {
-				return newer("OrderReturn", f.num)
-			}
 		}
 	}
 	return nil
@@ -5342,10 +4987,6 @@ func decodeOrderVoidSeen(b []byte, v *order.VoidSeen) (err error) {
 		switch f.num {
 		case 1:
 			v.Items = append(v.Items, f.str())
-		default:
-			if f.num > 1 {
-				return newer("OrderVoidSeen", f.num)
-			}
 		}
 	}
 	return nil
@@ -5379,10 +5020,6 @@ func decodeOrderRushSet(b []byte, v *order.RushSet) (err error) {
 			}
 		case 3:
 			v.On = f.u != 0
-		default:
-			if f.num > 3 {
-				return newer("OrderRushSet", f.num)
-			}
 		}
 	}
 	return nil
@@ -5436,10 +5073,6 @@ func decodeOrderLeftPass(b []byte, v *order.LeftPass) (err error) {
 			v.Overridden = f.u != 0
 		case 7:
 			v.Reason = f.str()
-		default:
-			if f.num > 7 {
-				return newer("OrderLeftPass", f.num)
-			}
 		}
 	}
 	return nil
@@ -5479,10 +5112,6 @@ func decodeOrderDriverSet(b []byte, v *order.DriverSet) (err error) {
 			}
 		case 4:
 			v.EtaAt = f.time()
-		default:
-			if f.num > 4 {
-				return newer("OrderDriverSet", f.num)
-			}
 		}
 	}
 	return nil
@@ -5514,10 +5143,6 @@ func decodeOrderDriver(b []byte, v *order.Driver) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Phone = f.str()
-		default:
-			if f.num > 3 {
-				return newer("OrderDriver", f.num)
-			}
 		}
 	}
 	return nil
@@ -5561,10 +5186,6 @@ func decodeOrderDeliverySet(b []byte, v *order.DeliverySet) (err error) {
 			v.EtaAt = f.time()
 		case 5:
 			v.Reason = f.str()
-		default:
-			if f.num > 5 {
-				return newer("OrderDeliverySet", f.num)
-			}
 		}
 	}
 	return nil
@@ -5616,10 +5237,6 @@ func decodeOrderLinesSent(b []byte, v *order.LinesSent) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 5 {
-				return newer("OrderLinesSent", f.num)
-			}
 		}
 	}
 	return nil
@@ -5648,10 +5265,6 @@ func decodeOrderLinesAdded(b []byte, v *order.LinesAdded) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
-		default:
-			if f.num > 2 {
-				return newer("OrderLinesAdded", f.num)
-			}
 		}
 	}
 	return nil
@@ -5677,10 +5290,6 @@ func decodeOrderLinesRefused(b []byte, v *order.LinesRefused) (err error) {
 			v.Ask = append(v.Ask, order.Take{})
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 1 {
-				return newer("OrderLinesRefused", f.num)
 			}
 		}
 	}
@@ -5708,10 +5317,6 @@ func decodeOrderDayCame(b []byte, v *order.DayCame) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 1 {
-				return newer("OrderDayCame", f.num)
-			}
 		}
 	}
 	return nil
@@ -5733,10 +5338,6 @@ func decodeOrderShorted(b []byte, v *order.Shorted) (err error) {
 		switch f.num {
 		case 1:
 			v.Items = append(v.Items, f.str())
-		default:
-			if f.num > 1 {
-				return newer("OrderShorted", f.num)
-			}
 		}
 	}
 	return nil
@@ -5758,10 +5359,6 @@ func decodeOrderTableKnows(b []byte, v *order.TableKnows) (err error) {
 		switch f.num {
 		case 1:
 			v.Rev = f.int()
-		default:
-			if f.num > 1 {
-				return newer("OrderTableKnows", f.num)
-			}
 		}
 	}
 	return nil
@@ -5849,10 +5446,6 @@ func decodeOrderTableSaid(b []byte, v *order.TableSaid) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
-		default:
-			if f.num > 13 {
-				return newer("OrderTableSaid", f.num)
-			}
 		}
 	}
 	return nil
@@ -5886,10 +5479,6 @@ func decodeOrderPaymentNoted(b []byte, v *order.PaymentNoted) (err error) {
 		case 3:
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("OrderPaymentNoted", f.num)
 			}
 		}
 	}
@@ -5947,10 +5536,6 @@ func decodeBillPayment(b []byte, v *bill.Payment) (err error) {
 			v.Refunded = f.int()
 		case 8:
 			v.Currency = f.str()
-		default:
-			if f.num > 8 {
-				return newer("BillPayment", f.num)
-			}
 		}
 	}
 	return nil
@@ -5984,10 +5569,6 @@ func decodeOrderSplitSet(b []byte, v *order.SplitSet) (err error) {
 		case 3:
 			if err = decodeBillSplit(f.raw, &v.Split); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("OrderSplitSet", f.num)
 			}
 		}
 	}
@@ -6025,10 +5606,6 @@ func decodeBillSplit(b []byte, v *bill.Split) (err error) {
 			if err = decodeBillWant(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 3 {
-				return newer("BillSplit", f.num)
-			}
 		}
 	}
 	return nil
@@ -6065,10 +5642,6 @@ func decodeBillWant(b []byte, v *bill.Want) (err error) {
 			}
 		case 3:
 			v.Amount = f.int()
-		default:
-			if f.num > 3 {
-				return newer("BillWant", f.num)
-			}
 		}
 	}
 	return nil
@@ -6105,10 +5678,6 @@ func decodeBillFraction(b []byte, v *bill.Fraction) (err error) {
 			v.Num = f.int()
 		case 4:
 			v.Den = f.int()
-		default:
-			if f.num > 4 {
-				return newer("BillFraction", f.num)
-			}
 		}
 	}
 	return nil
@@ -6152,10 +5721,6 @@ func decodeOrderDiscountSet(b []byte, v *order.DiscountSet) (err error) {
 		case 5:
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
-			}
-		default:
-			if f.num > 5 {
-				return newer("OrderDiscountSet", f.num)
 			}
 		}
 	}
@@ -6209,10 +5774,6 @@ func decodeTableOpened(b []byte, v *table.Opened) (err error) {
 			if err = decodeCommandWho(f.raw, v.Server); err != nil {
 				return err
 			}
-		default:
-			if f.num > 6 {
-				return newer("TableOpened", f.num)
-			}
 		}
 	}
 	return nil
@@ -6246,10 +5807,6 @@ func decodeTableCleared(b []byte, v *table.Cleared) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
-		default:
-			if f.num > 3 {
-				return newer("TableCleared", f.num)
-			}
 		}
 	}
 	return nil
@@ -6278,10 +5835,6 @@ func decodeTableCleaned(b []byte, v *table.Cleaned) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
-		default:
-			if f.num > 2 {
-				return newer("TableCleaned", f.num)
-			}
 		}
 	}
 	return nil
@@ -6304,10 +5857,6 @@ func decodeTablePersonCame(b []byte, v *table.PersonCame) (err error) {
 		case 1:
 			if err = decodeTablePerson(f.raw, &v.Person); err != nil {
 				return err
-			}
-		default:
-			if f.num > 1 {
-				return newer("TablePersonCame", f.num)
 			}
 		}
 	}
@@ -6340,10 +5889,6 @@ func decodeTablePerson(b []byte, v *table.Person) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Color = int(f.int())
-		default:
-			if f.num > 3 {
-				return newer("TablePerson", f.num)
-			}
 		}
 	}
 	return nil
@@ -6366,10 +5911,6 @@ func decodeTableRang(b []byte, v *table.Rang) (err error) {
 		case 1:
 			if err = decodeTableCall(f.raw, &v.Call); err != nil {
 				return err
-			}
-		default:
-			if f.num > 1 {
-				return newer("TableRang", f.num)
 			}
 		}
 	}
@@ -6427,10 +5968,6 @@ func decodeTableCall(b []byte, v *table.Call) (err error) {
 			v.AckedBy = f.str()
 		case 8:
 			v.Guest = f.str()
-		default:
-			if f.num > 8 {
-				return newer("TableCall", f.num)
-			}
 		}
 	}
 	return nil
@@ -6464,10 +6001,6 @@ func decodeTableCallAcked(b []byte, v *table.CallAcked) (err error) {
 			}
 		case 3:
 			v.Call = f.str()
-		default:
-			if f.num > 3 {
-				return newer("TableCallAcked", f.num)
-			}
 		}
 	}
 	return nil
@@ -6496,10 +6029,6 @@ func decodeTableCartChanged(b []byte, v *table.CartChanged) (err error) {
 			}
 		case 2:
 			v.Removed = f.u != 0
-		default:
-			if f.num > 2 {
-				return newer("TableCartChanged", f.num)
-			}
 		}
 	}
 	return nil
@@ -6615,10 +6144,6 @@ func decodeTableCartLine(b []byte, v *table.CartLine) (err error) {
 			if err = decodeMenuPricedPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 16 {
-				return newer("TableCartLine", f.num)
-			}
 		}
 	}
 	return nil
@@ -6660,10 +6185,6 @@ func decodeMenuPick(b []byte, v *menu.Pick) (err error) {
 			if err = decodeMenuPick(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 4 {
-				return newer("MenuPick", f.num)
-			}
 		}
 	}
 	return nil
@@ -6700,10 +6221,6 @@ func decodeMenuPartPick(b []byte, v *menu.PartPick) (err error) {
 			if err = decodeMenuPick(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 3 {
-				return newer("MenuPartPick", f.num)
-			}
 		}
 	}
 	return nil
@@ -6735,10 +6252,6 @@ func decodeTableOrderJoined(b []byte, v *table.OrderJoined) (err error) {
 			v.Round = int(f.int())
 		case 3:
 			v.Cart = f.u != 0
-		default:
-			if f.num > 3 {
-				return newer("TableOrderJoined", f.num)
-			}
 		}
 	}
 	return nil
@@ -6806,10 +6319,6 @@ func decodeTableOrderChanged(b []byte, v *table.OrderChanged) (err error) {
 			if err = decodeBillLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 9 {
-				return newer("TableOrderChanged", f.num)
-			}
 		}
 	}
 	return nil
@@ -6851,10 +6360,6 @@ func decodeOrderCounts(b []byte, v *order.Counts) (err error) {
 			v.Ready = int(f.int())
 		case 5:
 			v.Served = int(f.int())
-		default:
-			if f.num > 5 {
-				return newer("OrderCounts", f.num)
-			}
 		}
 	}
 	return nil
@@ -6901,10 +6406,6 @@ func decodeBillLine(b []byte, v *bill.Line) (err error) {
 			v.Seat = int(f.int())
 		case 6:
 			v.Guest = f.str()
-		default:
-			if f.num > 6 {
-				return newer("BillLine", f.num)
-			}
 		}
 	}
 	return nil
@@ -6931,10 +6432,6 @@ func decodeTableOrderHeard(b []byte, v *table.OrderHeard) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Rev = f.int()
-		default:
-			if f.num > 2 {
-				return newer("TableOrderHeard", f.num)
-			}
 		}
 	}
 	return nil
@@ -6960,10 +6457,6 @@ func decodeTableReckoned(b []byte, v *table.Reckoned) (err error) {
 			v.Orders = append(v.Orders, table.Reckoning{})
 			if err = decodeTableReckoning(f.raw, &v.Orders[len(v.Orders)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 1 {
-				return newer("TableReckoned", f.num)
 			}
 		}
 	}
@@ -7018,10 +6511,6 @@ func decodeTableReckoning(b []byte, v *table.Reckoning) (err error) {
 			}
 		case 7:
 			v.Of = f.int()
-		default:
-			if f.num > 7 {
-				return newer("TableReckoning", f.num)
-			}
 		}
 	}
 	return nil
@@ -7055,10 +6544,6 @@ func decodeTableSplitSet(b []byte, v *table.SplitSet) (err error) {
 		case 3:
 			if err = decodeBillSplit(f.raw, &v.Split); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("TableSplitSet", f.num)
 			}
 		}
 	}
@@ -7103,10 +6588,6 @@ func decodeTableDiscountSet(b []byte, v *table.DiscountSet) (err error) {
 			v.Amount = f.int()
 		case 5:
 			v.Reason = f.str()
-		default:
-			if f.num > 5 {
-				return newer("TableDiscountSet", f.num)
-			}
 		}
 	}
 	return nil
@@ -7140,10 +6621,6 @@ func decodeTablePaymentNoted(b []byte, v *table.PaymentNoted) (err error) {
 			v.Allowed = f.int()
 		case 3:
 			v.Reason = f.str()
-		default:
-			if f.num > 3 {
-				return newer("TablePaymentNoted", f.num)
-			}
 		}
 	}
 	return nil
@@ -7187,10 +6664,6 @@ func decodeTableLeaveBegan(b []byte, v *table.LeaveBegan) (err error) {
 			v.Merge = f.u != 0
 		case 5:
 			v.Asked = command.ID(f.str())
-		default:
-			if f.num > 5 {
-				return newer("TableLeaveBegan", f.num)
-			}
 		}
 	}
 	return nil
@@ -7212,10 +6685,6 @@ func decodeTableLeaveEnded(b []byte, v *table.LeaveEnded) (err error) {
 		switch f.num {
 		case 1:
 			v.Done = f.u != 0
-		default:
-			if f.num > 1 {
-				return newer("TableLeaveEnded", f.num)
-			}
 		}
 	}
 	return nil
@@ -7264,10 +6733,6 @@ func decodeTableSessionCame(b []byte, v *table.SessionCame) (err error) {
 			}
 		case 6:
 			v.Asked = command.ID(f.str())
-		default:
-			if f.num > 6 {
-				return newer("TableSessionCame", f.num)
-			}
 		}
 	}
 	return nil
@@ -7381,10 +6846,6 @@ func decodeTableSession(b []byte, v *table.Session) (err error) {
 			v.Hurried = f.time()
 		case 15:
 			v.Joined = append(v.Joined, f.str())
-		default:
-			if f.num > 15 {
-				return newer("TableSession", f.num)
-			}
 		}
 	}
 	return nil
@@ -7482,10 +6943,6 @@ func decodeTableEntry(b []byte, v *table.Entry) (err error) {
 			v.Rev = f.int()
 		case 14:
 			v.Heard = f.int()
-		default:
-			if f.num > 14 {
-				return newer("TableEntry", f.num)
-			}
 		}
 	}
 	return nil
@@ -7579,10 +7036,6 @@ func decodeTableShare(b []byte, v *table.Share) (err error) {
 			}
 		case 14:
 			v.Of = f.int()
-		default:
-			if f.num > 14 {
-				return newer("TableShare", f.num)
-			}
 		}
 	}
 	return nil
@@ -7620,10 +7073,6 @@ func decodeBillAccount(b []byte, v *bill.Account) (err error) {
 			}
 		case 3:
 			v.Allowed = f.int()
-		default:
-			if f.num > 3 {
-				return newer("BillAccount", f.num)
-			}
 		}
 	}
 	return nil
@@ -7650,10 +7099,6 @@ func decodeTablePaymentRehomed(b []byte, v *table.PaymentRehomed) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
-		default:
-			if f.num > 2 {
-				return newer("TablePaymentRehomed", f.num)
-			}
 		}
 	}
 	return nil
@@ -7698,10 +7143,6 @@ func decodeOrderWrittenOff(b []byte, v *order.WrittenOff) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
-		default:
-			if f.num > 5 {
-				return newer("OrderWrittenOff", f.num)
-			}
 		}
 	}
 	return nil
@@ -7737,10 +7178,6 @@ func decodePaymentWasStarted(b []byte, v *payment.WasStarted) (err error) {
 			v.Action = new(payment.Action)
 			if err = decodePaymentAction(f.raw, v.Action); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("PaymentWasStarted", f.num)
 			}
 		}
 	}
@@ -7795,10 +7232,6 @@ func decodePaymentAction(b []byte, v *payment.Action) (err error) {
 				v.Params = make(map[string]string)
 			}
 			v.Params[k] = x
-		default:
-			if f.num > 3 {
-				return newer("PaymentAction", f.num)
-			}
 		}
 	}
 	return nil
@@ -7820,10 +7253,6 @@ func decodePaymentWasDoubted(b []byte, v *payment.WasDoubted) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("PaymentWasDoubted", f.num)
-			}
 		}
 	}
 	return nil
@@ -7850,10 +7279,6 @@ func decodePaymentWasCharged(b []byte, v *payment.WasCharged) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Reference = f.str()
-		default:
-			if f.num > 2 {
-				return newer("PaymentWasCharged", f.num)
-			}
 		}
 	}
 	return nil
@@ -7881,10 +7306,6 @@ func decodePaymentWasDeclined(b []byte, v *payment.WasDeclined) (err error) {
 		case 2:
 			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("PaymentWasDeclined", f.num)
 			}
 		}
 	}
@@ -7924,10 +7345,6 @@ func decodePaymentCancelAsked(b []byte, v *payment.CancelAsked) (err error) {
 			v.Asked = command.ID(f.str())
 		case 4:
 			v.Reason = f.str()
-		default:
-			if f.num > 4 {
-				return newer("PaymentCancelAsked", f.num)
-			}
 		}
 	}
 	return nil
@@ -7955,10 +7372,6 @@ func decodePaymentQueryAsked(b []byte, v *payment.QueryAsked) (err error) {
 		case 2:
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("PaymentQueryAsked", f.num)
 			}
 		}
 	}
@@ -7996,10 +7409,6 @@ func decodePaymentRefundEnded(b []byte, v *payment.RefundEnded) (err error) {
 			if err = decodePaymentFailure(f.raw, v.Failure); err != nil {
 				return err
 			}
-		default:
-			if f.num > 3 {
-				return newer("PaymentRefundEnded", f.num)
-			}
 		}
 	}
 	return nil
@@ -8026,10 +7435,6 @@ func decodeOrderReturnAsked(b []byte, v *order.ReturnAsked) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
-		default:
-			if f.num > 2 {
-				return newer("OrderReturnAsked", f.num)
-			}
 		}
 	}
 	return nil
@@ -8051,10 +7456,6 @@ func decodeStoreSensorTold(b []byte, v *store.SensorTold) (err error) {
 		switch f.num {
 		case 1:
 			v.Sensor = f.str()
-		default:
-			if f.num > 1 {
-				return newer("StoreSensorTold", f.num)
-			}
 		}
 	}
 	return nil
@@ -8099,10 +7500,6 @@ func decodeSensorConfigured(b []byte, v *sensor.Configured) (err error) {
 			}
 		case 5:
 			v.Gone = f.u != 0
-		default:
-			if f.num > 5 {
-				return newer("SensorConfigured", f.num)
-			}
 		}
 	}
 	return nil
@@ -8138,10 +7535,6 @@ func decodeSensorNoted(b []byte, v *sensor.Noted) (err error) {
 			v.Readings = append(v.Readings, sensor.Reading{})
 			if err = decodeSensorReading(f.raw, &v.Readings[len(v.Readings)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("SensorNoted", f.num)
 			}
 		}
 	}
@@ -8244,10 +7637,6 @@ func decodeSensorReading(b []byte, v *sensor.Reading) (err error) {
 			v.UnsafeMS = f.int()
 		case 17:
 			v.Features = append(v.Features, math.Float64frombits(f.u))
-		default:
-			if f.num > 17 {
-				return newer("SensorReading", f.num)
-			}
 		}
 	}
 	return nil
@@ -8269,10 +7658,6 @@ func decodeSensorSuspected(b []byte, v *sensor.Suspected) (err error) {
 		switch f.num {
 		case 1:
 			v.Since = f.time()
-		default:
-			if f.num > 1 {
-				return newer("SensorSuspected", f.num)
-			}
 		}
 	}
 	return nil
@@ -8289,10 +7674,6 @@ func decodeSensorCalmed(b []byte, v *sensor.Calmed) (err error) {
 			return err
 		}
 		switch f.num {
-		default:
-			if f.num > 0 {
-				return newer("SensorCalmed", f.num)
-			}
 		}
 	}
 	return nil
@@ -8334,10 +7715,6 @@ func decodeSensorAlerted(b []byte, v *sensor.Alerted) (err error) {
 			v.Peak = math.Float64frombits(f.u)
 		case 5:
 			v.WorkOrder = f.str()
-		default:
-			if f.num > 5 {
-				return newer("SensorAlerted", f.num)
-			}
 		}
 	}
 	return nil
@@ -8359,10 +7736,6 @@ func decodeSensorWorsened(b []byte, v *sensor.Worsened) (err error) {
 		switch f.num {
 		case 1:
 			v.Peak = math.Float64frombits(f.u)
-		default:
-			if f.num > 1 {
-				return newer("SensorWorsened", f.num)
-			}
 		}
 	}
 	return nil
@@ -8379,10 +7752,6 @@ func decodeSensorRelapsed(b []byte, v *sensor.Relapsed) (err error) {
 			return err
 		}
 		switch f.num {
-		default:
-			if f.num > 0 {
-				return newer("SensorRelapsed", f.num)
-			}
 		}
 	}
 	return nil
@@ -8404,10 +7773,6 @@ func decodeSensorCameBack(b []byte, v *sensor.CameBack) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("SensorCameBack", f.num)
-			}
 		}
 	}
 	return nil
@@ -8436,10 +7801,6 @@ func decodeSensorWasAcked(b []byte, v *sensor.WasAcked) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
-		default:
-			if f.num > 2 {
-				return newer("SensorWasAcked", f.num)
-			}
 		}
 	}
 	return nil
@@ -8461,10 +7822,6 @@ func decodeSensorWasEscalated(b []byte, v *sensor.WasEscalated) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("SensorWasEscalated", f.num)
-			}
 		}
 	}
 	return nil
@@ -8486,10 +7843,6 @@ func decodeSensorWasResolved(b []byte, v *sensor.WasResolved) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("SensorWasResolved", f.num)
-			}
 		}
 	}
 	return nil
@@ -8523,10 +7876,6 @@ func decodeSensorCalibrated(b []byte, v *sensor.Calibrated) (err error) {
 			}
 		case 3:
 			v.Offset = math.Float64frombits(f.u)
-		default:
-			if f.num > 3 {
-				return newer("SensorCalibrated", f.num)
-			}
 		}
 	}
 	return nil
@@ -8553,10 +7902,6 @@ func decodeSensorHealthSet(b []byte, v *sensor.HealthSet) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Health = sensor.Health(f.str())
-		default:
-			if f.num > 2 {
-				return newer("SensorHealthSet", f.num)
-			}
 		}
 	}
 	return nil
@@ -8578,10 +7923,6 @@ func decodeSensorWorkOrderTold(b []byte, v *sensor.WorkOrderTold) (err error) {
 		switch f.num {
 		case 1:
 			v.Rev = f.int()
-		default:
-			if f.num > 1 {
-				return newer("SensorWorkOrderTold", f.num)
-			}
 		}
 	}
 	return nil
@@ -8645,10 +7986,6 @@ func decodeWorkorderWasOpened(b []byte, v *workorder.WasOpened) (err error) {
 			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
 				return err
 			}
-		default:
-			if f.num > 9 {
-				return newer("WorkorderWasOpened", f.num)
-			}
 		}
 	}
 	return nil
@@ -8697,10 +8034,6 @@ func decodeWorkorderHeard(b []byte, v *workorder.Heard) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
-		default:
-			if f.num > 6 {
-				return newer("WorkorderHeard", f.num)
-			}
 		}
 	}
 	return nil
@@ -8722,10 +8055,6 @@ func decodeWorkorderWasWarned(b []byte, v *workorder.WasWarned) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("WorkorderWasWarned", f.num)
-			}
 		}
 	}
 	return nil
@@ -8747,10 +8076,6 @@ func decodeWorkorderHoldBegan(b []byte, v *workorder.HoldBegan) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("WorkorderHoldBegan", f.num)
-			}
 		}
 	}
 	return nil
@@ -8782,10 +8107,6 @@ func decodeWorkorderDishHeld(b []byte, v *workorder.DishHeld) (err error) {
 			v.Dish = f.str()
 		case 3:
 			v.No = f.str()
-		default:
-			if f.num > 3 {
-				return newer("WorkorderDishHeld", f.num)
-			}
 		}
 	}
 	return nil
@@ -8807,10 +8128,6 @@ func decodeWorkorderDiscardProposed(b []byte, v *workorder.DiscardProposed) (err
 		switch f.num {
 		case 1:
 			v.At = f.time()
-		default:
-			if f.num > 1 {
-				return newer("WorkorderDiscardProposed", f.num)
-			}
 		}
 	}
 	return nil
@@ -8844,10 +8161,6 @@ func decodeWorkorderWasAssigned(b []byte, v *workorder.WasAssigned) (err error) 
 		case 3:
 			if err = decodeCommandWho(f.raw, &v.To); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("WorkorderWasAssigned", f.num)
 			}
 		}
 	}
@@ -8887,10 +8200,6 @@ func decodeWorkorderWasDone(b []byte, v *workorder.WasDone) (err error) {
 			v.What = f.str()
 		case 4:
 			v.Decision = f.str()
-		default:
-			if f.num > 4 {
-				return newer("WorkorderWasDone", f.num)
-			}
 		}
 	}
 	return nil
@@ -8917,10 +8226,6 @@ func decodeOrderDishFlagged(b []byte, v *order.DishFlagged) (err error) {
 			v.Items = append(v.Items, f.str())
 		case 2:
 			v.Flag = f.str()
-		default:
-			if f.num > 2 {
-				return newer("OrderDishFlagged", f.num)
-			}
 		}
 	}
 	return nil
@@ -9039,10 +8344,6 @@ func decodeStoreState(b []byte, v *store.State) (err error) {
 				}
 			}
 			v.Payments = v.Payments.With(k, x)
-		default:
-			if f.num > 12 {
-				return newer("StoreState", f.num)
-			}
 		}
 	}
 	return nil
@@ -9069,10 +8370,6 @@ func decodeStorePause(b []byte, v *store.Pause) (err error) {
 			v.Channel = f.str()
 		case 2:
 			v.Until = f.time()
-		default:
-			if f.num > 2 {
-				return newer("StorePause", f.num)
-			}
 		}
 	}
 	return nil
@@ -9114,10 +8411,6 @@ func decodeStoreDay(b []byte, v *store.Day) (err error) {
 			v.Closed = f.u != 0
 		case 5:
 			v.Counted = f.int()
-		default:
-			if f.num > 5 {
-				return newer("StoreDay", f.num)
-			}
 		}
 	}
 	return nil
@@ -9149,10 +8442,6 @@ func decodeStoreTakings(b []byte, v *store.Takings) (err error) {
 			v.Sales = f.int()
 		case 3:
 			v.Cash = f.int()
-		default:
-			if f.num > 3 {
-				return newer("StoreTakings", f.num)
-			}
 		}
 	}
 	return nil
@@ -9198,10 +8487,6 @@ func decodeMenuState(b []byte, v *menu.State) (err error) {
 			v.DraftV = f.int()
 		case 4:
 			v.Text = f.str()
-		default:
-			if f.num > 4 {
-				return newer("MenuState", f.num)
-			}
 		}
 	}
 	return nil
@@ -9364,10 +8649,6 @@ func decodeStockState(b []byte, v *stock.State) (err error) {
 				}
 			}
 			v.Gone = v.Gone.With(k, x)
-		default:
-			if f.num > 21 {
-				return newer("StockState", f.num)
-			}
 		}
 	}
 	return nil
@@ -9568,10 +8849,6 @@ func decodePaymentState(b []byte, v *payment.State) (err error) {
 			v.CancelID = command.ID(f.str())
 		case 34:
 			v.Asks = int(f.int())
-		default:
-			if f.num > 34 {
-				return newer("PaymentState", f.num)
-			}
 		}
 	}
 	return nil
@@ -9992,10 +9269,6 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			v.Off = f.int()
 		case 71:
 			v.Allowed = f.int()
-		default:
-			if f.num > 72 {
-				return newer("OrderState", f.num)
-			}
 		}
 	}
 	return nil
@@ -10038,10 +9311,6 @@ func decodeOrderAdding(b []byte, v *order.Adding) (err error) {
 			if err = decodeOrderLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 4 {
-				return newer("OrderAdding", f.num)
-			}
 		}
 	}
 	return nil
@@ -10068,10 +9337,6 @@ func decodeOrderReturned(b []byte, v *order.Returned) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
-		default:
-			if f.num > 2 {
-				return newer("OrderReturned", f.num)
-			}
 		}
 	}
 	return nil
@@ -10141,10 +9406,6 @@ func decodeTableState(b []byte, v *table.State) (err error) {
 			if err = decodeTableCame(f.raw, &v.Came[len(v.Came)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 7 {
-				return newer("TableState", f.num)
-			}
 		}
 	}
 	return nil
@@ -10176,10 +9437,6 @@ func decodeTableLeave(b []byte, v *table.Leave) (err error) {
 			v.Merge = f.u != 0
 		case 3:
 			v.Asked = command.ID(f.str())
-		default:
-			if f.num > 3 {
-				return newer("TableLeave", f.num)
-			}
 		}
 	}
 	return nil
@@ -10206,10 +9463,6 @@ func decodeTableMoved(b []byte, v *table.Moved) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
-		default:
-			if f.num > 2 {
-				return newer("TableMoved", f.num)
-			}
 		}
 	}
 	return nil
@@ -10241,10 +9494,6 @@ func decodeTableCame(b []byte, v *table.Came) (err error) {
 			v.Asked = command.ID(f.str())
 		case 3:
 			v.Session = f.str()
-		default:
-			if f.num > 3 {
-				return newer("TableCame", f.num)
-			}
 		}
 	}
 	return nil
@@ -10403,10 +9652,6 @@ func decodeSensorState(b []byte, v *sensor.State) (err error) {
 			if err = decodeSensorSeries(f.raw, &v.Series); err != nil {
 				return err
 			}
-		default:
-			if f.num > 27 {
-				return newer("SensorState", f.num)
-			}
 		}
 	}
 	return nil
@@ -10443,10 +9688,6 @@ func decodeSensorControl(b []byte, v *sensor.Control) (err error) {
 			v.Warmed = f.u != 0
 		case 4:
 			v.Cold = f.u != 0
-		default:
-			if f.num > 4 {
-				return newer("SensorControl", f.num)
-			}
 		}
 	}
 	return nil
@@ -10475,10 +9716,6 @@ func decodeSensorSeries(b []byte, v *sensor.Series) (err error) {
 		case 2:
 			if err = decodeSensorTrack(f.raw, &v.Coarse); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("SensorSeries", f.num)
 			}
 		}
 	}
@@ -10511,10 +9748,6 @@ func decodeSensorTrack(b []byte, v *sensor.Track) (err error) {
 		case 2:
 			if err = decodeSensorBucket(f.raw, &v.Open); err != nil {
 				return err
-			}
-		default:
-			if f.num > 2 {
-				return newer("SensorTrack", f.num)
 			}
 		}
 	}
@@ -10557,10 +9790,6 @@ func decodeSensorBucket(b []byte, v *sensor.Bucket) (err error) {
 			v.Sum = math.Float64frombits(f.u)
 		case 5:
 			v.N = f.int()
-		default:
-			if f.num > 5 {
-				return newer("SensorBucket", f.num)
-			}
 		}
 	}
 	return nil
@@ -10703,10 +9932,6 @@ func decodeWorkorderState(b []byte, v *workorder.State) (err error) {
 			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 23 {
-				return newer("WorkorderState", f.num)
-			}
 		}
 	}
 	return nil
@@ -10738,10 +9963,6 @@ func decodeWorkorderHold(b []byte, v *workorder.Hold) (err error) {
 			v.Done = f.u != 0
 		case 3:
 			v.No = f.str()
-		default:
-			if f.num > 3 {
-				return newer("WorkorderHold", f.num)
-			}
 		}
 	}
 	return nil
@@ -10775,10 +9996,6 @@ func decodeWorkorderEntry(b []byte, v *workorder.Entry) (err error) {
 			}
 		case 3:
 			v.What = f.str()
-		default:
-			if f.num > 3 {
-				return newer("WorkorderEntry", f.num)
-			}
 		}
 	}
 	return nil
@@ -10841,10 +10058,6 @@ func decodeStoreView(b []byte, v *store.View) (err error) {
 			}
 		case 8:
 			v.WaitMS = f.int()
-		default:
-			if f.num > 8 {
-				return newer("StoreView", f.num)
-			}
 		}
 	}
 	return nil
@@ -10885,10 +10098,6 @@ func decodeMenuView(b []byte, v *menu.View) (err error) {
 			v.Menu = new(menu.Menu)
 			if err = decodeMenuMenu(f.raw, v.Menu); err != nil {
 				return err
-			}
-		default:
-			if f.num > 4 {
-				return newer("MenuView", f.num)
 			}
 		}
 	}
@@ -10974,10 +10183,6 @@ func decodeStockView(b []byte, v *stock.View) (err error) {
 			v.Sensor = f.str()
 		case 12:
 			v.Changed = f.time()
-		default:
-			if f.num > 13 {
-				return newer("StockView", f.num)
-			}
 		}
 	}
 	return nil
@@ -11121,10 +10326,6 @@ func decodePaymentView(b []byte, v *payment.View) (err error) {
 			if err = decodePaymentWork(f.raw, v.Work); err != nil {
 				return err
 			}
-		default:
-			if f.num > 21 {
-				return newer("PaymentView", f.num)
-			}
 		}
 	}
 	return nil
@@ -11181,10 +10382,6 @@ func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 			v.Amount = f.int()
 		case 8:
 			v.Reason = f.str()
-		default:
-			if f.num > 8 {
-				return newer("PaymentWork", f.num)
-			}
 		}
 	}
 	return nil
@@ -11477,10 +10674,6 @@ func decodeOrderView(b []byte, v *order.View) (err error) {
 			v.HurriedAt = f.time()
 		case 50:
 			v.GuestID = f.str()
-		default:
-			if f.num > 50 {
-				return newer("OrderView", f.num)
-			}
 		}
 	}
 	return nil
@@ -11601,10 +10794,6 @@ func decodeTableView(b []byte, v *table.View) (err error) {
 			v.LateAt = f.time()
 		case 17:
 			v.Joined = append(v.Joined, f.str())
-		default:
-			if f.num > 17 {
-				return newer("TableView", f.num)
-			}
 		}
 	}
 	return nil
@@ -11640,10 +10829,6 @@ func decodeTableCart(b []byte, v *table.Cart) (err error) {
 			v.Lines = append(v.Lines, table.CartLine{})
 			if err = decodeTableCartLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 3 {
-				return newer("TableCart", f.num)
 			}
 		}
 	}
@@ -11759,10 +10944,6 @@ func decodeBillView(b []byte, v *bill.View) (err error) {
 			if err = decodeBillPayment(f.raw, &v.Payments[len(v.Payments)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 17 {
-				return newer("BillView", f.num)
-			}
 		}
 	}
 	return nil
@@ -11819,10 +11000,6 @@ func decodeBillPart(b []byte, v *bill.Part) (err error) {
 			if err = decodeBillShare(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
-		default:
-			if f.num > 7 {
-				return newer("BillPart", f.num)
-			}
 		}
 	}
 	return nil
@@ -11864,10 +11041,6 @@ func decodeBillShare(b []byte, v *bill.Share) (err error) {
 			v.Den = f.int()
 		case 5:
 			v.Amount = f.int()
-		default:
-			if f.num > 5 {
-				return newer("BillShare", f.num)
-			}
 		}
 	}
 	return nil
@@ -12019,10 +11192,6 @@ func decodeSensorView(b []byte, v *sensor.View) (err error) {
 			if err = decodeSensorControlView(f.raw, v.Control); err != nil {
 				return err
 			}
-		default:
-			if f.num > 24 {
-				return newer("SensorView", f.num)
-			}
 		}
 	}
 	return nil
@@ -12059,10 +11228,6 @@ func decodeSensorShown(b []byte, v *sensor.Shown) (err error) {
 			v.At = f.time()
 		case 4:
 			v.Seq = f.int()
-		default:
-			if f.num > 4 {
-				return newer("SensorShown", f.num)
-			}
 		}
 	}
 	return nil
@@ -12104,10 +11269,6 @@ func decodeSensorControlView(b []byte, v *sensor.ControlView) (err error) {
 			v.DiscardAt = f.time()
 		case 5:
 			v.Verdict = f.str()
-		default:
-			if f.num > 5 {
-				return newer("SensorControlView", f.num)
-			}
 		}
 	}
 	return nil
@@ -12242,10 +11403,6 @@ func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
 			v.Log = append(v.Log, workorder.Entry{})
 			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
 				return err
-			}
-		default:
-			if f.num > 22 {
-				return newer("WorkorderView", f.num)
 			}
 		}
 	}

@@ -141,7 +141,7 @@ func DecodeBlock(b []byte) (turns []Turn, err error) {
 			return nil, err
 		}
 		if f.num != 1 {
-			return nil, newer("Block", f.num)
+			continue
 		}
 		var t Turn
 		if err = t.decode(f.raw); err != nil {
@@ -191,8 +191,6 @@ func (t *Turn) decode(b []byte) (err error) {
 		case 12:
 			t.Refusal = new(refusal.Refusal)
 			err = decodeRefusalRefusal(f.raw, t.Refusal)
-		default:
-			err = newer("Turn", f.num)
 		}
 		if err != nil {
 			return err
@@ -302,8 +300,6 @@ func DecodeSnapshot(b []byte, into any) (s Snapshot, err error) {
 			}
 		case 5:
 			s.At = f.time()
-		default:
-			err = newer("Snapshot", f.num)
 		}
 		if err != nil {
 			return s, err
@@ -362,8 +358,6 @@ func (a *Answered) decode(b []byte) (err error) {
 			err = decodeRefusalRefusal(f.raw, a.Refusal)
 		case 8:
 			a.Later = f.u != 0
-		default:
-			err = newer("Answered", f.num)
 		}
 		if err != nil {
 			return err

@@ -87,8 +87,12 @@ func (g *generator) number(message, name string) int {
 	if n, ok := m[name]; ok {
 		return n
 	}
-	m[name] = highest(m) + 1
-	return m[name]
+	next := 1
+	for _, n := range m {
+		next = max(next, n+1)
+	}
+	m[name] = next
+	return next
 }
 
 func messageName(t reflect.Type) string {

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/gateway/payments"
+	"github.com/brigata/brigata/gateway/payments/accounts"
+)
+
+// tills reads which accounts the node has at payment providers.
+func (n *Node) tills() (payments.Accounts, error) {
+	if n.options.Payments == "" {
+		return nil, nil
+	}
+	return accounts.Load(n.options.Payments)
+}
+
+// drive starts doing providers' work for the cells that are opened from now on.
+func (n *Node) drive(tills payments.Accounts) {
+	if len(tills) > 0 {
+		n.payments = payments.NewDriver(payments.Config{Engine: n.host, Accounts: tills, Log: n.options.Log})
+	}
+}
+
+// notifications takes what providers say; nil: there are none.
+func (n *Node) notifications() http.Handler {
+	if n.payments == nil {
+		return nil
+	}
+	return n.payments.Notifications()
+}
+
+// publish shows durable views to clients, and to whoever works for this node's cells.
+func (n *Node) publish(views []actors.View) {
+	n.gateway.Publish(views)
+	if n.payments != nil {
+		n.payments.Publish(views)
+	}
+}

@@ -1,0 +1,319 @@
+package payments
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/store"
+)
+
+// Engine takes commands; Today is nil for stores whose cells are not here.
+type Engine interface {
+	Do(r *actors.Request)
+	Today(store string) *store.Today
+}
+
+// Config makes a Driver. Engine and Accounts are needed.
+type Config struct {
+	Engine   Engine
+	Accounts Accounts
+	AtOnce   int           // calls to one provider at a time: 8
+	Within   time.Duration // for one call: 10 s
+	Poll     time.Duration // first wait between queries of an open payment: 2 s; it grows to 15 times that
+	Log      *slog.Logger
+}
+
+// Driver does providers' work for the cells of its node.
+type Driver struct {
+	config Config
+	stop   context.CancelFunc
+	ctx    context.Context
+	tasks  sync.WaitGroup
+	lanes  map[string]*lane
+
+	mu   sync.Mutex
+	jobs map[key]*job
+}
+
+type key struct{ store, payment string }
+
+// job is one payment's work, as of its newest view.
+type job struct {
+	key
+	v       int64
+	view    *payment.View
+	at      time.Time // when to do it next
+	tries   int       // calls since the work changed that did not end it
+	told    bool      // the payment knows that nobody can say
+	running bool
+}
+
+// lane is one provider: its workers and its breaker keep it from holding up others.
+type lane struct {
+	wake    chan struct{} // a buffer of one: something may have come due
+	breaker *gobreaker.CircuitBreaker[Result]
+}
+
+// NewDriver starts the workers. Stop ends them.
+func NewDriver(c Config) *Driver {
+	c.AtOnce = cmp.Or(c.AtOnce, 8)
+	c.Within = cmp.Or(c.Within, 10*time.Second)
+	c.Poll = cmp.Or(c.Poll, 2*time.Second)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	d := &Driver{config: c, lanes: map[string]*lane{}, jobs: map[key]*job{}}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	for _, name := range c.Accounts.Names() {
+		l := &lane{wake: make(chan struct{}, 1), breaker: gobreaker.NewCircuitBreaker[Result](gobreaker.Settings{
+			Name: name, Timeout: 5 * c.Poll, ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
+			IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, ErrNone) || errors.Is(err, context.Canceled) },
+			OnStateChange: func(name string, _, to gobreaker.State) {
+				c.Log.Warn("payment provider", "provider", name, "breaker", to.String())
+			}})}
+		d.lanes[name] = l
+		for range c.AtOnce {
+			d.tasks.Go(func() { d.work(name, l) })
+		}
+	}
+	return d
+}
+
+// Stop cancels the calls under way, whose outcome is asked for at the next start, and
+// waits for the workers.
+func (d *Driver) Stop() {
+	d.stop()
+	d.tasks.Wait()
+}
+
+// Publish takes the newest views of cells of this node. It never blocks.
+func (d *Driver) Publish(views []actors.View) {
+	for i := range views {
+		if v, ok := views[i].View.(*payment.View); ok {
+			d.see(key{views[i].Store, v.ID}, views[i].V, v)
+		}
+	}
+}
+
+// Forget drops the work of a store whose cell has left the node.
+func (d *Driver) Forget(store string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k := range d.jobs {
+		if k.store == store {
+			delete(d.jobs, k)
+		}
+	}
+}
+
+func (d *Driver) see(k key, v int64, view *payment.View) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	j := d.jobs[k]
+	switch {
+	case view.Work == nil:
+		delete(d.jobs, k)
+		return
+	case d.lanes[view.Provider] == nil: // it was taken out of the configuration: its payments wait
+		return
+	case j == nil:
+		j = &job{key: k}
+		d.jobs[k] = j
+	case v < j.v:
+		return
+	}
+	if j.view == nil || *j.view.Work != *view.Work || j.view.State != view.State {
+		j.at, j.tries = time.Now(), 0
+		if view.Work.Do == "query" && (j.view == nil || j.view.Work.Asks == view.Work.Asks) && view.State == payment.Pending {
+			j.at = j.at.Add(d.config.Poll)
+		}
+	}
+	j.v, j.view = v, view
+	d.wake(view.Provider)
+}
+
+func (d *Driver) wake(provider string) {
+	select {
+	case d.lanes[provider].wake <- struct{}{}:
+	default:
+	}
+}
+
+// work does what comes due at one provider.
+func (d *Driver) work(name string, l *lane) {
+	for d.ctx.Err() == nil {
+		j, wait := d.next(name)
+		if j != nil {
+			d.wake(name) // there may be more: another worker looks
+			d.do(l, j)
+			continue
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-d.ctx.Done():
+		case <-l.wake:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// next takes the job that is due for longest, or says how long to wait for one.
+func (d *Driver) next(provider string) (*job, time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var first *job
+	for _, j := range d.jobs {
+		if j.view.Provider == provider && !j.running && (first == nil || j.at.Before(first.at)) {
+			first = j
+		}
+	}
+	if first == nil {
+		return nil, time.Minute
+	}
+	if wait := time.Until(first.at); wait > 0 {
+		return nil, min(wait, time.Minute)
+	}
+	first.running = true
+	taken := *first
+	return &taken, 0
+}
+
+// do calls the provider and brings the payment its answer.
+func (d *Driver) do(l *lane, j *job) {
+	again := time.Duration(0)
+	defer func() { d.done(j, again) }()
+	if d.config.Engine.Today(j.store) == nil { // the cell is elsewhere now, and so is the work
+		d.Forget(j.store)
+		return
+	}
+	p := d.config.Accounts.For(j.view.Provider, j.store)
+	r := Declined("not_set_up", "This way to pay is not set up here")
+	var err error
+	if p != nil {
+		r, err = l.breaker.Execute(func() (Result, error) { return d.call(p, j) })
+	}
+	open := errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNone):
+		r = Result{Outcome: payment.Doubtful}
+	case open && j.view.Work.Do == "start" && j.tries == 0:
+		r = Declined("unavailable", "The provider cannot be reached; nothing was charged") // nothing was ever asked
+	default:
+		r = Result{Outcome: payment.Doubtful}
+		if d.ctx.Err() != nil {
+			return
+		}
+		d.config.Log.Warn("payment provider", "provider", j.view.Provider, "payment", j.payment, "do", j.view.Work.Do, "error", err)
+	}
+	again = d.wait(j, err != nil && !errors.Is(err, ErrNone))
+	if r.Outcome == payment.Doubtful && (j.view.Work.Do != "start" || j.told) || r.Outcome == payment.Started && j.view.State == payment.Pending {
+		return // the payment knows as much
+	}
+	no := d.report(j, r)
+	switch {
+	case no == nil:
+	case no.Code.Retry():
+		again = time.Duration(max(no.AfterMS, 200)) * time.Millisecond
+	default:
+		d.config.Log.Error("payment report refused", "provider", j.view.Provider, "payment", j.payment, "code", no.Code, "at", no.Fields.At, "reason", no.Fields.Reason)
+	}
+}
+
+// call does one piece of work. What a provider has never heard of, though it was asked,
+// is asked again under the same key.
+func (d *Driver) call(p Provider, j *job) (Result, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, d.config.Within)
+	defer cancel()
+	v, w := j.view, j.view.Work
+	c := Charge{Store: j.store, ID: v.ID, Amount: v.Amount + v.Tip, Currency: v.Currency, Method: w.Method, ReturnURL: w.ReturnURL,
+		OpenID: w.OpenID, Reference: v.Reference, ExpiresAt: v.CreatedAt.Add(payment.Within)}
+	switch w.Do {
+	case "start":
+		return p.Start(ctx, c)
+	case "cancel":
+		return p.Cancel(ctx, c)
+	case "refund":
+		return p.Refund(ctx, c, Refund{w.Refund, w.Amount, w.Reason})
+	}
+	r, err := p.Query(ctx, c)
+	if v.State == payment.Unknown && (errors.Is(err, ErrNone) || err == nil && r.Outcome == payment.Started && r.Action == nil) {
+		return p.Start(ctx, c)
+	}
+	return r, err
+}
+
+// wait is how long till the next try: longer each time, and for errors not all at once.
+func (d *Driver) wait(j *job, failed bool) time.Duration {
+	w := min(d.config.Poll<<min(j.tries, 4), 15*d.config.Poll)
+	if failed {
+		w = w/2 + rand.N(w)
+	}
+	return w
+}
+
+// done puts a job back, unless its work has changed meanwhile.
+func (d *Driver) done(j *job, again time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.jobs[j.key]
+	if now == nil {
+		return
+	}
+	if now.running = false; now.v == j.v || *now.view.Work == *j.view.Work && now.view.State == j.view.State {
+		now.at, now.tries = time.Now().Add(again), j.tries+1
+	}
+	if j.view.Work.Do == "start" {
+		now.told = true
+	}
+	d.wake(now.view.Provider)
+}
+
+// report tells a payment what its provider says.
+func (d *Driver) report(j *job, r Result) *refusal.Refusal {
+	c := Report(j.payment, j.view.Work.Refund, r)
+	ctx, cancel := context.WithTimeout(d.ctx, d.config.Within)
+	defer cancel()
+	return Send(ctx, d.config.Engine, j.store, c)
+}
+
+// Report makes the command that tells a payment of a result.
+func Report(id, refund string, r Result) *payment.Report {
+	return &payment.Report{Payment: id, Refund: refund, Outcome: r.Outcome, Amount: r.Amount, Reference: r.Reference, Action: r.Action, Failure: r.Failure}
+}
+
+// By is who providers' words are noted as.
+var By = command.Who{ID: "provider", Name: "Provider"}
+
+var errNoAnswer = &refusal.Refusal{Code: refusal.Unavailable, Message: "No answer in time", Fields: refusal.Fields{What: "deadline"}, AfterMS: 500}
+
+// answer takes the one answer to a report.
+type answer chan actors.Answer
+
+func (a answer) Reply(_ int64, x actors.Answer) { a <- x }
+
+// Send gives a report to whichever node has the store, and returns when it is durable.
+func Send(ctx context.Context, e Engine, store string, c *payment.Report) *refusal.Refusal {
+	to := make(answer, 1)
+	deadline, _ := ctx.Deadline()
+	e.Do(&actors.Request{Store: store, Target: command.Target{Kind: "payment", ID: c.Payment}, Command: c, ID: command.ID(newID()),
+		By: By, Principal: "provider", Deadline: deadline, To: to})
+	select {
+	case a := <-to:
+		return a.Refusal
+	case <-ctx.Done():
+		return errNoAnswer
+	}
+}

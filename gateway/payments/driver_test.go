@@ -1,0 +1,332 @@
+package payments_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/story"
+	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/gateway/payments"
+	"github.com/brigata/brigata/gateway/payments/fake"
+	"github.com/brigata/brigata/persistence/memory"
+)
+
+// till is a host with a store, a driver, and a provider's stand-in.
+type till struct {
+	t      *testing.T
+	bank   *fake.Bank
+	node   *actors.Node
+	driver *payments.Driver
+	web    *httptest.Server
+	seen   chan actors.View
+	ids    int
+}
+
+// opened starts one on a database; what it shows, and works on, is the database's.
+func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
+	x := &till{t: t, bank: bank, seen: make(chan actors.View, 1000)}
+	var driver *payments.Driver
+	ready := make(chan struct{})
+	node, err := actors.NewNode(actors.Config{Journal: db.Open(memory.Options{}), Providers: names, Publish: func(v []actors.View) {
+		<-ready
+		driver.Publish(v)
+		for _, v := range v {
+			x.seen <- v
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.node = node
+	driver = payments.NewDriver(payments.Config{Engine: node, Accounts: fake.Accounts(t, bank), Poll: 20 * time.Millisecond, Within: 300 * time.Millisecond})
+	x.driver = driver
+	close(ready)
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/payments/{provider}/notify", driver.Notifications())
+	x.web = httptest.NewServer(mux)
+	if err := node.Open(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func (x *till) close() {
+	x.web.Close()
+	x.driver.Stop()
+	if err := x.node.Stop(context.Background()); err != nil {
+		x.t.Error(err)
+	}
+}
+
+func newTill(t *testing.T, provider string) *till {
+	bank := fake.New(provider)
+	t.Cleanup(bank.Close)
+	x := opened(t, bank, memory.NewDatabase())
+	t.Cleanup(x.close)
+	x.load()
+	return x
+}
+
+func (x *till) load() {
+	c, m, text, err := wire.DecodeStoreFile(story.Store)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.ask("menu", "", &menu.Load{Menu: m, Text: text})
+	x.ask("store", "", &store.Configure{Config: c})
+}
+
+type once chan actors.Answer
+
+func (o once) Reply(_ int64, a actors.Answer) { o <- a }
+
+// send gives a command to the host, and returns its id and where its answer comes.
+func (x *till) send(kind, id string, c command.Command) (string, once) {
+	x.ids++
+	ms := time.Now().UnixMilli()
+	cid := fmt.Sprintf("%08x-%04x-7%03x-8000-%012x", ms>>16, ms&0xffff, x.ids&0xfff, x.ids)
+	if id == "" && (kind == "order" || kind == "payment") {
+		id = cid
+	}
+	to := make(once, 1)
+	x.node.Do(&actors.Request{Store: "s", Target: command.Target{Kind: kind, ID: id}, Command: c, ID: command.ID(cid), Channel: "pos",
+		By: command.Who{ID: "boss", Name: "Boss", Role: command.Manager}, Principal: "boss", To: to})
+	return cid, to
+}
+
+func (x *till) ask(kind, id string, c command.Command) (string, actors.Answer) {
+	x.t.Helper()
+	cid, to := x.send(kind, id, c)
+	select {
+	case a := <-to:
+		if a.Refusal != nil {
+			x.t.Fatalf("%T: %+v", c, a.Refusal)
+		}
+		return cid, a
+	case <-time.After(10 * time.Second):
+		x.t.Fatalf("%T was not answered", c)
+	}
+	panic("unreachable")
+}
+
+// owed orders a wine for 3000 at T1 and begins to pay it.
+func (x *till) owed() (paying string, to once) {
+	x.t.Helper()
+	x.ask("order", "", &order.Place{Type: "dine_in", Table: "T1", Lines: []menu.Line{{Dish: "wine", Qty: 1}}})
+	return x.pay(3000)
+}
+
+func (x *till) pay(amount int64) (string, once) {
+	return x.send("payment", "", &payment.Create{Table: "T1", Provider: x.bank.Name, Amount: amount})
+}
+
+// until waits for a view of a payment that is as it should be.
+func (x *till) until(id string, is func(*payment.View) bool) *payment.View {
+	x.t.Helper()
+	return until(x, func(v actors.View) (*payment.View, bool) {
+		p, ok := v.View.(*payment.View)
+		return p, ok && p.ID == id && is(p)
+	})
+}
+
+func until[T any](x *till, is func(actors.View) (T, bool)) T {
+	x.t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		select {
+		case v := <-x.seen:
+			if p, ok := is(v); ok {
+				return p
+			}
+		case <-late:
+			x.t.Fatalf("it did not come about; the provider was asked %v", x.bank.Calls())
+		}
+	}
+}
+
+func in(s payment.Status) func(*payment.View) bool {
+	return func(v *payment.View) bool { return v.State == s }
+}
+
+// paid waits for the table's bill to say that all of it is.
+func (x *till) paid(total, refunded int64) {
+	x.t.Helper()
+	until(x, func(v actors.View) (bool, bool) {
+		p, ok := v.View.(*table.View)
+		return true, ok && p.Bill.Paid == total && p.Bill.Refunded == refunded && p.Bill.Pending == 0
+	})
+}
+
+func (x *till) notify(id string) int {
+	x.t.Helper()
+	status, err := x.bank.Notify(x.t.Context(), x.web.URL+"/v1/payments/"+x.bank.Name+"/notify", id)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return status
+}
+
+func every(t *testing.T, f func(x *till)) {
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) { f(newTill(t, name)) })
+	}
+}
+
+func TestPaidByNotification(t *testing.T) {
+	every(t, func(x *till) {
+		id, to := x.owed()
+		if a := <-to; a.Refusal != nil || !strings.Contains(string(a.D), `"state":"pending"`) || !strings.Contains(string(a.D), `"action"`) {
+			x.t.Fatalf("%s %+v", a.D, a.Refusal)
+		}
+		x.bank.Pay(id)
+		if status := x.notify(id); status != http.StatusOK {
+			x.t.Fatal(status)
+		}
+		x.paid(3000, 0)
+		for range 3 { // it comes again and again
+			if status := x.notify(id); status != http.StatusOK {
+				x.t.Error(status)
+			}
+		}
+		refund, back := x.send("payment", id, &payment.GiveBack{Payment: id, Amount: 1000, Reason: "quality"})
+		if a := <-back; a.Refusal != nil || !strings.Contains(string(a.D), `"refunded":1000`) {
+			x.t.Fatalf("%s %+v", a.D, a.Refusal)
+		}
+		x.paid(3000, 1000)
+		if c := x.bank.Charge(id); c.Amount != 3000 || len(c.Refunds) != 1 || c.Refunds[0].ID != refund {
+			x.t.Errorf("%+v", c)
+		}
+	})
+}
+
+func TestPaidWithoutNotification(t *testing.T) {
+	every(t, func(x *till) {
+		id, to := x.owed()
+		<-to
+		x.bank.Pay(id)
+		x.paid(3000, 0) // it is asked for
+	})
+}
+
+// The first call is made, and its answer lost: nobody can say, and it is asked for.
+func TestUnknownIsAskedFor(t *testing.T) {
+	every(t, func(x *till) {
+		x.bank.Next(fake.Hang)
+		id, to := x.owed()
+		if a := <-to; a.Refusal != nil || !strings.Contains(string(a.D), `"state":"unknown"`) {
+			x.t.Fatalf("%s %+v", a.D, a.Refusal)
+		}
+		v := x.until(id, in(payment.Pending))
+		if v.Action == nil || v.Action.Data == "" {
+			x.t.Errorf("%+v", v)
+		}
+		if all := x.bank.Charges(); len(all) != 1 {
+			x.t.Errorf("it was asked for %d times: %+v", len(all), all)
+		}
+		x.bank.Pay(id)
+		x.paid(3000, 0)
+	})
+}
+
+func TestCancelledAtTheProvider(t *testing.T) {
+	every(t, func(x *till) {
+		id, to := x.owed()
+		<-to
+		x.bank.Next(fake.Fail)
+		x.ask("payment", id, &payment.Cancel{Payment: id})
+		if x.bank.Pay(id) {
+			x.t.Error("it can still be paid")
+		}
+		again, to := x.pay(3000)
+		<-to
+		x.bank.Pay(again)
+		_, a := x.ask("payment", again, &payment.Cancel{Payment: again})
+		if !strings.Contains(string(a.D), `"state":"succeeded"`) {
+			x.t.Errorf("it was paid, and %s", a.D)
+		}
+		x.paid(3000, 0)
+	})
+}
+
+func TestForgedNotificationsAreRefused(t *testing.T) {
+	every(t, func(x *till) {
+		id, to := x.owed()
+		<-to
+		x.bank.Pay(id)
+		body, header := x.bank.Notice(id)
+		url := x.web.URL + "/v1/payments/" + x.bank.Name + "/notify"
+		for name, forged := range map[string]string{"changed": strings.Replace(string(body), "e", "f", 1), "empty": "", "another's": "{}"} {
+			if status, err := fake.Deliver(x.t.Context(), url, []byte(forged), header); err != nil || status != http.StatusUnauthorized {
+				x.t.Errorf("%s: %d %v", name, status, err)
+			}
+		}
+		if status, _ := fake.Deliver(x.t.Context(), x.web.URL+"/v1/payments/gold/notify", body, header); status != http.StatusNotFound {
+			x.t.Error(status)
+		}
+		if status, _ := fake.Deliver(x.t.Context(), url, make([]byte, 1<<20), header); status != http.StatusRequestEntityTooLarge {
+			x.t.Error(status)
+		}
+	})
+}
+
+// A provider that is down fails fast, says that nothing was charged, and loses nothing
+// that was under way.
+func TestBreaker(t *testing.T) {
+	x := newTill(t, "stripe")
+	id, to := x.owed()
+	<-to
+	for range 12 {
+		x.bank.Next(fake.Fail)
+	}
+	x.ask("order", "", &order.Place{Type: "dine_in", Table: "T2", Lines: []menu.Line{{Dish: "wine", Qty: 100}}})
+	for n := 0; ; n++ {
+		if n == 50 {
+			t.Fatal("the breaker never opened")
+		}
+		other, to := x.send("payment", "", &payment.Create{Table: "T2", Provider: "stripe", Amount: 100})
+		if a := <-to; strings.Contains(string(a.D), `"unavailable"`) {
+			if c := x.bank.Charge(other); c.ID != "" || !strings.Contains(string(a.D), `"state":"failed"`) {
+				t.Errorf("%s, and the provider has %+v", a.D, c)
+			}
+			break
+		}
+	}
+	x.bank.Pay(id)
+	x.paid(3000, 0)
+}
+
+// What a node leaves undone, the next one does: from the log alone.
+func TestWorkSurvivesItsNode(t *testing.T) {
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			bank := fake.New(name)
+			t.Cleanup(bank.Close)
+			db := memory.NewDatabase()
+			x := opened(t, bank, db)
+			x.load()
+			bank.Next(fake.Hang, fake.Fail, fake.Fail, fake.Fail, fake.Fail)
+			id, to := x.owed()
+			<-to
+			x.close()
+			bank.Pay(id)
+			y := opened(t, bank, db)
+			defer y.close()
+			y.until(id, in(payment.Succeeded))
+			if all := bank.Charges(); len(all) != 1 || all[0].State != "paid" {
+				t.Errorf("%+v", all)
+			}
+		})
+	}
+}
