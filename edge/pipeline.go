@@ -80,11 +80,14 @@ func pause(ctx context.Context, d time.Duration) {
 
 func (p *pipeline) consume(ctx context.Context, raw jetstream.Consumer) error {
 	for ctx.Err() == nil {
+		if p.renew(); p.known == nil { // nobody knows what the sensors are: readings wait on the disk
+			pause(ctx, askEvery/2)
+			continue
+		}
 		batch, err := raw.Fetch(fetchMax, jetstream.FetchMaxWait(min(time.Second, p.o.Window)))
 		if err != nil {
 			return err
 		}
-		p.renew()
 		for m := range batch.Messages() {
 			if err := p.message(ctx, m); err != nil {
 				return err
@@ -141,6 +144,10 @@ func (p *pipeline) renew() {
 func (p *pipeline) message(ctx context.Context, m jetstream.Msg) error {
 	id := strings.TrimPrefix(m.Subject(), rawSubject)
 	t := p.twins[id]
+	if t == nil {
+		p.renew() // the store may have it since a moment
+		t = p.twins[id]
+	}
 	if t == nil {
 		p.counts.unknown.Add(1)
 		return m.Ack()

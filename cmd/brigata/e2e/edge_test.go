@@ -1,0 +1,227 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/cmd/brigata/client"
+)
+
+// box is a running edge node process.
+type box struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	dir    string
+	mqtt   string
+	http   string
+	exited chan error
+	args   []string
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+const devicesFile = `[{"user":"kitchen","password":"a-long-secret","sensors":["walkin-1","walkin-1-door","walkin-1-power","walkin-1-vibration","fridge-1","freezer-1"]}]`
+
+// newBox mints credentials with the binary, and starts an edge node with them.
+func newBox(t *testing.T, data, hub string, args ...string) *box {
+	t.Helper()
+	b := &box{t: t, dir: t.TempDir(), mqtt: freePort(t), http: freePort(t), args: args}
+	file := filepath.Join(b.dir, "box.json")
+	if out, err := exec.Command(program, "edge-token", "--data", data, "--hub", hub, "--out", file).CombinedOutput(); err != nil {
+		t.Fatalf("edge-token: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(b.dir, "devices.json"), []byte(devicesFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	t.Cleanup(b.kill)
+	return b
+}
+
+func (b *box) start() {
+	b.t.Helper()
+	logs := &tail{}
+	b.cmd = exec.Command(program, append([]string{"edge", "--credentials", filepath.Join(b.dir, "box.json"), "--store", "demo", "--data", filepath.Join(b.dir, "data"),
+		"--devices", filepath.Join(b.dir, "devices.json"), "--mqtt", b.mqtt, "--http", b.http}, b.args...)...)
+	b.cmd.Stdout, b.cmd.Stderr = logs, logs
+	if err := b.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.exited = make(chan error, 1)
+	go func(c *exec.Cmd, exited chan error) { exited <- c.Wait() }(b.cmd, b.exited)
+	deadline := time.Now().Add(30 * time.Second)
+	for b.status().Sensors == 0 {
+		select {
+		case err := <-b.exited:
+			b.exited <- err
+			b.t.Fatalf("edge node ended: %v\n%s", err, logs.text())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("edge node not ready in 30 s\n%s", logs.text())
+		}
+	}
+}
+
+func (b *box) kill() {
+	_ = b.cmd.Process.Signal(syscall.SIGKILL)
+	err := <-b.exited
+	b.exited <- err
+}
+
+type boxStatus struct {
+	Backlog int   `json:"backlog"`
+	Sensors int   `json:"sensors"`
+	Taken   int64 `json:"taken"`
+}
+
+func (b *box) status() (s boxStatus) {
+	r, err := http.Get("http://" + b.http + "/status")
+	if err != nil {
+		return s
+	}
+	defer r.Body.Close()
+	_ = json.NewDecoder(r.Body).Decode(&s)
+	return s
+}
+
+// await reads pushes of a topic until one of key is as wanted.
+func await(t *testing.T, c *client.Conn, topic, key string, ok func(d string) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	subs, _, err := c.Subscribe(ctx, client.Sub{T: topic})
+	if err != nil || subs[0].Err != nil {
+		t.Fatalf("subscribe %s: %v %+v", topic, err, subs)
+	}
+	last := ""
+	for _, raw := range subs[0].D {
+		var e client.Message
+		if json.Unmarshal(raw, &e) == nil && e.K == key {
+			if last = string(e.D); ok(last) {
+				return
+			}
+		}
+	}
+	for {
+		select {
+		case m := <-c.Pushes():
+			if m.K == key {
+				if last = string(m.D); ok(last) {
+					return
+				}
+			}
+		case <-ctx.Done():
+			t.Fatalf("%s never became as wanted: %s", key, last)
+		}
+	}
+}
+
+// TestFailingFridgeToHeldDish goes the whole way: sensors over MQTT, a box, its leaf
+// link, a node, a phone. The walk-in loses its refrigerant; the box dies on the way.
+func TestFailingFridgeToHeldDish(t *testing.T) {
+	data, hub := t.TempDir(), freePort(t)
+	n := startNode(t, data, "--edge-listen", hub)
+	b := newBox(t, data, hub, "--believe")
+	boss := n.dial(n.token, "boss")
+	var opened struct{ D struct{ Session string } }
+	if err := json.Unmarshal(send(t, boss, "table.open", newID(), `{"table":"T03","guests":2}`).OK, &opened); err != nil {
+		t.Fatal(err)
+	}
+	phone := n.dial(n.roleToken("guest", "--user", newID(), "--table", "T03", "--session", opened.D.Session), "phone")
+	simulate := func(args ...string) {
+		t.Helper()
+		out, err := exec.Command(program, append([]string{"sensors", "simulate", "--broker", "tcp://" + b.mqtt, "--user", "kitchen", "--password", "a-long-secret",
+			"--every", "60s", "--speed", "0"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("simulate: %v\n%s", err, out)
+		}
+	}
+	simulate("--for", "8h", "--failure", "refrigerant", "--fail-after", "30m")
+	b.kill() // what it acknowledged is on its disk
+	b.start()
+	await(t, phone, "menu", "dish/mapo-tofu", func(d string) bool { return strings.Contains(d, `"available":false`) })
+	await(t, boss, "stock", "dish/mapo-tofu", func(d string) bool {
+		return strings.Contains(d, `"mode":"held"`) && strings.Contains(d, `"sensor":"walkin-1"`)
+	})
+	var walkin struct{ State, Workorder string }
+	view(t, boss, "sensors", "sensor/walkin-1", &walkin)
+	var order struct {
+		Severity string
+		Holds    []string
+	}
+	view(t, boss, "sensors", "workorder/"+walkin.Workorder, &order)
+	if order.Severity != "food" || len(order.Holds) != 3 {
+		t.Fatalf("%+v %+v", walkin, order)
+	}
+	m := send(t, boss, "order.place", newID(), `{"type":"dine_in","table":"T03","lines":[{"dish":"mapo-tofu","qty":1}]}`)
+	if m.Err == nil {
+		t.Fatalf("food that is held was sold: %s", m.Raw)
+	}
+	out, errs, status := n.terminal("sensors", "ack", "walkin-1")
+	if status != 0 || !strings.Contains(out, "acked") {
+		t.Fatal(out, errs)
+	}
+	out, _, _ = n.terminal("watch", "sensors", "--once")
+	if !strings.Contains(out, "walkin-1 ") || !strings.Contains(out, "work order") {
+		t.Fatal(out)
+	}
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		got := n.counted("walkin-1")
+		if got == 8*60 {
+			break
+		}
+		if got > 8*60 || time.Now().After(end) {
+			t.Fatalf("%d readings of %d are in the series; %+v", got, 8*60, b.status())
+		}
+	}
+	n.args = nil // what serve alone understands
+	n.verify()
+}
+
+// counted sums a sensor's readings up.
+func (n *node) counted(id string) (total int64) {
+	n.t.Helper()
+	var series struct{ Items []struct{ N int64 } }
+	n.get("/v1/stores/demo/sensors/"+id+"/series?step_ms=3600000", &series)
+	for _, p := range series.Items {
+		total += p.N
+	}
+	return total
+}
+
+// get reads a resource as the node's operator.
+func (n *node) get(path string, into any) {
+	n.t.Helper()
+	r, err := http.NewRequest("GET", n.url+path, nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer w.Body.Close()
+	if err := json.NewDecoder(w.Body).Decode(into); err != nil || w.StatusCode != http.StatusOK {
+		n.t.Fatal(fmt.Sprint(w.Status), err)
+	}
+}
