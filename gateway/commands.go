@@ -123,6 +123,11 @@ func (c *session) command(who *auth.Principal, m *message) {
 		c.refuse(m.ID, errDraining)
 		return
 	}
+	of, now := classOf(who, m.Cmd), c.server.now()
+	if bad := c.server.admission.would(of, now); bad != nil { // before it costs anything
+		c.refuse(m.ID, bad)
+		return
+	}
 	is := c.server.begin(who, c.address, m, c.trace)
 	r, bad := c.server.request(who, m)
 	if bad != nil {
@@ -132,8 +137,11 @@ func (c *session) command(who *auth.Principal, m *message) {
 		}
 	}
 	if bad == nil {
+		bad = c.server.paces.allow(who, c.address, r.Store, of, now)
+	}
+	if bad == nil {
 		r.To, r.Trace, is.Store = c, is.Trace, r.Store
-		r.Tag, bad = c.wait(m.ID, r.Deadline, is)
+		r.Tag, bad = c.wait(m.ID, r.Deadline, of, is)
 	}
 	if bad != nil {
 		c.server.finish(&is, bad)
@@ -146,15 +154,15 @@ func (c *session) command(who *auth.Principal, m *message) {
 
 // wait notes an unanswered command and returns its tag: clients may use an id twice,
 // the tag is ours.
-func (c *session) wait(id int64, deadline time.Time, is Command) (int64, *refusal.Refusal) {
-	if c.server.inflight.Add(1) > int64(c.server.limits.InflightNode) {
-		c.server.inflight.Add(-1)
-		return 0, errBusy
+func (c *session) wait(id int64, deadline time.Time, of class, is Command) (int64, *refusal.Refusal) {
+	a := &c.server.admission
+	if bad := a.enter(of, is.Received); bad != nil {
+		return 0, bad
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) >= c.server.limits.Inflight {
-		c.server.inflight.Add(-1)
+		a.inflight.Add(-1)
 		return 0, errInflight
 	}
 	c.lastTag++
@@ -166,6 +174,8 @@ func (c *session) wait(id int64, deadline time.Time, is Command) (int64, *refusa
 func (c *session) answered(tag int64, no *refusal.Refusal) (id int64, ok bool) {
 	w, ok := c.take(tag)
 	if ok {
+		now := c.server.now()
+		c.server.admission.leave(now, now.Sub(w.command.Received), no != errDeadline)
 		c.server.finish(&w.command, no)
 	}
 	return w.id, ok
@@ -184,7 +194,6 @@ func (c *session) take(tag int64) (w waiting, ok bool) {
 			if last == 0 && cap(c.waiting) > 8 {
 				c.waiting = nil
 			}
-			c.server.inflight.Add(-1)
 			return w, true
 		}
 	}

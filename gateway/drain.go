@@ -44,7 +44,7 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) answerAll(ctx context.Context) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.inflight.Load() > 0 {
+	for s.admission.inflight.Load() > 0 {
 		select {
 		case <-tick.C:
 			for _, c := range s.all() {

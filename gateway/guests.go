@@ -72,7 +72,7 @@ func (s *Server) sessionAt(ctx context.Context, storeID, id string) (string, *re
 	if s.config.Engine.Today(storeID) == nil {
 		return "", nil
 	}
-	a := s.read(ctx, storeID, command.Target{Kind: "table", ID: id})
+	a := s.read(ctx, guestCommands, storeID, command.Target{Kind: "table", ID: id})
 	if a.Refusal != nil {
 		if a.Refusal.Code == refusal.NotFound {
 			return "", nil

@@ -21,6 +21,10 @@ type Limits struct {
 	PerAddress    int           // connections of one address: 1000 (a restaurant's guests share one)
 	PerUser       int           // connections of one user: 32
 	DialRate      int           // new sockets per second of one address: 200
+	UserRate      int           // commands per second of a user, over all its connections: 300
+	AddressRate   int           // commands per second of an address: 2000
+	StoreRate     int           // commands per second of a store, without the kitchen's and payments: 2000
+	AnswerWithin  time.Duration // what answers should take on average; the node admits less while they take longer: 50 ms
 	CallRate      int           // REST requests per second of a principal: 100
 	QueueBytes    int           // views that wait for a connection: 65536
 	QueueFrames   int           // 512
@@ -51,6 +55,10 @@ func (l *Limits) ensureDefaults() {
 	def(&l.PerUser, 32)
 	def(&l.DialRate, 200)
 	def(&l.CallRate, 100)
+	def(&l.UserRate, 300)
+	def(&l.AddressRate, 2000)
+	def(&l.StoreRate, 2000)
+	def(&l.AnswerWithin, 50*time.Millisecond)
 	def(&l.QueueBytes, 64<<10)
 	def(&l.QueueFrames, 512)
 	def(&l.ReplyBytes, 8<<20)

@@ -101,6 +101,10 @@ func (c *session) message(b []byte) {
 	case m.Cmd != "":
 		c.command(who, &m)
 	case m.Sub != nil:
+		if bad := c.server.admission.would(readClass(who), c.server.now()); bad != nil {
+			c.refuse(m.ID, bad)
+			return
+		}
 		c.subscribe(who, &m)
 	case m.Unsub != nil:
 		c.unsubscribe(&m)

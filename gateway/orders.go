@@ -108,7 +108,12 @@ func (s *Server) listOrders(c *call, in *orderList) *refusal.Refusal {
 	q := OrderQuery{State: in.State, Table: in.Table, Cursor: in.Cursor, Limit: in.Limit, From: in.From, To: in.To}
 	ctx, cancel := context.WithTimeout(c.Context(), archiveWithin)
 	defer cancel()
-	items, next, err := s.config.Archive.Orders(ctx, c.store, q)
+	var items []byte
+	var next string
+	err := s.archive.do(ctx, func(ctx context.Context) (err error) {
+		items, next, err = s.config.Archive.Orders(ctx, c.store, q)
+		return err
+	})
 	if err != nil {
 		return s.fault("list orders", err)
 	}
@@ -126,7 +131,11 @@ func (s *Server) getHistory(c *call, in *idParams) *refusal.Refusal {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), archiveWithin)
 	defer cancel()
-	items, err := s.config.Archive.History(ctx, c.store, id)
+	var items []byte
+	err := s.archive.do(ctx, func(ctx context.Context) (err error) {
+		items, err = s.config.Archive.History(ctx, c.store, id)
+		return err
+	})
 	if err != nil {
 		return s.fault("read a history", err)
 	}

@@ -102,7 +102,7 @@ func accounts[I any](s *Server, h func(ctx context.Context, c *call, in *I) erro
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), accountsWithin)
 		defer cancel()
-		if err := h(ctx, c, in); err != nil {
+		if err := s.accounts.do(ctx, func(ctx context.Context) error { return h(ctx, c, in) }); err != nil {
 			return s.accountsFault(c.Request.Method+" "+c.URL.Path, err)
 		}
 		return nil

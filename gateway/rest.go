@@ -144,21 +144,24 @@ type once chan actors.Answer
 func (o once) Reply(_ int64, a actors.Answer) { o <- a }
 
 // ask executes r and waits for its answer, but not beyond its deadline.
-func (s *Server) ask(ctx context.Context, r *actors.Request) actors.Answer {
-	if s.inflight.Add(1) > int64(s.limits.InflightNode) {
-		s.inflight.Add(-1)
-		return actors.Answer{Refusal: errBusy}
+func (s *Server) ask(ctx context.Context, of class, r *actors.Request) actors.Answer {
+	began := s.now()
+	if bad := s.admission.enter(of, began); bad != nil {
+		return actors.Answer{Refusal: bad}
 	}
-	defer s.inflight.Add(-1)
-	ctx, cancel := context.WithTimeout(ctx, r.Deadline.Sub(s.now()))
+	ctx, cancel := context.WithTimeout(ctx, r.Deadline.Sub(began))
 	defer cancel()
 	got := make(once, 1)
 	r.To = got
 	s.config.Engine.Do(r)
 	select {
 	case a := <-got:
+		now := s.now()
+		s.admission.leave(now, now.Sub(began), true)
 		return a
 	case <-ctx.Done():
+		now := s.now()
+		s.admission.leave(now, now.Sub(began), false)
 		return actors.Answer{Refusal: errDeadline}
 	}
 }
@@ -235,19 +238,23 @@ func (s *Server) run(ctx context.Context, who *auth.Principal, address string, m
 	}
 	is := s.begin(who, address, m, trace)
 	is.Store = m.Store
+	of := classOf(who, m.Cmd)
 	r, bad := s.request(who, m)
+	if bad == nil {
+		bad = s.paces.allow(who, address, r.Store, of, is.Received)
+	}
 	if bad != nil {
 		s.finish(&is, bad)
 		return actors.Answer{Refusal: bad}
 	}
 	r.Trace, is.Store = is.Trace, r.Store
 	s.stats.Commands.Add(1)
-	a := s.ask(ctx, r)
+	a := s.ask(ctx, of, r)
 	s.finish(&is, a.Refusal)
 	return a
 }
 
 // read asks the engine for the view of one entity.
-func (s *Server) read(ctx context.Context, storeID string, t command.Target) actors.Answer {
-	return s.ask(ctx, &actors.Request{Store: storeID, Target: t, Deadline: s.now().Add(deadlineDefault)})
+func (s *Server) read(ctx context.Context, of class, storeID string, t command.Target) actors.Answer {
+	return s.ask(ctx, of, &actors.Request{Store: storeID, Target: t, Deadline: s.now().Add(deadlineDefault)})
 }

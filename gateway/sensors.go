@@ -62,7 +62,7 @@ func (s *Server) sensorRoutes(api huma.API) {
 func (s *Server) listSensors(c *call, _ *storeParams) *refusal.Refusal {
 	var items []byte
 	for _, x := range s.config.Engine.Today(c.store).Config.Sensors {
-		a := s.read(c.Context(), c.store, command.Target{Kind: "sensor", ID: x.ID})
+		a := s.read(c.Context(), readClass(c.who), c.store, command.Target{Kind: "sensor", ID: x.ID})
 		switch {
 		case a.Refusal != nil && a.Refusal.Code == refusal.NotFound:
 			continue // told in a moment
@@ -96,7 +96,7 @@ func (s *Server) getWorkOrder(c *call, in *idParams) *refusal.Refusal {
 
 // getEntity answers with an entity's view as the staff see it; its version is the ETag.
 func (s *Server) getEntity(c *call, t command.Target) *refusal.Refusal {
-	a := s.read(c.Context(), c.store, t)
+	a := s.read(c.Context(), readClass(c.who), c.store, t)
 	if a.Refusal != nil {
 		return a.Refusal
 	}
@@ -123,7 +123,7 @@ func (s *Server) getSeries(c *call, in *seriesParams) *refusal.Refusal {
 
 // series asks a sensor for what it has measured: the reply's JSON is the answer's D.
 func (s *Server) series(ctx context.Context, storeID string, q *sensor.Query) actors.Answer {
-	return s.ask(ctx, &actors.Request{Store: storeID, Target: command.Target{Kind: "sensor", ID: q.Sensor}, Command: q, Dry: true,
+	return s.ask(ctx, staffWork, &actors.Request{Store: storeID, Target: command.Target{Kind: "sensor", ID: q.Sensor}, Command: q, Dry: true,
 		Deadline: s.now().Add(deadlineDefault)})
 }
 

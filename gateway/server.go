@@ -81,10 +81,13 @@ type Server struct {
 
 	addresses visitors // of those who have no token yet
 	streams   streams  // of the service
+	admission admission
+	paces     paces
+	accounts  breaker
+	archive   breaker
 
 	draining atomic.Bool
 	open     atomic.Int64 // connections
-	inflight atomic.Int64 // unanswered commands
 	stop     chan struct{}
 	stopOnce sync.Once
 
@@ -121,6 +124,9 @@ func New(c Config) (*Server, error) {
 	s.dials = visitors{rate: rate.Limit(s.limits.DialRate), burst: 4 * s.limits.DialRate}
 	s.callers = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
 	s.addresses = visitors{rate: rate.Limit(s.limits.CallRate), burst: 4 * s.limits.CallRate}
+	s.admission.init(s.limits.AnswerWithin, s.limits.InflightNode)
+	s.paces.init(&s.limits)
+	s.accounts, s.archive = newBreaker("accounts"), newBreaker("archive")
 	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor, Watch: c.Watch})
 	s.mux = s.routes()
 	s.tasks.run(s.sweepEachSecond)
@@ -208,6 +214,7 @@ func (s *Server) sweep(now time.Time) {
 	s.dials.sweep(now)
 	s.callers.sweep(now)
 	s.addresses.sweep(now)
+	s.paces.sweep(now)
 }
 
 func (s *Server) all() []*session {
@@ -269,7 +276,7 @@ func (s *Server) part(c *session) {
 	who, waiting := c.who, len(c.waiting)
 	c.waiting = nil
 	c.mu.Unlock()
-	s.inflight.Add(int64(-waiting))
+	s.admission.inflight.Add(int64(-waiting))
 	s.open.Add(-1)
 	s.counts.give("address " + c.address)
 	s.mu.Lock()
@@ -316,7 +323,7 @@ func (s *Server) revoke(match func(*auth.Principal) bool, gone bool) {
 func (s *Server) Connections() int { return int(s.open.Load()) }
 
 // Inflight returns how many commands have no answer yet.
-func (s *Server) Inflight() int { return int(s.inflight.Load()) }
+func (s *Server) Inflight() int { return int(s.admission.inflight.Load()) }
 
 // Stats returns the counters.
 func (s *Server) Stats() *Stats { return &s.stats }

@@ -243,7 +243,7 @@ func (s *Server) readOrder(ctx context.Context, who *auth.Principal, storeID, id
 	if !wire.IsUUID(id) {
 		return nil, 0, hide(own, notFound("order", id))
 	}
-	a := s.read(ctx, storeID, command.Target{Kind: "order", ID: id})
+	a := s.read(ctx, readClass(who), storeID, command.Target{Kind: "order", ID: id})
 	if a.Refusal != nil {
 		return nil, 0, hide(own, a.Refusal)
 	}

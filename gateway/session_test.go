@@ -188,7 +188,7 @@ func TestCommand(t *testing.T) {
 		t.Fatalf("%+v", g)
 	}
 	late.To.Reply(late.Tag, actors.Answer{V: 1})
-	if n.inflight.Load() != 0 {
-		t.Error("in flight:", n.inflight.Load())
+	if n.Inflight() != 0 {
+		t.Error("in flight:", n.Inflight())
 	}
 }

@@ -132,7 +132,7 @@ func (s *Server) getTable(c *call, in *idParams) *refusal.Refusal {
 	if _, ok := s.config.Engine.Today(c.store).Table(in.ID); !ok {
 		return notFound("table", in.ID)
 	}
-	a := s.read(c.Context(), c.store, command.Target{Kind: "table", ID: in.ID})
+	a := s.read(c.Context(), readClass(c.who), c.store, command.Target{Kind: "table", ID: in.ID})
 	if a.Refusal != nil {
 		return a.Refusal
 	}

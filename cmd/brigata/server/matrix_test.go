@@ -35,7 +35,7 @@ const ownStore, otherStore = "demo", "demo-1"
 
 func newHouse(t *testing.T) *house {
 	n, err := Start(context.Background(), Options{Listen: "127.0.0.1:0", Data: t.TempDir(), Name: "n1", Demo: true, Out: io.Discard,
-		Limits: gateway.Limits{Rate: 1e6, Burst: 1e6, CallRate: 1e6, PerUser: 1000}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Limits: gateway.Limits{Rate: 1e6, Burst: 1e6, CallRate: 1e6, PerUser: 1000, UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+// class orders what the node gives up when it has more than it can do: what comes first
+// here is refused first.
+type class int
+
+const (
+	guestReads class = iota
+	guestCommands
+	staffWork
+	kitchenAndPayments
+)
+
+// shares of the work that may be under way for each class, in percent of what is admitted
+// now; the kitchen and payments are bounded by the node's limit alone.
+var shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100}
+
+// classOf says in which class somebody's command is.
+func classOf(who *auth.Principal, name string) class {
+	switch {
+	case who.Rank() == command.Kitchen, who.Rank() == command.Expo,
+		strings.HasPrefix(name, "item."), strings.HasPrefix(name, "payment."), strings.HasPrefix(name, "bill."):
+		return kitchenAndPayments
+	case who.IsGuest(), who.IsChannel():
+		return guestCommands
+	}
+	return staffWork
+}
+
+func readClass(who *auth.Principal) class {
+	if who.IsGuest() || who.IsChannel() {
+		return guestReads
+	}
+	return staffWork
+}
+
+const (
+	admitMin   = 256 // requests under way that are never too many
+	admitStep  = 32
+	adjustEach = 100 * time.Millisecond
+	// stalledAfter without any answer nobody waits any more.
+	stalledAfter = 2 * time.Second
+	probeEach    = time.Second
+)
+
+// admission bounds how much is under way by how long answers take: it admits less while
+// they take longer than they should, and more again while they do not. What would only
+// queue is refused at once, and says when to come back.
+type admission struct {
+	target time.Duration // what answers should take, on average
+	most   int64
+
+	limit    atomic.Int64
+	inflight atomic.Int64
+	answered atomic.Int64 // ms of the last answer, or of when work began after a pause
+	probed   atomic.Int64 // ms of the last request that was let through to a node that stalls
+	n, sum   atomic.Int64 // answers of this interval, and their ns
+	since    atomic.Int64 // ms when it began
+
+	mu sync.Mutex // of who adjusts
+}
+
+func (a *admission) init(target time.Duration, most int) {
+	a.target, a.most = target, int64(most)
+	a.limit.Store(int64(most))
+}
+
+// enter counts a request as under way, or says why not.
+func (a *admission) enter(of class, now time.Time) *refusal.Refusal {
+	n := a.inflight.Add(1)
+	bad := a.judge(of, n, now.UnixMilli(), true)
+	if bad != nil {
+		a.inflight.Add(-1)
+	}
+	return bad
+}
+
+// would is enter without counting: for what need not even be read.
+func (a *admission) would(of class, now time.Time) *refusal.Refusal {
+	return a.judge(of, a.inflight.Load()+1, now.UnixMilli(), false)
+}
+
+// judge says whether the n-th request may be under way; one that enters and may try a
+// node that stalls is the only one for a while.
+func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
+	if n == 1 {
+		if enters {
+			a.answered.Store(ms)
+		}
+		return nil
+	}
+	allowed := a.most
+	if of < kitchenAndPayments {
+		allowed = max(admitMin, a.limit.Load()) * shares[of] / 100
+	}
+	switch {
+	case n > allowed:
+		return errBusy
+	case ms-a.answered.Load() <= stalledAfter.Milliseconds():
+		return nil
+	}
+	last := a.probed.Load()
+	if ms-last >= probeEach.Milliseconds() && (!enters || a.probed.CompareAndSwap(last, ms)) {
+		return nil
+	}
+	return errStalled
+}
+
+// errStalled is the breaker's answer while nothing is answered: a request a second tries.
+var errStalled = &refusal.Refusal{Code: refusal.Unavailable, Message: "The database does not answer; nothing was done",
+	Fields: refusal.Fields{What: "database"}, AfterMS: probeEach.Milliseconds()}
+
+// leave takes a request off that took so long; done is false when nobody answered it.
+func (a *admission) leave(now time.Time, took time.Duration, done bool) {
+	a.inflight.Add(-1)
+	ms := now.UnixMilli()
+	if done {
+		a.answered.Store(ms)
+	}
+	a.sum.Add(int64(took))
+	a.n.Add(1)
+	if ms-a.since.Load() >= adjustEach.Milliseconds() && a.mu.TryLock() {
+		a.adjust(ms)
+		a.mu.Unlock()
+	}
+}
+
+func (a *admission) adjust(ms int64) {
+	if ms-a.since.Load() < adjustEach.Milliseconds() {
+		return
+	}
+	a.since.Store(ms)
+	n, sum := a.n.Swap(0), a.sum.Swap(0)
+	if n == 0 {
+		return
+	}
+	limit, under := a.limit.Load(), a.inflight.Load()
+	if time.Duration(sum/n) > a.target {
+		a.limit.Store(max(admitMin, min(limit, under+admitStep)*7/10))
+	} else {
+		a.limit.Store(min(a.most, limit+max(admitStep, limit/8)))
+	}
+}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/refusal"
+)
+
+// When answers take long, what guests read goes first and the kitchen last; when they do
+// not any more, all is admitted again.
+func TestAdmissionShedsByClass(t *testing.T) {
+	var a admission
+	a.init(50*time.Millisecond, 10_000)
+	now := start
+	inflight := func(n int) {
+		for int64(n) > a.inflight.Load() {
+			if bad := a.enter(kitchenAndPayments, now); bad != nil {
+				t.Fatal(bad)
+			}
+		}
+	}
+	for range 40 { // answers of 80 ms while 2,000 are under way
+		inflight(2000)
+		now = now.Add(adjustEach)
+		a.leave(now, 80*time.Millisecond, true)
+	}
+	for of, want := range map[class]bool{guestReads: false, guestCommands: false, staffWork: false, kitchenAndPayments: true} {
+		if bad := a.would(of, now); (bad == nil) != want || bad != nil && (bad.Code != refusal.Overloaded || bad.AfterMS == 0) {
+			t.Errorf("overloaded: class %d: %v", of, bad)
+		}
+	}
+	a.inflight.Store(admitMin * 6 / 10)
+	for of, want := range map[class]bool{guestReads: false, guestCommands: true, staffWork: true} {
+		if bad := a.would(of, now); (bad == nil) != want {
+			t.Errorf("half full: class %d: %v", of, bad)
+		}
+	}
+	for i := 0; a.would(guestReads, now) != nil; i++ {
+		if i == 20 {
+			t.Fatal("2 s of quick answers, and guests may not read")
+		}
+		now = now.Add(adjustEach)
+		a.inflight.Add(1)
+		a.leave(now, time.Millisecond, true)
+	}
+}
+
+// While nothing is answered nobody waits, but for one request a second that tries.
+func TestAdmissionStalls(t *testing.T) {
+	var a admission
+	a.init(50*time.Millisecond, 10_000)
+	now := start
+	enter := func() *refusal.Refusal { return a.enter(kitchenAndPayments, now) }
+	for range 10 {
+		if bad := enter(); bad != nil {
+			t.Fatal(bad)
+		}
+	}
+	now = now.Add(stalledAfter + time.Millisecond)
+	if bad := enter(); bad != nil {
+		t.Fatal("nobody tries")
+	}
+	bad := enter()
+	if bad == nil || bad.Code != refusal.Unavailable || bad.Fields.What != "database" || bad.AfterMS == 0 {
+		t.Fatalf("%+v", bad)
+	}
+	now = now.Add(probeEach)
+	if bad := enter(); bad != nil {
+		t.Fatal("a second later nobody tries again")
+	}
+	a.leave(now, 3*time.Second, true)
+	if bad := enter(); bad != nil {
+		t.Fatalf("an answer came: %+v", bad)
+	}
+}
+
+// A database that hangs: orders are refused at once and say so, the menu comes from memory.
+func TestStalledNode(t *testing.T) {
+	n := newNode(t, nil)
+	held := make(chan *actors.Request, 16)
+	n.engine.onCommand(func(r *actors.Request) { held <- r })
+	c := n.as("lin", "waiter")
+	c.send(fmt.Sprintf(`{"id":2,`+place+`}`, uuid(2)))
+	r := <-held
+	n.clock.Add(3000)
+	c.send(fmt.Sprintf(`{"id":3,`+place+`}`, uuid(3)))
+	<-held // the one that tries
+	c.send(fmt.Sprintf(`{"id":4,`+place+`}`, uuid(4)))
+	if g := c.next(); *g.ID != 4 || g.Err == nil || g.Err.Code != refusal.Unavailable || g.Err.AfterMS == 0 {
+		t.Fatalf("%+v", g)
+	}
+	waiter := n.token("lin", "waiter", nil)
+	n.wantProblem(n.call("POST", "/v1/stores/s1/orders", waiter, `{}`, "Idempotency-Key", uuid(5)), 503, refusal.Unavailable)
+	if w := n.call("GET", "/v1/stores/s1/menu", waiter, ""); w.StatusCode != 200 {
+		t.Fatalf("the menu: %d", w.StatusCode)
+	}
+	r.To.Reply(r.Tag, actors.Answer{V: 1})
+	if g := c.next(); *g.ID != 2 || g.Err != nil {
+		t.Fatalf("%+v", g)
+	}
+	n.engine.onCommand(nil)
+	if g := c.reply(fmt.Sprintf(place, uuid(6))); g.Err != nil {
+		t.Fatalf("after it answers again: %+v", g.Err)
+	}
+}
+
+func TestPaces(t *testing.T) {
+	for scope, limits := range map[string]Limits{"user": {UserRate: 2}, "address": {AddressRate: 2}, "store": {StoreRate: 2}} {
+		n := newNode(t, func(c *Config) { c.Limits = limits })
+		refused := 0
+		for i := range 6 {
+			c := n.as("lin", "waiter") // another connection each time
+			if g := c.reply(fmt.Sprintf(place, uuid(10+i))); g.Err != nil {
+				refused++
+				if g.Err.Code != refusal.RateLimited || g.Err.Fields.Scope != scope || g.Err.AfterMS == 0 {
+					t.Fatalf("%s: %+v", scope, g.Err)
+				}
+			}
+		}
+		if refused != 2 {
+			t.Errorf("%s: %d refused", scope, refused)
+		}
+		if scope == "user" {
+			continue
+		}
+		kitchen := n.as("kds", "kitchen")
+		if g := kitchen.reply(fmt.Sprintf(`"cmd":"item.bump","cid":%q,"d":{"order":%q,"items":["1"]}`, uuid(30), uuid(1))); g.Err != nil {
+			t.Errorf("%s: the kitchen: %+v", scope, g.Err)
+		}
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	b := newBreaker("test")
+	calls := 0
+	fail := func(context.Context) error { calls++; return errors.New("connection refused") }
+	for range breakerFailures + 5 {
+		if err := b.do(context.Background(), fail); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if calls != breakerFailures {
+		t.Fatalf("asked %d times", calls)
+	}
+	if err := b.do(context.Background(), fail); refusal.Of(err) != errDatabase {
+		t.Fatal(err)
+	}
+	b = newBreaker("test")
+	for range breakerFailures + 5 {
+		b.do(context.Background(), func(context.Context) error { calls++; return errNoArchive })
+	}
+	if calls != 2*breakerFailures+5 {
+		t.Fatal("refusals opened the breaker")
+	}
+}

@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/brigata/brigata/actors/refusal"
+)
+
+// breaker stands before a database that people wait for: after some failures in a row
+// nobody waits, until one try succeeds again.
+type breaker struct {
+	*gobreaker.TwoStepCircuitBreaker[struct{}]
+}
+
+const (
+	breakerFailures = 5
+	breakerOpen     = 5 * time.Second
+)
+
+func newBreaker(name string) breaker {
+	return breaker{gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{Name: name, Timeout: breakerOpen,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures }})}
+}
+
+// do runs f. A refusal is an answer, and so is a caller who went; all else is a failure.
+func (b breaker) do(ctx context.Context, f func(ctx context.Context) error) error {
+	done, err := b.Allow()
+	if err != nil {
+		return errDatabase
+	}
+	err = f(ctx)
+	if refusal.Of(err) != nil || context.Cause(ctx) == context.Canceled {
+		done(nil)
+	} else {
+		done(err)
+	}
+	return err
+}
