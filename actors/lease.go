@@ -15,9 +15,10 @@ type Lease interface {
 	// Good reports whether the node may answer from memory. It is asked for every
 	// answer that does not come with a commit.
 	Good() bool
-	// Lost hears that a cell cannot be written any more, and was dropped. It must not
-	// wait for the host.
+	// Lost hears that a cell cannot be written any more, and was dropped.
 	Lost(store string, claim int64, err error)
+	// Outdated hears that a cell holds something that this version cannot read.
+	Outdated(store string, claim int64)
 }
 
 // good reports whether what is in memory may be answered.

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
@@ -61,7 +63,7 @@ func (n *Node) load(ctx context.Context, storeID string, claim int64) (_ *cell, 
 func (c *cell) restored(s *journal.Stored) (*entity, error) {
 	k := kindsByID[s.Head.Kind]
 	if k == nil {
-		return nil, fmt.Errorf("entity %x is of kind %d, which this version does not know", s.Head.Key, s.Head.Kind)
+		return nil, fmt.Errorf("%w: entity %x is of kind %d", journal.ErrNewer, s.Head.Key, s.Head.Kind)
 	}
 	e := newEntity(c, k, command.Target{Kind: k.name}, s.Head.Key)
 	if err := e.restore(s); err != nil {
@@ -70,8 +72,17 @@ func (c *cell) restored(s *journal.Stored) (*entity, error) {
 	return e, nil
 }
 
-// restore folds a snapshot and what follows it.
+// restore folds a snapshot and what follows it. What a newer version wrote there is not
+// skipped: the next snapshot would lose it.
 func (e *entity) restore(s *journal.Stored) error {
+	err := e.fold(s)
+	if errors.Is(err, wire.ErrNewer) {
+		return fmt.Errorf("%w: %w", journal.ErrNewer, err)
+	}
+	return err
+}
+
+func (e *entity) fold(s *journal.Stored) error {
 	e.machine, e.answers = e.kind.make(), answers{}
 	e.seq, e.since, e.bytes, e.snapBytes, e.at = 0, 0, 0, len(s.Head.State), time.Time{}
 	if len(s.Head.State) > 0 {
@@ -250,7 +261,7 @@ func (e *entity) loaded(m loaded) {
 	if err := e.restore(m.stored); err != nil {
 		e.cell.node.log.Error("entity cannot be read", "store", e.cell.store, "kind", e.kind.name, "id", id, "error", err)
 		e.target.ID = id
-		e.unreadable()
+		e.unreadable(err)
 		return
 	}
 	e.target.ID = id
@@ -264,14 +275,29 @@ func (e *entity) loaded(m loaded) {
 	}
 }
 
-// unreadable answers internal to all that wait; the next who asks has it loaded again.
-func (e *entity) unreadable() {
+// unreadable answers all that wait; the next who asks has it loaded again. What a newer
+// version wrote is left to a node that can read it, if there is one.
+func (e *entity) unreadable(err error) {
+	n := e.cell.node
+	no := refusal.New(refusal.Internal, "", "Internal error")
+	if errors.Is(err, journal.ErrNewer) {
+		no = errNewer
+		if n.config.Lease != nil {
+			n.tasks.Go(func() { n.config.Lease.Outdated(e.cell.store, e.cell.claim) })
+		}
+	}
+	if n.config.Hooks.Unreadable != nil {
+		n.config.Hooks.Unreadable(e.cell.store, e.kind.name, e.target.ID, err)
+	}
 	stash := e.stash
 	e.stash, e.gone, e.loading = nil, true, false
 	e.cell.drop(e, true)
 	for _, x := range stash {
 		if r, ok := x.(*Request); ok {
-			r.To.Reply(r.Tag, Answer{Refusal: asRefusal(fmt.Errorf("unreadable"))})
+			r.To.Reply(r.Tag, Answer{Refusal: no})
 		}
 	}
 }
+
+var errNewer = &refusal.Refusal{Code: refusal.Unavailable, Message: "A newer version has written this; this node cannot read it",
+	Fields: refusal.Fields{What: "version"}, AfterMS: 2000}

@@ -49,6 +49,8 @@ type Hooks struct {
 	Opened func(Opened)
 	// Panicked: rules have a bug; the entity is loaded again.
 	Panicked func(store, kind, id string, value any, stack []byte)
+	// Unreadable: what the journal holds of an entity is damaged, or newer than this version.
+	Unreadable func(store, kind, id string, err error)
 	// Lost: a cell cannot be written any more.
 	Lost func(store string, err error)
 }

@@ -25,6 +25,9 @@ import (
 	"time"
 )
 
+// Format says what this version can read: all that a version of a lower or the same number wrote.
+const Format = 1344
+
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
 	var at int
@@ -701,7 +704,7 @@ func decodeEvent(b []byte) (any, error) {
 		v := new(order.DishFlagged)
 		return v, decodeOrderDishFlagged(f.raw, v)
 	}
-	return nil, unknownEvent(f.num)
+	return nil, newer("Event", f.num)
 }
 
 // EventName is what history calls an event.
@@ -973,6 +976,10 @@ func decodeStoreConfigured(b []byte, v *store.Configured) (err error) {
 			v.Date = f.str()
 		case 5:
 			v.Next = f.time()
+		default:
+			if f.num > 5 {
+				return newer("StoreConfigured", f.num)
+			}
 		}
 	}
 	return nil
@@ -1004,6 +1011,10 @@ func decodeCommandWho(b []byte, v *command.Who) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Role = command.Role(f.str())
+		default:
+			if f.num > 3 {
+				return newer("CommandWho", f.num)
+			}
 		}
 	}
 	return nil
@@ -1251,6 +1262,10 @@ func decodeStoreConfig(b []byte, v *store.Config) (err error) {
 			if err = decodeStoreSensor(f.raw, &v.Sensors[len(v.Sensors)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 23 {
+				return newer("StoreConfig", f.num)
+			}
 		}
 	}
 	return nil
@@ -1277,6 +1292,10 @@ func decodeMenuText(b []byte, v *menu.Text) (err error) {
 			v.ZH = f.str()
 		case 2:
 			v.EN = f.str()
+		default:
+			if f.num > 2 {
+				return newer("MenuText", f.num)
+			}
 		}
 	}
 	return nil
@@ -1318,6 +1337,10 @@ func decodeStoreTax(b []byte, v *store.Tax) (err error) {
 			if err = decodeStoreTaxClass(f.raw, &v.Classes[len(v.Classes)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 4 {
+				return newer("StoreTax", f.num)
+			}
 		}
 	}
 	return nil
@@ -1344,6 +1367,10 @@ func decodeStoreTaxClass(b []byte, v *store.TaxClass) (err error) {
 			v.ID = f.str()
 		case 2:
 			v.RateBP = f.int()
+		default:
+			if f.num > 2 {
+				return newer("StoreTaxClass", f.num)
+			}
 		}
 	}
 	return nil
@@ -1380,6 +1407,10 @@ func decodeStoreService(b []byte, v *store.Service) (err error) {
 			v.MinGuests = int(f.int())
 		case 4:
 			v.TaxClass = f.str()
+		default:
+			if f.num > 4 {
+				return newer("StoreService", f.num)
+			}
 		}
 	}
 	return nil
@@ -1401,6 +1432,10 @@ func decodeStoreChannel(b []byte, v *store.Channel) (err error) {
 		switch f.num {
 		case 1:
 			v.ID = f.str()
+		default:
+			if f.num > 1 {
+				return newer("StoreChannel", f.num)
+			}
 		}
 	}
 	return nil
@@ -1434,6 +1469,10 @@ func decodeStoreStation(b []byte, v *store.Station) (err error) {
 			}
 		case 3:
 			v.Printer = f.str()
+		default:
+			if f.num > 3 {
+				return newer("StoreStation", f.num)
+			}
 		}
 	}
 	return nil
@@ -1465,6 +1504,10 @@ func decodeStoreRoute(b []byte, v *store.Route) (err error) {
 			v.Station = f.str()
 		case 3:
 			v.To = f.str()
+		default:
+			if f.num > 3 {
+				return newer("StoreRoute", f.num)
+			}
 		}
 	}
 	return nil
@@ -1506,6 +1549,10 @@ func decodeStorePrinter(b []byte, v *store.Printer) (err error) {
 			v.Encoding = f.str()
 		case 5:
 			v.Backup = f.str()
+		default:
+			if f.num > 5 {
+				return newer("StorePrinter", f.num)
+			}
 		}
 	}
 	return nil
@@ -1533,6 +1580,10 @@ func decodeStoreArea(b []byte, v *store.Area) (err error) {
 		case 2:
 			if err = decodeMenuText(f.raw, &v.Name); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("StoreArea", f.num)
 			}
 		}
 	}
@@ -1590,6 +1641,10 @@ func decodeStoreTable(b []byte, v *store.Table) (err error) {
 			v.H = int(f.int())
 		case 8:
 			v.Shape = f.str()
+		default:
+			if f.num > 8 {
+				return newer("StoreTable", f.num)
+			}
 		}
 	}
 	return nil
@@ -1631,6 +1686,10 @@ func decodeStoreSeed(b []byte, v *store.Seed) (err error) {
 			v.Daily = f.int()
 		case 5:
 			v.LowAt = f.int()
+		default:
+			if f.num > 5 {
+				return newer("StoreSeed", f.num)
+			}
 		}
 	}
 	return nil
@@ -1667,6 +1726,10 @@ func decodeStoreFoodSafety(b []byte, v *store.FoodSafety) (err error) {
 			v.HoldMS = f.int()
 		case 4:
 			v.DiscardMS = f.int()
+		default:
+			if f.num > 4 {
+				return newer("StoreFoodSafety", f.num)
+			}
 		}
 	}
 	return nil
@@ -1731,6 +1794,10 @@ func decodeStoreSensor(b []byte, v *store.Sensor) (err error) {
 			v.Control = f.str()
 		case 9:
 			v.MissingMS = f.int()
+		default:
+			if f.num > 9 {
+				return newer("StoreSensor", f.num)
+			}
 		}
 	}
 	return nil
@@ -1762,6 +1829,10 @@ func decodeStoreLimits(b []byte, v *store.Limits) (err error) {
 			v.High = math.Float64frombits(f.u)
 		case 3:
 			v.DelayMS = f.int()
+		default:
+			if f.num > 3 {
+				return newer("StoreLimits", f.num)
+			}
 		}
 	}
 	return nil
@@ -1783,6 +1854,10 @@ func decodeStoreSeeded(b []byte, v *store.Seeded) (err error) {
 		switch f.num {
 		case 1:
 			v.Stock = f.str()
+		default:
+			if f.num > 1 {
+				return newer("StoreSeeded", f.num)
+			}
 		}
 	}
 	return nil
@@ -1814,6 +1889,10 @@ func decodeStoreNumberTaken(b []byte, v *store.NumberTaken) (err error) {
 			v.No = int(f.int())
 		case 3:
 			v.WaitMS = f.int()
+		default:
+			if f.num > 3 {
+				return newer("StoreNumberTaken", f.num)
+			}
 		}
 	}
 	return nil
@@ -1857,6 +1936,10 @@ func decodeStoreChannelPaused(b []byte, v *store.ChannelPaused) (err error) {
 			v.Until = f.time()
 		case 5:
 			v.Reason = f.str()
+		default:
+			if f.num > 5 {
+				return newer("StoreChannelPaused", f.num)
+			}
 		}
 	}
 	return nil
@@ -1890,6 +1973,10 @@ func decodeStoreChannelResumed(b []byte, v *store.ChannelResumed) (err error) {
 			}
 		case 3:
 			v.Channel = f.str()
+		default:
+			if f.num > 3 {
+				return newer("StoreChannelResumed", f.num)
+			}
 		}
 	}
 	return nil
@@ -1916,6 +2003,10 @@ func decodeStoreDateBegan(b []byte, v *store.DateBegan) (err error) {
 			v.Date = f.str()
 		case 2:
 			v.Next = f.time()
+		default:
+			if f.num > 2 {
+				return newer("StoreDateBegan", f.num)
+			}
 		}
 	}
 	return nil
@@ -1954,6 +2045,10 @@ func decodeStoreDayClosed(b []byte, v *store.DayClosed) (err error) {
 			v.Date = f.str()
 		case 4:
 			v.Counted = f.int()
+		default:
+			if f.num > 4 {
+				return newer("StoreDayClosed", f.num)
+			}
 		}
 	}
 	return nil
@@ -1990,6 +2085,10 @@ func decodeStoreTook(b []byte, v *store.Took) (err error) {
 			v.Sales = f.int()
 		case 4:
 			v.Cash = f.int()
+		default:
+			if f.num > 4 {
+				return newer("StoreTook", f.num)
+			}
 		}
 	}
 	return nil
@@ -2031,6 +2130,10 @@ func decodeMenuDrafted(b []byte, v *menu.Drafted) (err error) {
 			v.Menu = new(menu.Menu)
 			if err = decodeMenuMenu(f.raw, v.Menu); err != nil {
 				return err
+			}
+		default:
+			if f.num > 4 {
+				return newer("MenuDrafted", f.num)
 			}
 		}
 	}
@@ -2119,6 +2222,10 @@ func decodeMenuMenu(b []byte, v *menu.Menu) (err error) {
 			if err = decodeMenuGroup(f.raw, &v.Groups[len(v.Groups)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 10 {
+				return newer("MenuMenu", f.num)
+			}
 		}
 	}
 	return nil
@@ -2146,6 +2253,10 @@ func decodeMenuAllergen(b []byte, v *menu.Allergen) (err error) {
 		case 2:
 			if err = decodeMenuText(f.raw, &v.Name); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("MenuAllergen", f.num)
 			}
 		}
 	}
@@ -2190,6 +2301,10 @@ func decodeMenuDaypart(b []byte, v *menu.Daypart) (err error) {
 			v.From = f.str()
 		case 5:
 			v.To = f.str()
+		default:
+			if f.num > 5 {
+				return newer("MenuDaypart", f.num)
+			}
 		}
 	}
 	return nil
@@ -2242,6 +2357,10 @@ func decodeMenuCategory(b []byte, v *menu.Category) (err error) {
 			}
 		case 6:
 			v.Dayparts = append(v.Dayparts, f.str())
+		default:
+			if f.num > 6 {
+				return newer("MenuCategory", f.num)
+			}
 		}
 	}
 	return nil
@@ -2374,6 +2493,10 @@ func decodeMenuDish(b []byte, v *menu.Dish) (err error) {
 			if err = decodeMenuPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 17 {
+				return newer("MenuDish", f.num)
+			}
 		}
 	}
 	return nil
@@ -2421,6 +2544,10 @@ func decodeMenuPart(b []byte, v *menu.Part) (err error) {
 			if err = decodeMenuChoice(f.raw, &v.Choices[len(v.Choices)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 5 {
+				return newer("MenuPart", f.num)
+			}
 		}
 	}
 	return nil
@@ -2447,6 +2574,10 @@ func decodeMenuChoice(b []byte, v *menu.Choice) (err error) {
 			v.Dish = f.str()
 		case 2:
 			v.Price = f.int()
+		default:
+			if f.num > 2 {
+				return newer("MenuChoice", f.num)
+			}
 		}
 	}
 	return nil
@@ -2493,6 +2624,10 @@ func decodeMenuGroup(b []byte, v *menu.Group) (err error) {
 			v.Options = append(v.Options, menu.Option{})
 			if err = decodeMenuOption(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 5 {
+				return newer("MenuGroup", f.num)
 			}
 		}
 	}
@@ -2547,6 +2682,10 @@ func decodeMenuOption(b []byte, v *menu.Option) (err error) {
 			v.MaxQty = int(f.int())
 		case 7:
 			v.Groups = append(v.Groups, f.str())
+		default:
+			if f.num > 7 {
+				return newer("MenuOption", f.num)
+			}
 		}
 	}
 	return nil
@@ -2589,6 +2728,10 @@ func decodeMenuPublished(b []byte, v *menu.Published) (err error) {
 			}
 		case 4:
 			v.Text = f.str()
+		default:
+			if f.num > 4 {
+				return newer("MenuPublished", f.num)
+			}
 		}
 	}
 	return nil
@@ -2627,6 +2770,10 @@ func decodeStockMade(b []byte, v *stock.Made) (err error) {
 			v.Date = f.str()
 		case 4:
 			v.End = f.time()
+		default:
+			if f.num > 4 {
+				return newer("StockMade", f.num)
+			}
 		}
 	}
 	return nil
@@ -2653,6 +2800,10 @@ func decodeStockReserved(b []byte, v *stock.Reserved) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Qty = f.int()
+		default:
+			if f.num > 2 {
+				return newer("StockReserved", f.num)
+			}
 		}
 	}
 	return nil
@@ -2679,6 +2830,10 @@ func decodeStockReleased(b []byte, v *stock.Released) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Order = f.str()
+		default:
+			if f.num > 2 {
+				return newer("StockReleased", f.num)
+			}
 		}
 	}
 	return nil
@@ -2705,6 +2860,10 @@ func decodeStockReturned(b []byte, v *stock.Returned) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Left = f.int()
+		default:
+			if f.num > 2 {
+				return newer("StockReturned", f.num)
+			}
 		}
 	}
 	return nil
@@ -2753,6 +2912,10 @@ func decodeStockCountSet(b []byte, v *stock.CountSet) (err error) {
 			v.LowAt = f.int()
 		case 6:
 			v.Daily = f.int()
+		default:
+			if f.num > 6 {
+				return newer("StockCountSet", f.num)
+			}
 		}
 	}
 	return nil
@@ -2787,6 +2950,10 @@ func decodeStockScheduled(b []byte, v *stock.Scheduled) (err error) {
 			if err = decodeStockDelivery(f.raw, &v.Delivery); err != nil {
 				return err
 			}
+		default:
+			if f.num > 3 {
+				return newer("StockScheduled", f.num)
+			}
 		}
 	}
 	return nil
@@ -2813,6 +2980,10 @@ func decodeStockDelivery(b []byte, v *stock.Delivery) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Qty = f.int()
+		default:
+			if f.num > 2 {
+				return newer("StockDelivery", f.num)
+			}
 		}
 	}
 	return nil
@@ -2851,6 +3022,10 @@ func decodeStockRestocked(b []byte, v *stock.Restocked) (err error) {
 			v.Qty = f.int()
 		case 4:
 			v.Due = f.time()
+		default:
+			if f.num > 4 {
+				return newer("StockRestocked", f.num)
+			}
 		}
 	}
 	return nil
@@ -2889,6 +3064,10 @@ func decodeStockWentOut(b []byte, v *stock.WentOut) (err error) {
 			v.Until = f.time()
 		case 4:
 			v.Reason = f.str()
+		default:
+			if f.num > 4 {
+				return newer("StockWentOut", f.num)
+			}
 		}
 	}
 	return nil
@@ -2916,6 +3095,10 @@ func decodeStockCameIn(b []byte, v *stock.CameIn) (err error) {
 		case 2:
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("StockCameIn", f.num)
 			}
 		}
 	}
@@ -2960,6 +3143,10 @@ func decodeStockHeldBack(b []byte, v *stock.HeldBack) (err error) {
 			v.Sensor = f.str()
 		case 5:
 			v.For = f.str()
+		default:
+			if f.num > 5 {
+				return newer("StockHeldBack", f.num)
+			}
 		}
 	}
 	return nil
@@ -2993,6 +3180,10 @@ func decodeStockLetGone(b []byte, v *stock.LetGone) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
+		default:
+			if f.num > 3 {
+				return newer("StockLetGone", f.num)
+			}
 		}
 	}
 	return nil
@@ -3019,6 +3210,10 @@ func decodeStockDayBegan(b []byte, v *stock.DayBegan) (err error) {
 			v.Date = f.str()
 		case 2:
 			v.End = f.time()
+		default:
+			if f.num > 2 {
+				return newer("StockDayBegan", f.num)
+			}
 		}
 	}
 	return nil
@@ -3117,6 +3312,10 @@ func decodePaymentBegan(b []byte, v *payment.Began) (err error) {
 			v.ReturnURL = f.str()
 		case 16:
 			v.OpenID = f.str()
+		default:
+			if f.num > 16 {
+				return newer("PaymentBegan", f.num)
+			}
 		}
 	}
 	return nil
@@ -3138,6 +3337,10 @@ func decodePaymentWasClaimed(b []byte, v *payment.WasClaimed) (err error) {
 		switch f.num {
 		case 1:
 			v.Currency = f.str()
+		default:
+			if f.num > 1 {
+				return newer("PaymentWasClaimed", f.num)
+			}
 		}
 	}
 	return nil
@@ -3166,6 +3369,10 @@ func decodePaymentWasRefused(b []byte, v *payment.WasRefused) (err error) {
 			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
 				return err
 			}
+		default:
+			if f.num > 2 {
+				return newer("PaymentWasRefused", f.num)
+			}
 		}
 	}
 	return nil
@@ -3192,6 +3399,10 @@ func decodePaymentFailure(b []byte, v *payment.Failure) (err error) {
 			v.Code = f.str()
 		case 2:
 			v.Message = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PaymentFailure", f.num)
+			}
 		}
 	}
 	return nil
@@ -3208,6 +3419,10 @@ func decodePaymentStaffCalled(b []byte, v *payment.StaffCalled) (err error) {
 			return err
 		}
 		switch f.num {
+		default:
+			if f.num > 0 {
+				return newer("PaymentStaffCalled", f.num)
+			}
 		}
 	}
 	return nil
@@ -3246,6 +3461,10 @@ func decodePaymentConfirmed(b []byte, v *payment.Confirmed) (err error) {
 			v.Tendered = f.int()
 		case 4:
 			v.Reference = f.str()
+		default:
+			if f.num > 4 {
+				return newer("PaymentConfirmed", f.num)
+			}
 		}
 	}
 	return nil
@@ -3279,6 +3498,10 @@ func decodePaymentWasCancelled(b []byte, v *payment.WasCancelled) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
+		default:
+			if f.num > 3 {
+				return newer("PaymentWasCancelled", f.num)
+			}
 		}
 	}
 	return nil
@@ -3295,6 +3518,10 @@ func decodePaymentClaimReturned(b []byte, v *payment.ClaimReturned) (err error) 
 			return err
 		}
 		switch f.num {
+		default:
+			if f.num > 0 {
+				return newer("PaymentClaimReturned", f.num)
+			}
 		}
 	}
 	return nil
@@ -3311,6 +3538,10 @@ func decodePaymentWasCredited(b []byte, v *payment.WasCredited) (err error) {
 			return err
 		}
 		switch f.num {
+		default:
+			if f.num > 0 {
+				return newer("PaymentWasCredited", f.num)
+			}
 		}
 	}
 	return nil
@@ -3344,6 +3575,10 @@ func decodePaymentGaveBack(b []byte, v *payment.GaveBack) (err error) {
 		case 3:
 			if err = decodePaymentRefund(f.raw, &v.Refund); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("PaymentGaveBack", f.num)
 			}
 		}
 	}
@@ -3386,6 +3621,10 @@ func decodePaymentRefund(b []byte, v *payment.Refund) (err error) {
 			v.Reason = f.str()
 		case 5:
 			v.State = f.str()
+		default:
+			if f.num > 5 {
+				return newer("PaymentRefund", f.num)
+			}
 		}
 	}
 	return nil
@@ -3407,6 +3646,10 @@ func decodePaymentRefundBooked(b []byte, v *payment.RefundBooked) (err error) {
 		switch f.num {
 		case 1:
 			v.N = int(f.int())
+		default:
+			if f.num > 1 {
+				return newer("PaymentRefundBooked", f.num)
+			}
 		}
 	}
 	return nil
@@ -3428,6 +3671,10 @@ func decodePaymentStoreTold(b []byte, v *payment.StoreTold) (err error) {
 		switch f.num {
 		case 1:
 			v.N = int(f.int())
+		default:
+			if f.num > 1 {
+				return newer("PaymentStoreTold", f.num)
+			}
 		}
 	}
 	return nil
@@ -3449,6 +3696,10 @@ func decodePaymentWasRehomed(b []byte, v *payment.WasRehomed) (err error) {
 		switch f.num {
 		case 1:
 			v.Table = f.str()
+		default:
+			if f.num > 1 {
+				return newer("PaymentWasRehomed", f.num)
+			}
 		}
 	}
 	return nil
@@ -3626,6 +3877,10 @@ func decodeOrderSent(b []byte, v *order.Sent) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 29 {
+				return newer("OrderSent", f.num)
+			}
 		}
 	}
 	return nil
@@ -3657,6 +3912,10 @@ func decodeOrderContact(b []byte, v *order.Contact) (err error) {
 			v.Phone = f.str()
 		case 3:
 			v.Address = f.str()
+		default:
+			if f.num > 3 {
+				return newer("OrderContact", f.num)
+			}
 		}
 	}
 	return nil
@@ -3806,6 +4065,10 @@ func decodeOrderLine(b []byte, v *order.Line) (err error) {
 			}
 		case 22:
 			v.Returned = int(f.int())
+		default:
+			if f.num > 22 {
+				return newer("OrderLine", f.num)
+			}
 		}
 	}
 	return nil
@@ -3854,6 +4117,10 @@ func decodeMenuPricedOption(b []byte, v *menu.PricedOption) (err error) {
 			v.Qty = int(f.int())
 		case 6:
 			v.Price = f.int()
+		default:
+			if f.num > 6 {
+				return newer("MenuPricedOption", f.num)
+			}
 		}
 	}
 	return nil
@@ -3889,6 +4156,10 @@ func decodeMenuPricedPart(b []byte, v *menu.PricedPart) (err error) {
 			v.Options = append(v.Options, menu.PricedOption{})
 			if err = decodeMenuPricedOption(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("MenuPricedPart", f.num)
 			}
 		}
 	}
@@ -4045,6 +4316,10 @@ func decodeOrderItem(b []byte, v *order.Item) (err error) {
 			}
 		case 25:
 			v.Flag = f.str()
+		default:
+			if f.num > 25 {
+				return newer("OrderItem", f.num)
+			}
 		}
 	}
 	return nil
@@ -4071,6 +4346,10 @@ func decodeMenuTake(b []byte, v *menu.Take) (err error) {
 			v.Stock = f.str()
 		case 2:
 			v.N = f.int()
+		default:
+			if f.num > 2 {
+				return newer("MenuTake", f.num)
+			}
 		}
 	}
 	return nil
@@ -4122,6 +4401,10 @@ func decodeBillTotals(b []byte, v *bill.Totals) (err error) {
 			if err = decodeBillTax(f.raw, &v.Taxes[len(v.Taxes)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 6 {
+				return newer("BillTotals", f.num)
+			}
 		}
 	}
 	return nil
@@ -4158,6 +4441,10 @@ func decodeBillTax(b []byte, v *bill.Tax) (err error) {
 			v.Base = f.int()
 		case 4:
 			v.Tax = f.int()
+		default:
+			if f.num > 4 {
+				return newer("BillTax", f.num)
+			}
 		}
 	}
 	return nil
@@ -4210,6 +4497,10 @@ func decodeOrderTake(b []byte, v *order.Take) (err error) {
 		case 7:
 			v.Denied = new(int64)
 			*v.Denied = f.int()
+		default:
+			if f.num > 7 {
+				return newer("OrderTake", f.num)
+			}
 		}
 	}
 	return nil
@@ -4283,6 +4574,10 @@ func decodeOrderTableTook(b []byte, v *order.TableTook) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 8 {
+				return newer("OrderTableTook", f.num)
+			}
 		}
 	}
 	return nil
@@ -4309,6 +4604,10 @@ func decodeOrderStockGave(b []byte, v *order.StockGave) (err error) {
 			v.Stock = f.str()
 		case 2:
 			v.Rev = f.int()
+		default:
+			if f.num > 2 {
+				return newer("OrderStockGave", f.num)
+			}
 		}
 	}
 	return nil
@@ -4340,6 +4639,10 @@ func decodeOrderStockDenied(b []byte, v *order.StockDenied) (err error) {
 			v.Rev = f.int()
 		case 3:
 			v.Left = f.int()
+		default:
+			if f.num > 3 {
+				return newer("OrderStockDenied", f.num)
+			}
 		}
 	}
 	return nil
@@ -4365,6 +4668,10 @@ func decodeOrderTableDenied(b []byte, v *order.TableDenied) (err error) {
 			v.Refusal = new(refusal.Refusal)
 			if err = decodeRefusalRefusal(f.raw, v.Refusal); err != nil {
 				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("OrderTableDenied", f.num)
 			}
 		}
 	}
@@ -4404,6 +4711,10 @@ func decodeRefusalRefusal(b []byte, v *refusal.Refusal) (err error) {
 			}
 		case 4:
 			v.AfterMS = f.int()
+		default:
+			if f.num > 4 {
+				return newer("RefusalRefusal", f.num)
+			}
 		}
 	}
 	return nil
@@ -4562,6 +4873,10 @@ func decodeRefusalFields(b []byte, v *refusal.Fields) (err error) {
 			v.What = f.str()
 		case 25:
 			v.Trace = f.str()
+		default:
+			if f.num > 25 {
+				return newer("RefusalFields", f.num)
+			}
 		}
 	}
 	return nil
@@ -4593,6 +4908,10 @@ func decodeRefusalLinePrice(b []byte, v *refusal.LinePrice) (err error) {
 			v.UnitPrice = f.int()
 		case 3:
 			v.Amount = f.int()
+		default:
+			if f.num > 3 {
+				return newer("RefusalLinePrice", f.num)
+			}
 		}
 	}
 	return nil
@@ -4640,6 +4959,10 @@ func decodeRefusalItem(b []byte, v *refusal.Item) (err error) {
 			*v.Left = f.int()
 		case 6:
 			v.Lines = append(v.Lines, f.str())
+		default:
+			if f.num > 6 {
+				return newer("RefusalItem", f.num)
+			}
 		}
 	}
 	return nil
@@ -4678,6 +5001,10 @@ func decodeRefusalFault(b []byte, v *refusal.Fault) (err error) {
 		case 4:
 			v.Max = new(int64)
 			*v.Max = f.int()
+		default:
+			if f.num > 4 {
+				return newer("RefusalFault", f.num)
+			}
 		}
 	}
 	return nil
@@ -4724,6 +5051,10 @@ func decodeOrderWasPlaced(b []byte, v *order.WasPlaced) (err error) {
 			v.PayBy = f.time()
 		case 6:
 			v.Auto = f.u != 0
+		default:
+			if f.num > 6 {
+				return newer("OrderWasPlaced", f.num)
+			}
 		}
 	}
 	return nil
@@ -4757,6 +5088,10 @@ func decodeOrderWasAccepted(b []byte, v *order.WasAccepted) (err error) {
 			}
 		case 3:
 			v.PromiseAt = f.time()
+		default:
+			if f.num > 3 {
+				return newer("OrderWasAccepted", f.num)
+			}
 		}
 	}
 	return nil
@@ -4800,6 +5135,10 @@ func decodeOrderEnded(b []byte, v *order.Ended) (err error) {
 			v.Reason = f.str()
 		case 5:
 			v.Note = f.str()
+		default:
+			if f.num > 5 {
+				return newer("OrderEnded", f.num)
+			}
 		}
 	}
 	return nil
@@ -4843,6 +5182,10 @@ func decodeOrderMoved(b []byte, v *order.Moved) (err error) {
 			v.Recall = f.u != 0
 		case 5:
 			v.Items = append(v.Items, f.str())
+		default:
+			if f.num > 5 {
+				return newer("OrderMoved", f.num)
+			}
 		}
 	}
 	return nil
@@ -4914,6 +5257,10 @@ func decodeOrderItemsVoided(b []byte, v *order.ItemsVoided) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 8 {
+				return newer("OrderItemsVoided", f.num)
+			}
 		}
 	}
 	return nil
@@ -4940,6 +5287,10 @@ func decodeOrderVoidedItem(b []byte, v *order.VoidedItem) (err error) {
 			v.ID = f.str()
 		case 2:
 			v.Qty = int(f.int())
+		default:
+			if f.num > 2 {
+				return newer("OrderVoidedItem", f.num)
+			}
 		}
 	}
 	return nil
@@ -4966,6 +5317,10 @@ func decodeOrderReturn(b []byte, v *order.Return) (err error) {
 			v.Line = f.str()
 		case 2:
 			v.Qty = int(f.int())
+		default:
+			if f.num > 2 {
+				return newer("OrderReturn", f.num)
+			}
 		}
 	}
 	return nil
@@ -4987,6 +5342,10 @@ func decodeOrderVoidSeen(b []byte, v *order.VoidSeen) (err error) {
 		switch f.num {
 		case 1:
 			v.Items = append(v.Items, f.str())
+		default:
+			if f.num > 1 {
+				return newer("OrderVoidSeen", f.num)
+			}
 		}
 	}
 	return nil
@@ -5020,6 +5379,10 @@ func decodeOrderRushSet(b []byte, v *order.RushSet) (err error) {
 			}
 		case 3:
 			v.On = f.u != 0
+		default:
+			if f.num > 3 {
+				return newer("OrderRushSet", f.num)
+			}
 		}
 	}
 	return nil
@@ -5073,6 +5436,10 @@ func decodeOrderLeftPass(b []byte, v *order.LeftPass) (err error) {
 			v.Overridden = f.u != 0
 		case 7:
 			v.Reason = f.str()
+		default:
+			if f.num > 7 {
+				return newer("OrderLeftPass", f.num)
+			}
 		}
 	}
 	return nil
@@ -5112,6 +5479,10 @@ func decodeOrderDriverSet(b []byte, v *order.DriverSet) (err error) {
 			}
 		case 4:
 			v.EtaAt = f.time()
+		default:
+			if f.num > 4 {
+				return newer("OrderDriverSet", f.num)
+			}
 		}
 	}
 	return nil
@@ -5143,6 +5514,10 @@ func decodeOrderDriver(b []byte, v *order.Driver) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Phone = f.str()
+		default:
+			if f.num > 3 {
+				return newer("OrderDriver", f.num)
+			}
 		}
 	}
 	return nil
@@ -5186,6 +5561,10 @@ func decodeOrderDeliverySet(b []byte, v *order.DeliverySet) (err error) {
 			v.EtaAt = f.time()
 		case 5:
 			v.Reason = f.str()
+		default:
+			if f.num > 5 {
+				return newer("OrderDeliverySet", f.num)
+			}
 		}
 	}
 	return nil
@@ -5237,6 +5616,10 @@ func decodeOrderLinesSent(b []byte, v *order.LinesSent) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 5 {
+				return newer("OrderLinesSent", f.num)
+			}
 		}
 	}
 	return nil
@@ -5265,6 +5648,10 @@ func decodeOrderLinesAdded(b []byte, v *order.LinesAdded) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
+		default:
+			if f.num > 2 {
+				return newer("OrderLinesAdded", f.num)
+			}
 		}
 	}
 	return nil
@@ -5290,6 +5677,10 @@ func decodeOrderLinesRefused(b []byte, v *order.LinesRefused) (err error) {
 			v.Ask = append(v.Ask, order.Take{})
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("OrderLinesRefused", f.num)
 			}
 		}
 	}
@@ -5317,6 +5708,10 @@ func decodeOrderDayCame(b []byte, v *order.DayCame) (err error) {
 			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 1 {
+				return newer("OrderDayCame", f.num)
+			}
 		}
 	}
 	return nil
@@ -5338,6 +5733,10 @@ func decodeOrderShorted(b []byte, v *order.Shorted) (err error) {
 		switch f.num {
 		case 1:
 			v.Items = append(v.Items, f.str())
+		default:
+			if f.num > 1 {
+				return newer("OrderShorted", f.num)
+			}
 		}
 	}
 	return nil
@@ -5359,6 +5758,10 @@ func decodeOrderTableKnows(b []byte, v *order.TableKnows) (err error) {
 		switch f.num {
 		case 1:
 			v.Rev = f.int()
+		default:
+			if f.num > 1 {
+				return newer("OrderTableKnows", f.num)
+			}
 		}
 	}
 	return nil
@@ -5446,6 +5849,10 @@ func decodeOrderTableSaid(b []byte, v *order.TableSaid) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
+		default:
+			if f.num > 13 {
+				return newer("OrderTableSaid", f.num)
+			}
 		}
 	}
 	return nil
@@ -5479,6 +5886,10 @@ func decodeOrderPaymentNoted(b []byte, v *order.PaymentNoted) (err error) {
 		case 3:
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("OrderPaymentNoted", f.num)
 			}
 		}
 	}
@@ -5536,6 +5947,10 @@ func decodeBillPayment(b []byte, v *bill.Payment) (err error) {
 			v.Refunded = f.int()
 		case 8:
 			v.Currency = f.str()
+		default:
+			if f.num > 8 {
+				return newer("BillPayment", f.num)
+			}
 		}
 	}
 	return nil
@@ -5569,6 +5984,10 @@ func decodeOrderSplitSet(b []byte, v *order.SplitSet) (err error) {
 		case 3:
 			if err = decodeBillSplit(f.raw, &v.Split); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("OrderSplitSet", f.num)
 			}
 		}
 	}
@@ -5606,6 +6025,10 @@ func decodeBillSplit(b []byte, v *bill.Split) (err error) {
 			if err = decodeBillWant(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 3 {
+				return newer("BillSplit", f.num)
+			}
 		}
 	}
 	return nil
@@ -5642,6 +6065,10 @@ func decodeBillWant(b []byte, v *bill.Want) (err error) {
 			}
 		case 3:
 			v.Amount = f.int()
+		default:
+			if f.num > 3 {
+				return newer("BillWant", f.num)
+			}
 		}
 	}
 	return nil
@@ -5678,6 +6105,10 @@ func decodeBillFraction(b []byte, v *bill.Fraction) (err error) {
 			v.Num = f.int()
 		case 4:
 			v.Den = f.int()
+		default:
+			if f.num > 4 {
+				return newer("BillFraction", f.num)
+			}
 		}
 	}
 	return nil
@@ -5721,6 +6152,10 @@ func decodeOrderDiscountSet(b []byte, v *order.DiscountSet) (err error) {
 		case 5:
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
+			}
+		default:
+			if f.num > 5 {
+				return newer("OrderDiscountSet", f.num)
 			}
 		}
 	}
@@ -5774,6 +6209,10 @@ func decodeTableOpened(b []byte, v *table.Opened) (err error) {
 			if err = decodeCommandWho(f.raw, v.Server); err != nil {
 				return err
 			}
+		default:
+			if f.num > 6 {
+				return newer("TableOpened", f.num)
+			}
 		}
 	}
 	return nil
@@ -5807,6 +6246,10 @@ func decodeTableCleared(b []byte, v *table.Cleared) (err error) {
 			}
 		case 3:
 			v.Reason = f.str()
+		default:
+			if f.num > 3 {
+				return newer("TableCleared", f.num)
+			}
 		}
 	}
 	return nil
@@ -5835,6 +6278,10 @@ func decodeTableCleaned(b []byte, v *table.Cleaned) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
+		default:
+			if f.num > 2 {
+				return newer("TableCleaned", f.num)
+			}
 		}
 	}
 	return nil
@@ -5857,6 +6304,10 @@ func decodeTablePersonCame(b []byte, v *table.PersonCame) (err error) {
 		case 1:
 			if err = decodeTablePerson(f.raw, &v.Person); err != nil {
 				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("TablePersonCame", f.num)
 			}
 		}
 	}
@@ -5889,6 +6340,10 @@ func decodeTablePerson(b []byte, v *table.Person) (err error) {
 			v.Name = f.str()
 		case 3:
 			v.Color = int(f.int())
+		default:
+			if f.num > 3 {
+				return newer("TablePerson", f.num)
+			}
 		}
 	}
 	return nil
@@ -5911,6 +6366,10 @@ func decodeTableRang(b []byte, v *table.Rang) (err error) {
 		case 1:
 			if err = decodeTableCall(f.raw, &v.Call); err != nil {
 				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("TableRang", f.num)
 			}
 		}
 	}
@@ -5968,6 +6427,10 @@ func decodeTableCall(b []byte, v *table.Call) (err error) {
 			v.AckedBy = f.str()
 		case 8:
 			v.Guest = f.str()
+		default:
+			if f.num > 8 {
+				return newer("TableCall", f.num)
+			}
 		}
 	}
 	return nil
@@ -6001,6 +6464,10 @@ func decodeTableCallAcked(b []byte, v *table.CallAcked) (err error) {
 			}
 		case 3:
 			v.Call = f.str()
+		default:
+			if f.num > 3 {
+				return newer("TableCallAcked", f.num)
+			}
 		}
 	}
 	return nil
@@ -6029,6 +6496,10 @@ func decodeTableCartChanged(b []byte, v *table.CartChanged) (err error) {
 			}
 		case 2:
 			v.Removed = f.u != 0
+		default:
+			if f.num > 2 {
+				return newer("TableCartChanged", f.num)
+			}
 		}
 	}
 	return nil
@@ -6144,6 +6615,10 @@ func decodeTableCartLine(b []byte, v *table.CartLine) (err error) {
 			if err = decodeMenuPricedPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 16 {
+				return newer("TableCartLine", f.num)
+			}
 		}
 	}
 	return nil
@@ -6185,6 +6660,10 @@ func decodeMenuPick(b []byte, v *menu.Pick) (err error) {
 			if err = decodeMenuPick(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 4 {
+				return newer("MenuPick", f.num)
+			}
 		}
 	}
 	return nil
@@ -6221,6 +6700,10 @@ func decodeMenuPartPick(b []byte, v *menu.PartPick) (err error) {
 			if err = decodeMenuPick(f.raw, &v.Options[len(v.Options)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 3 {
+				return newer("MenuPartPick", f.num)
+			}
 		}
 	}
 	return nil
@@ -6252,6 +6735,10 @@ func decodeTableOrderJoined(b []byte, v *table.OrderJoined) (err error) {
 			v.Round = int(f.int())
 		case 3:
 			v.Cart = f.u != 0
+		default:
+			if f.num > 3 {
+				return newer("TableOrderJoined", f.num)
+			}
 		}
 	}
 	return nil
@@ -6319,6 +6806,10 @@ func decodeTableOrderChanged(b []byte, v *table.OrderChanged) (err error) {
 			if err = decodeBillLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 9 {
+				return newer("TableOrderChanged", f.num)
+			}
 		}
 	}
 	return nil
@@ -6360,6 +6851,10 @@ func decodeOrderCounts(b []byte, v *order.Counts) (err error) {
 			v.Ready = int(f.int())
 		case 5:
 			v.Served = int(f.int())
+		default:
+			if f.num > 5 {
+				return newer("OrderCounts", f.num)
+			}
 		}
 	}
 	return nil
@@ -6406,6 +6901,10 @@ func decodeBillLine(b []byte, v *bill.Line) (err error) {
 			v.Seat = int(f.int())
 		case 6:
 			v.Guest = f.str()
+		default:
+			if f.num > 6 {
+				return newer("BillLine", f.num)
+			}
 		}
 	}
 	return nil
@@ -6432,6 +6931,10 @@ func decodeTableOrderHeard(b []byte, v *table.OrderHeard) (err error) {
 			v.Order = f.str()
 		case 2:
 			v.Rev = f.int()
+		default:
+			if f.num > 2 {
+				return newer("TableOrderHeard", f.num)
+			}
 		}
 	}
 	return nil
@@ -6457,6 +6960,10 @@ func decodeTableReckoned(b []byte, v *table.Reckoned) (err error) {
 			v.Orders = append(v.Orders, table.Reckoning{})
 			if err = decodeTableReckoning(f.raw, &v.Orders[len(v.Orders)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("TableReckoned", f.num)
 			}
 		}
 	}
@@ -6511,6 +7018,10 @@ func decodeTableReckoning(b []byte, v *table.Reckoning) (err error) {
 			}
 		case 7:
 			v.Of = f.int()
+		default:
+			if f.num > 7 {
+				return newer("TableReckoning", f.num)
+			}
 		}
 	}
 	return nil
@@ -6544,6 +7055,10 @@ func decodeTableSplitSet(b []byte, v *table.SplitSet) (err error) {
 		case 3:
 			if err = decodeBillSplit(f.raw, &v.Split); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("TableSplitSet", f.num)
 			}
 		}
 	}
@@ -6588,6 +7103,10 @@ func decodeTableDiscountSet(b []byte, v *table.DiscountSet) (err error) {
 			v.Amount = f.int()
 		case 5:
 			v.Reason = f.str()
+		default:
+			if f.num > 5 {
+				return newer("TableDiscountSet", f.num)
+			}
 		}
 	}
 	return nil
@@ -6621,6 +7140,10 @@ func decodeTablePaymentNoted(b []byte, v *table.PaymentNoted) (err error) {
 			v.Allowed = f.int()
 		case 3:
 			v.Reason = f.str()
+		default:
+			if f.num > 3 {
+				return newer("TablePaymentNoted", f.num)
+			}
 		}
 	}
 	return nil
@@ -6664,6 +7187,10 @@ func decodeTableLeaveBegan(b []byte, v *table.LeaveBegan) (err error) {
 			v.Merge = f.u != 0
 		case 5:
 			v.Asked = command.ID(f.str())
+		default:
+			if f.num > 5 {
+				return newer("TableLeaveBegan", f.num)
+			}
 		}
 	}
 	return nil
@@ -6685,6 +7212,10 @@ func decodeTableLeaveEnded(b []byte, v *table.LeaveEnded) (err error) {
 		switch f.num {
 		case 1:
 			v.Done = f.u != 0
+		default:
+			if f.num > 1 {
+				return newer("TableLeaveEnded", f.num)
+			}
 		}
 	}
 	return nil
@@ -6733,6 +7264,10 @@ func decodeTableSessionCame(b []byte, v *table.SessionCame) (err error) {
 			}
 		case 6:
 			v.Asked = command.ID(f.str())
+		default:
+			if f.num > 6 {
+				return newer("TableSessionCame", f.num)
+			}
 		}
 	}
 	return nil
@@ -6846,6 +7381,10 @@ func decodeTableSession(b []byte, v *table.Session) (err error) {
 			v.Hurried = f.time()
 		case 15:
 			v.Joined = append(v.Joined, f.str())
+		default:
+			if f.num > 15 {
+				return newer("TableSession", f.num)
+			}
 		}
 	}
 	return nil
@@ -6943,6 +7482,10 @@ func decodeTableEntry(b []byte, v *table.Entry) (err error) {
 			v.Rev = f.int()
 		case 14:
 			v.Heard = f.int()
+		default:
+			if f.num > 14 {
+				return newer("TableEntry", f.num)
+			}
 		}
 	}
 	return nil
@@ -7036,6 +7579,10 @@ func decodeTableShare(b []byte, v *table.Share) (err error) {
 			}
 		case 14:
 			v.Of = f.int()
+		default:
+			if f.num > 14 {
+				return newer("TableShare", f.num)
+			}
 		}
 	}
 	return nil
@@ -7073,6 +7620,10 @@ func decodeBillAccount(b []byte, v *bill.Account) (err error) {
 			}
 		case 3:
 			v.Allowed = f.int()
+		default:
+			if f.num > 3 {
+				return newer("BillAccount", f.num)
+			}
 		}
 	}
 	return nil
@@ -7099,6 +7650,10 @@ func decodeTablePaymentRehomed(b []byte, v *table.PaymentRehomed) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
+		default:
+			if f.num > 2 {
+				return newer("TablePaymentRehomed", f.num)
+			}
 		}
 	}
 	return nil
@@ -7143,6 +7698,10 @@ func decodeOrderWrittenOff(b []byte, v *order.WrittenOff) (err error) {
 			if err = decodeBillTotals(f.raw, &v.Totals); err != nil {
 				return err
 			}
+		default:
+			if f.num > 5 {
+				return newer("OrderWrittenOff", f.num)
+			}
 		}
 	}
 	return nil
@@ -7178,6 +7737,10 @@ func decodePaymentWasStarted(b []byte, v *payment.WasStarted) (err error) {
 			v.Action = new(payment.Action)
 			if err = decodePaymentAction(f.raw, v.Action); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("PaymentWasStarted", f.num)
 			}
 		}
 	}
@@ -7232,6 +7795,10 @@ func decodePaymentAction(b []byte, v *payment.Action) (err error) {
 				v.Params = make(map[string]string)
 			}
 			v.Params[k] = x
+		default:
+			if f.num > 3 {
+				return newer("PaymentAction", f.num)
+			}
 		}
 	}
 	return nil
@@ -7253,6 +7820,10 @@ func decodePaymentWasDoubted(b []byte, v *payment.WasDoubted) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("PaymentWasDoubted", f.num)
+			}
 		}
 	}
 	return nil
@@ -7279,6 +7850,10 @@ func decodePaymentWasCharged(b []byte, v *payment.WasCharged) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Reference = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PaymentWasCharged", f.num)
+			}
 		}
 	}
 	return nil
@@ -7306,6 +7881,10 @@ func decodePaymentWasDeclined(b []byte, v *payment.WasDeclined) (err error) {
 		case 2:
 			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("PaymentWasDeclined", f.num)
 			}
 		}
 	}
@@ -7345,6 +7924,10 @@ func decodePaymentCancelAsked(b []byte, v *payment.CancelAsked) (err error) {
 			v.Asked = command.ID(f.str())
 		case 4:
 			v.Reason = f.str()
+		default:
+			if f.num > 4 {
+				return newer("PaymentCancelAsked", f.num)
+			}
 		}
 	}
 	return nil
@@ -7372,6 +7955,10 @@ func decodePaymentQueryAsked(b []byte, v *payment.QueryAsked) (err error) {
 		case 2:
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("PaymentQueryAsked", f.num)
 			}
 		}
 	}
@@ -7409,6 +7996,10 @@ func decodePaymentRefundEnded(b []byte, v *payment.RefundEnded) (err error) {
 			if err = decodePaymentFailure(f.raw, v.Failure); err != nil {
 				return err
 			}
+		default:
+			if f.num > 3 {
+				return newer("PaymentRefundEnded", f.num)
+			}
 		}
 	}
 	return nil
@@ -7435,6 +8026,10 @@ func decodeOrderReturnAsked(b []byte, v *order.ReturnAsked) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
+		default:
+			if f.num > 2 {
+				return newer("OrderReturnAsked", f.num)
+			}
 		}
 	}
 	return nil
@@ -7456,6 +8051,10 @@ func decodeStoreSensorTold(b []byte, v *store.SensorTold) (err error) {
 		switch f.num {
 		case 1:
 			v.Sensor = f.str()
+		default:
+			if f.num > 1 {
+				return newer("StoreSensorTold", f.num)
+			}
 		}
 	}
 	return nil
@@ -7500,6 +8099,10 @@ func decodeSensorConfigured(b []byte, v *sensor.Configured) (err error) {
 			}
 		case 5:
 			v.Gone = f.u != 0
+		default:
+			if f.num > 5 {
+				return newer("SensorConfigured", f.num)
+			}
 		}
 	}
 	return nil
@@ -7535,6 +8138,10 @@ func decodeSensorNoted(b []byte, v *sensor.Noted) (err error) {
 			v.Readings = append(v.Readings, sensor.Reading{})
 			if err = decodeSensorReading(f.raw, &v.Readings[len(v.Readings)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("SensorNoted", f.num)
 			}
 		}
 	}
@@ -7637,6 +8244,10 @@ func decodeSensorReading(b []byte, v *sensor.Reading) (err error) {
 			v.UnsafeMS = f.int()
 		case 17:
 			v.Features = append(v.Features, math.Float64frombits(f.u))
+		default:
+			if f.num > 17 {
+				return newer("SensorReading", f.num)
+			}
 		}
 	}
 	return nil
@@ -7658,6 +8269,10 @@ func decodeSensorSuspected(b []byte, v *sensor.Suspected) (err error) {
 		switch f.num {
 		case 1:
 			v.Since = f.time()
+		default:
+			if f.num > 1 {
+				return newer("SensorSuspected", f.num)
+			}
 		}
 	}
 	return nil
@@ -7674,6 +8289,10 @@ func decodeSensorCalmed(b []byte, v *sensor.Calmed) (err error) {
 			return err
 		}
 		switch f.num {
+		default:
+			if f.num > 0 {
+				return newer("SensorCalmed", f.num)
+			}
 		}
 	}
 	return nil
@@ -7715,6 +8334,10 @@ func decodeSensorAlerted(b []byte, v *sensor.Alerted) (err error) {
 			v.Peak = math.Float64frombits(f.u)
 		case 5:
 			v.WorkOrder = f.str()
+		default:
+			if f.num > 5 {
+				return newer("SensorAlerted", f.num)
+			}
 		}
 	}
 	return nil
@@ -7736,6 +8359,10 @@ func decodeSensorWorsened(b []byte, v *sensor.Worsened) (err error) {
 		switch f.num {
 		case 1:
 			v.Peak = math.Float64frombits(f.u)
+		default:
+			if f.num > 1 {
+				return newer("SensorWorsened", f.num)
+			}
 		}
 	}
 	return nil
@@ -7752,6 +8379,10 @@ func decodeSensorRelapsed(b []byte, v *sensor.Relapsed) (err error) {
 			return err
 		}
 		switch f.num {
+		default:
+			if f.num > 0 {
+				return newer("SensorRelapsed", f.num)
+			}
 		}
 	}
 	return nil
@@ -7773,6 +8404,10 @@ func decodeSensorCameBack(b []byte, v *sensor.CameBack) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("SensorCameBack", f.num)
+			}
 		}
 	}
 	return nil
@@ -7801,6 +8436,10 @@ func decodeSensorWasAcked(b []byte, v *sensor.WasAcked) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
+		default:
+			if f.num > 2 {
+				return newer("SensorWasAcked", f.num)
+			}
 		}
 	}
 	return nil
@@ -7822,6 +8461,10 @@ func decodeSensorWasEscalated(b []byte, v *sensor.WasEscalated) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("SensorWasEscalated", f.num)
+			}
 		}
 	}
 	return nil
@@ -7843,6 +8486,10 @@ func decodeSensorWasResolved(b []byte, v *sensor.WasResolved) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("SensorWasResolved", f.num)
+			}
 		}
 	}
 	return nil
@@ -7876,6 +8523,10 @@ func decodeSensorCalibrated(b []byte, v *sensor.Calibrated) (err error) {
 			}
 		case 3:
 			v.Offset = math.Float64frombits(f.u)
+		default:
+			if f.num > 3 {
+				return newer("SensorCalibrated", f.num)
+			}
 		}
 	}
 	return nil
@@ -7902,6 +8553,10 @@ func decodeSensorHealthSet(b []byte, v *sensor.HealthSet) (err error) {
 			v.At = f.time()
 		case 2:
 			v.Health = sensor.Health(f.str())
+		default:
+			if f.num > 2 {
+				return newer("SensorHealthSet", f.num)
+			}
 		}
 	}
 	return nil
@@ -7923,6 +8578,10 @@ func decodeSensorWorkOrderTold(b []byte, v *sensor.WorkOrderTold) (err error) {
 		switch f.num {
 		case 1:
 			v.Rev = f.int()
+		default:
+			if f.num > 1 {
+				return newer("SensorWorkOrderTold", f.num)
+			}
 		}
 	}
 	return nil
@@ -7986,6 +8645,10 @@ func decodeWorkorderWasOpened(b []byte, v *workorder.WasOpened) (err error) {
 			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
 				return err
 			}
+		default:
+			if f.num > 9 {
+				return newer("WorkorderWasOpened", f.num)
+			}
 		}
 	}
 	return nil
@@ -8034,6 +8697,10 @@ func decodeWorkorderHeard(b []byte, v *workorder.Heard) (err error) {
 			if err = decodeCommandWho(f.raw, &v.By); err != nil {
 				return err
 			}
+		default:
+			if f.num > 6 {
+				return newer("WorkorderHeard", f.num)
+			}
 		}
 	}
 	return nil
@@ -8055,6 +8722,10 @@ func decodeWorkorderWasWarned(b []byte, v *workorder.WasWarned) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("WorkorderWasWarned", f.num)
+			}
 		}
 	}
 	return nil
@@ -8076,6 +8747,10 @@ func decodeWorkorderHoldBegan(b []byte, v *workorder.HoldBegan) (err error) {
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("WorkorderHoldBegan", f.num)
+			}
 		}
 	}
 	return nil
@@ -8107,6 +8782,10 @@ func decodeWorkorderDishHeld(b []byte, v *workorder.DishHeld) (err error) {
 			v.Dish = f.str()
 		case 3:
 			v.No = f.str()
+		default:
+			if f.num > 3 {
+				return newer("WorkorderDishHeld", f.num)
+			}
 		}
 	}
 	return nil
@@ -8128,6 +8807,10 @@ func decodeWorkorderDiscardProposed(b []byte, v *workorder.DiscardProposed) (err
 		switch f.num {
 		case 1:
 			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("WorkorderDiscardProposed", f.num)
+			}
 		}
 	}
 	return nil
@@ -8161,6 +8844,10 @@ func decodeWorkorderWasAssigned(b []byte, v *workorder.WasAssigned) (err error) 
 		case 3:
 			if err = decodeCommandWho(f.raw, &v.To); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("WorkorderWasAssigned", f.num)
 			}
 		}
 	}
@@ -8200,6 +8887,10 @@ func decodeWorkorderWasDone(b []byte, v *workorder.WasDone) (err error) {
 			v.What = f.str()
 		case 4:
 			v.Decision = f.str()
+		default:
+			if f.num > 4 {
+				return newer("WorkorderWasDone", f.num)
+			}
 		}
 	}
 	return nil
@@ -8226,6 +8917,10 @@ func decodeOrderDishFlagged(b []byte, v *order.DishFlagged) (err error) {
 			v.Items = append(v.Items, f.str())
 		case 2:
 			v.Flag = f.str()
+		default:
+			if f.num > 2 {
+				return newer("OrderDishFlagged", f.num)
+			}
 		}
 	}
 	return nil
@@ -8344,6 +9039,10 @@ func decodeStoreState(b []byte, v *store.State) (err error) {
 				}
 			}
 			v.Payments = v.Payments.With(k, x)
+		default:
+			if f.num > 12 {
+				return newer("StoreState", f.num)
+			}
 		}
 	}
 	return nil
@@ -8370,6 +9069,10 @@ func decodeStorePause(b []byte, v *store.Pause) (err error) {
 			v.Channel = f.str()
 		case 2:
 			v.Until = f.time()
+		default:
+			if f.num > 2 {
+				return newer("StorePause", f.num)
+			}
 		}
 	}
 	return nil
@@ -8411,6 +9114,10 @@ func decodeStoreDay(b []byte, v *store.Day) (err error) {
 			v.Closed = f.u != 0
 		case 5:
 			v.Counted = f.int()
+		default:
+			if f.num > 5 {
+				return newer("StoreDay", f.num)
+			}
 		}
 	}
 	return nil
@@ -8442,6 +9149,10 @@ func decodeStoreTakings(b []byte, v *store.Takings) (err error) {
 			v.Sales = f.int()
 		case 3:
 			v.Cash = f.int()
+		default:
+			if f.num > 3 {
+				return newer("StoreTakings", f.num)
+			}
 		}
 	}
 	return nil
@@ -8487,6 +9198,10 @@ func decodeMenuState(b []byte, v *menu.State) (err error) {
 			v.DraftV = f.int()
 		case 4:
 			v.Text = f.str()
+		default:
+			if f.num > 4 {
+				return newer("MenuState", f.num)
+			}
 		}
 	}
 	return nil
@@ -8649,6 +9364,10 @@ func decodeStockState(b []byte, v *stock.State) (err error) {
 				}
 			}
 			v.Gone = v.Gone.With(k, x)
+		default:
+			if f.num > 21 {
+				return newer("StockState", f.num)
+			}
 		}
 	}
 	return nil
@@ -8849,6 +9568,10 @@ func decodePaymentState(b []byte, v *payment.State) (err error) {
 			v.CancelID = command.ID(f.str())
 		case 34:
 			v.Asks = int(f.int())
+		default:
+			if f.num > 34 {
+				return newer("PaymentState", f.num)
+			}
 		}
 	}
 	return nil
@@ -9269,6 +9992,10 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			v.Off = f.int()
 		case 71:
 			v.Allowed = f.int()
+		default:
+			if f.num > 72 {
+				return newer("OrderState", f.num)
+			}
 		}
 	}
 	return nil
@@ -9311,6 +10038,10 @@ func decodeOrderAdding(b []byte, v *order.Adding) (err error) {
 			if err = decodeOrderLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 4 {
+				return newer("OrderAdding", f.num)
+			}
 		}
 	}
 	return nil
@@ -9337,6 +10068,10 @@ func decodeOrderReturned(b []byte, v *order.Returned) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
+		default:
+			if f.num > 2 {
+				return newer("OrderReturned", f.num)
+			}
 		}
 	}
 	return nil
@@ -9406,6 +10141,10 @@ func decodeTableState(b []byte, v *table.State) (err error) {
 			if err = decodeTableCame(f.raw, &v.Came[len(v.Came)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 7 {
+				return newer("TableState", f.num)
+			}
 		}
 	}
 	return nil
@@ -9437,6 +10176,10 @@ func decodeTableLeave(b []byte, v *table.Leave) (err error) {
 			v.Merge = f.u != 0
 		case 3:
 			v.Asked = command.ID(f.str())
+		default:
+			if f.num > 3 {
+				return newer("TableLeave", f.num)
+			}
 		}
 	}
 	return nil
@@ -9463,6 +10206,10 @@ func decodeTableMoved(b []byte, v *table.Moved) (err error) {
 			v.Payment = f.str()
 		case 2:
 			v.N = f.int()
+		default:
+			if f.num > 2 {
+				return newer("TableMoved", f.num)
+			}
 		}
 	}
 	return nil
@@ -9494,6 +10241,10 @@ func decodeTableCame(b []byte, v *table.Came) (err error) {
 			v.Asked = command.ID(f.str())
 		case 3:
 			v.Session = f.str()
+		default:
+			if f.num > 3 {
+				return newer("TableCame", f.num)
+			}
 		}
 	}
 	return nil
@@ -9652,6 +10403,10 @@ func decodeSensorState(b []byte, v *sensor.State) (err error) {
 			if err = decodeSensorSeries(f.raw, &v.Series); err != nil {
 				return err
 			}
+		default:
+			if f.num > 27 {
+				return newer("SensorState", f.num)
+			}
 		}
 	}
 	return nil
@@ -9688,6 +10443,10 @@ func decodeSensorControl(b []byte, v *sensor.Control) (err error) {
 			v.Warmed = f.u != 0
 		case 4:
 			v.Cold = f.u != 0
+		default:
+			if f.num > 4 {
+				return newer("SensorControl", f.num)
+			}
 		}
 	}
 	return nil
@@ -9716,6 +10475,10 @@ func decodeSensorSeries(b []byte, v *sensor.Series) (err error) {
 		case 2:
 			if err = decodeSensorTrack(f.raw, &v.Coarse); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("SensorSeries", f.num)
 			}
 		}
 	}
@@ -9748,6 +10511,10 @@ func decodeSensorTrack(b []byte, v *sensor.Track) (err error) {
 		case 2:
 			if err = decodeSensorBucket(f.raw, &v.Open); err != nil {
 				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("SensorTrack", f.num)
 			}
 		}
 	}
@@ -9790,6 +10557,10 @@ func decodeSensorBucket(b []byte, v *sensor.Bucket) (err error) {
 			v.Sum = math.Float64frombits(f.u)
 		case 5:
 			v.N = f.int()
+		default:
+			if f.num > 5 {
+				return newer("SensorBucket", f.num)
+			}
 		}
 	}
 	return nil
@@ -9932,6 +10703,10 @@ func decodeWorkorderState(b []byte, v *workorder.State) (err error) {
 			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 23 {
+				return newer("WorkorderState", f.num)
+			}
 		}
 	}
 	return nil
@@ -9963,6 +10738,10 @@ func decodeWorkorderHold(b []byte, v *workorder.Hold) (err error) {
 			v.Done = f.u != 0
 		case 3:
 			v.No = f.str()
+		default:
+			if f.num > 3 {
+				return newer("WorkorderHold", f.num)
+			}
 		}
 	}
 	return nil
@@ -9996,6 +10775,10 @@ func decodeWorkorderEntry(b []byte, v *workorder.Entry) (err error) {
 			}
 		case 3:
 			v.What = f.str()
+		default:
+			if f.num > 3 {
+				return newer("WorkorderEntry", f.num)
+			}
 		}
 	}
 	return nil
@@ -10058,6 +10841,10 @@ func decodeStoreView(b []byte, v *store.View) (err error) {
 			}
 		case 8:
 			v.WaitMS = f.int()
+		default:
+			if f.num > 8 {
+				return newer("StoreView", f.num)
+			}
 		}
 	}
 	return nil
@@ -10098,6 +10885,10 @@ func decodeMenuView(b []byte, v *menu.View) (err error) {
 			v.Menu = new(menu.Menu)
 			if err = decodeMenuMenu(f.raw, v.Menu); err != nil {
 				return err
+			}
+		default:
+			if f.num > 4 {
+				return newer("MenuView", f.num)
 			}
 		}
 	}
@@ -10183,6 +10974,10 @@ func decodeStockView(b []byte, v *stock.View) (err error) {
 			v.Sensor = f.str()
 		case 12:
 			v.Changed = f.time()
+		default:
+			if f.num > 13 {
+				return newer("StockView", f.num)
+			}
 		}
 	}
 	return nil
@@ -10326,6 +11121,10 @@ func decodePaymentView(b []byte, v *payment.View) (err error) {
 			if err = decodePaymentWork(f.raw, v.Work); err != nil {
 				return err
 			}
+		default:
+			if f.num > 21 {
+				return newer("PaymentView", f.num)
+			}
 		}
 	}
 	return nil
@@ -10382,6 +11181,10 @@ func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 			v.Amount = f.int()
 		case 8:
 			v.Reason = f.str()
+		default:
+			if f.num > 8 {
+				return newer("PaymentWork", f.num)
+			}
 		}
 	}
 	return nil
@@ -10674,6 +11477,10 @@ func decodeOrderView(b []byte, v *order.View) (err error) {
 			v.HurriedAt = f.time()
 		case 50:
 			v.GuestID = f.str()
+		default:
+			if f.num > 50 {
+				return newer("OrderView", f.num)
+			}
 		}
 	}
 	return nil
@@ -10794,6 +11601,10 @@ func decodeTableView(b []byte, v *table.View) (err error) {
 			v.LateAt = f.time()
 		case 17:
 			v.Joined = append(v.Joined, f.str())
+		default:
+			if f.num > 17 {
+				return newer("TableView", f.num)
+			}
 		}
 	}
 	return nil
@@ -10829,6 +11640,10 @@ func decodeTableCart(b []byte, v *table.Cart) (err error) {
 			v.Lines = append(v.Lines, table.CartLine{})
 			if err = decodeTableCartLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("TableCart", f.num)
 			}
 		}
 	}
@@ -10944,6 +11759,10 @@ func decodeBillView(b []byte, v *bill.View) (err error) {
 			if err = decodeBillPayment(f.raw, &v.Payments[len(v.Payments)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 17 {
+				return newer("BillView", f.num)
+			}
 		}
 	}
 	return nil
@@ -11000,6 +11819,10 @@ func decodeBillPart(b []byte, v *bill.Part) (err error) {
 			if err = decodeBillShare(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
 				return err
 			}
+		default:
+			if f.num > 7 {
+				return newer("BillPart", f.num)
+			}
 		}
 	}
 	return nil
@@ -11041,6 +11864,10 @@ func decodeBillShare(b []byte, v *bill.Share) (err error) {
 			v.Den = f.int()
 		case 5:
 			v.Amount = f.int()
+		default:
+			if f.num > 5 {
+				return newer("BillShare", f.num)
+			}
 		}
 	}
 	return nil
@@ -11192,6 +12019,10 @@ func decodeSensorView(b []byte, v *sensor.View) (err error) {
 			if err = decodeSensorControlView(f.raw, v.Control); err != nil {
 				return err
 			}
+		default:
+			if f.num > 24 {
+				return newer("SensorView", f.num)
+			}
 		}
 	}
 	return nil
@@ -11228,6 +12059,10 @@ func decodeSensorShown(b []byte, v *sensor.Shown) (err error) {
 			v.At = f.time()
 		case 4:
 			v.Seq = f.int()
+		default:
+			if f.num > 4 {
+				return newer("SensorShown", f.num)
+			}
 		}
 	}
 	return nil
@@ -11269,6 +12104,10 @@ func decodeSensorControlView(b []byte, v *sensor.ControlView) (err error) {
 			v.DiscardAt = f.time()
 		case 5:
 			v.Verdict = f.str()
+		default:
+			if f.num > 5 {
+				return newer("SensorControlView", f.num)
+			}
 		}
 	}
 	return nil
@@ -11403,6 +12242,10 @@ func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
 			v.Log = append(v.Log, workorder.Entry{})
 			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
 				return err
+			}
+		default:
+			if f.num > 22 {
+				return newer("WorkorderView", f.num)
 			}
 		}
 	}

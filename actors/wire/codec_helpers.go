@@ -10,8 +10,13 @@ import (
 
 var errTruncated = errors.New("wire: a message ends early or is malformed")
 
-func unknownEvent(n protowire.Number) error {
-	return fmt.Errorf("wire: event number %d is not known to this version", n)
+// ErrNewer says that a newer version wrote something that this one would lose.
+var ErrNewer = errors.New("wire: written by a newer version")
+
+// newer refuses a number beyond all that this version knows of. One that it has given up
+// is lower, and skipped.
+func newer(message string, n protowire.Number) error {
+	return fmt.Errorf("%w: field %d of %s", ErrNewer, n, message)
 }
 
 // wireField is one field of a message: u for numbers, raw for what has a length.

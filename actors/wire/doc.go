@@ -2,8 +2,8 @@
 // (protobuf), the JSON of commands, replies, views and refusals, and trace context.
 //
 // Its one promise: what was ever written can be read. Fields and events have numbers
-// that are never used again; unknown fields are skipped; an unknown event is an error
-// that names it.
+// that are never used again. A number beyond all that this version knows is an error,
+// ErrNewer, that names it: to skip it would lose it with the next snapshot.
 package wire
 
 //go:generate go run ./gen

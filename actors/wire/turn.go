@@ -141,7 +141,7 @@ func DecodeBlock(b []byte) (turns []Turn, err error) {
 			return nil, err
 		}
 		if f.num != 1 {
-			continue
+			return nil, newer("Block", f.num)
 		}
 		var t Turn
 		if err = t.decode(f.raw); err != nil {
@@ -191,6 +191,8 @@ func (t *Turn) decode(b []byte) (err error) {
 		case 12:
 			t.Refusal = new(refusal.Refusal)
 			err = decodeRefusalRefusal(f.raw, t.Refusal)
+		default:
+			err = newer("Turn", f.num)
 		}
 		if err != nil {
 			return err
@@ -300,6 +302,8 @@ func DecodeSnapshot(b []byte, into any) (s Snapshot, err error) {
 			}
 		case 5:
 			s.At = f.time()
+		default:
+			err = newer("Snapshot", f.num)
 		}
 		if err != nil {
 			return s, err
@@ -358,6 +362,8 @@ func (a *Answered) decode(b []byte) (err error) {
 			err = decodeRefusalRefusal(f.raw, a.Refusal)
 		case 8:
 			a.Later = f.u != 0
+		default:
+			err = newer("Answered", f.num)
 		}
 		if err != nil {
 			return err

@@ -44,8 +44,9 @@ type World interface {
 	// HandOver stops a cell's actors and calls done when nothing of it can be written
 	// any more: all of it is durable, or it was lost. After an error it is asked again.
 	HandOver(cell string, claim int64, done func(error))
-	// DropAll ends every cell at once; what waits is answered that it is unavailable.
-	DropAll()
+	// DropAll ends every cell at once, and whatever is being loaded; what waits is
+	// answered that it is unavailable. done is called in any life.
+	DropAll(done func())
 }
 
 // Options turn a keeper; zero values mean the defaults.

@@ -274,7 +274,7 @@ func (k *Keeper) tend(name string, p *place, h *held, now time.Duration, moves i
 // drains, and to balance a few at a time, to a node whose lease moves, when the members
 // have settled and the cell has been here for a while.
 func (k *Keeper) leaves(p *place, h *held, now time.Duration, moves int) bool {
-	if k.draining {
+	if k.draining || h.needs > 0 {
 		return moves < k.options.Opens
 	}
 	return moves < k.options.Moves && now-k.changedAt >= k.options.Settle && now-h.since >= k.options.Dwell &&

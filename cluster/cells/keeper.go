@@ -22,6 +22,7 @@ type Keeper struct {
 	lease    journal.Lease // holding: as it stands in the database, as far as known
 	holding  bool
 	until    time.Duration // the lease may not be relied on from here
+	dropping int           // what an earlier life had is not gone yet
 	joining  bool
 	renewing bool
 	scanning bool
@@ -124,7 +125,8 @@ func (k *Keeper) lapse(why error) {
 	k.holding, k.until = false, 0
 	k.life++
 	k.joining, k.renewing, k.scanning = false, false, false
-	k.world.DropAll()
+	k.dropping++
+	k.world.DropAll(func() { k.dropping-- })
 	clear(k.held)
 	if k.events.Lapsed != nil {
 		k.events.Lapsed(why)
@@ -148,6 +150,20 @@ func (k *Keeper) Lost(cell string, claim int64, err error) {
 		k.lapse(fmt.Errorf("append: %w", err))
 	case h.state == opening || h.state == open:
 		delete(k.held, cell) // the row is still ours: it is claimed anew, for another activation
+	}
+}
+
+// Outdated hears from the host that an open cell holds something that this version cannot
+// read. It moves to a node that can, if there is one.
+func (k *Keeper) Outdated(cell string, claim int64) {
+	h := k.held[cell]
+	if h == nil || h.claim != claim || h.state != open {
+		return
+	}
+	for _, n := range k.candidates {
+		if k.formats[n] > k.lease.Format {
+			h.needs = k.lease.Format + 1
+		}
 	}
 }
 
@@ -207,14 +223,22 @@ func (k *Keeper) Held() (all, answering int) {
 	return len(k.held), answering
 }
 
-// Homeless counts the cells that no live node has.
-func (k *Keeper) Homeless() (n int) {
-	for _, p := range k.table {
-		if !k.alive(p.claim) {
-			n++
+// Settled reports whether this process holds its lease, has read all claims, and answers
+// for every cell that should be here and that it can read.
+func (k *Keeper) Settled() bool {
+	if !k.holding || k.scanned == 0 || k.watches[k.lease.Node] == nil {
+		return false
+	}
+	for name, p := range k.table {
+		h := k.held[name]
+		switch {
+		case h != nil && h.state != open:
+			return false
+		case h == nil && p.claim.Needs <= k.lease.Format && (k.mine(p.claim) || !k.alive(p.claim) && k.preferred(p) == k.lease.Name):
+			return false
 		}
 	}
-	return n
+	return true
 }
 
 // mine: its own means the same node at the same epoch.

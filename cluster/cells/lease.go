@@ -43,7 +43,7 @@ func (k *Keeper) ask(within time.Duration, op func(context.Context) error, done 
 // an eviction, on oneself, so it waits for what an earlier life has in progress.
 func (k *Keeper) join(now time.Duration) {
 	k.joinAt = now + retryAfter
-	if k.joining || k.draining {
+	if k.joining || k.draining || k.dropping > 0 {
 		return
 	}
 	k.joining = true

@@ -10,8 +10,7 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 )
 
-// Host is what a runner asks of the host of the actors. Calls other than DropAll may
-// block; DropAll must not call the runner.
+// Host is what a runner asks of the host of the actors. Its calls may block.
 type Host interface {
 	// Activate loads a cell and lets it act, as the activation that claim names.
 	Activate(ctx context.Context, cell string, claim int64) error
@@ -110,9 +109,17 @@ func (r *Runner) turn(f func(k *Keeper)) {
 // Good reports whether this process may answer from memory: its lease has not ended.
 func (r *Runner) Good() bool { return time.Duration(r.good.Load()) > r.config.Now() }
 
+// Left is how long the lease is good for.
+func (r *Runner) Left() time.Duration { return time.Duration(r.good.Load()) - r.config.Now() }
+
 // Lost hears from the host that a cell cannot be written any more, and was dropped.
 func (r *Runner) Lost(cell string, claim int64, err error) {
 	r.turn(func(k *Keeper) { k.Lost(cell, claim, err) })
+}
+
+// Outdated hears from the host that a cell holds what this version cannot read.
+func (r *Runner) Outdated(cell string, claim int64) {
+	r.turn(func(k *Keeper) { k.Outdated(cell, claim) })
 }
 
 // Heard takes what other nodes say of cells: see Events.Changed.
@@ -180,14 +187,9 @@ func (r *Runner) Refresh(ctx context.Context) error {
 	return r.await(ctx, func(k *Keeper) bool { return k.Scanned() >= scan })
 }
 
-// Ready returns once every cell has a live owner, and those of this process answer.
-func (r *Runner) Ready(ctx context.Context) error {
-	return r.await(ctx, func(k *Keeper) bool {
-		all, answering := k.Held()
-		_, holding := k.Lease()
-		return holding && k.Scanned() > 0 && k.Homeless() == 0 && all == answering
-	})
-}
+// Ready returns once this process holds its lease, and answers for every cell that should
+// be here.
+func (r *Runner) Ready(ctx context.Context) error { return r.await(ctx, (*Keeper).Settled) }
 
 // Create sees to it that a cell exists, and returns once somebody has it; if that is this
 // process, once it answers.
@@ -241,7 +243,6 @@ type world struct{ *Runner }
 
 func (w world) Now() time.Duration { return w.config.Now() }
 func (w world) Members() []Member  { return w.config.Members() }
-func (w world) DropAll()           { w.config.Host.DropAll() }
 
 func (w world) Ask(within time.Duration, op func(context.Context) error, done func(error)) {
 	w.asks.Go(func() {
@@ -249,6 +250,13 @@ func (w world) Ask(within time.Duration, op func(context.Context) error, done fu
 		defer cancel()
 		err := op(ctx)
 		w.turn(func(*Keeper) { done(err) })
+	})
+}
+
+func (w world) DropAll(done func()) {
+	w.asks.Go(func() {
+		w.config.Host.DropAll()
+		w.turn(func(*Keeper) { done() })
 	})
 }
 

@@ -31,6 +31,15 @@ type Serve struct {
 	EdgeListen    string `help:"Address where boxes in stores link, such as 0.0.0.0:7422; none by default." env:"BRIGATA_EDGE_LISTEN"`
 	EdgeAuthority string `help:"File of the boxes' authority; the nodes of a cluster share it. In the data folder by default." env:"BRIGATA_EDGE_AUTHORITY"`
 
+	Join            []string `help:"Gossip addresses (host:port) of nodes to form a cluster with; they share the Postgres." env:"BRIGATA_JOIN"`
+	Gossip          string   `help:"Address (host:port) for other nodes' gossip, alone or to be joined; the next two ports take their requests and the bus." env:"BRIGATA_GOSSIP"`
+	Advertise       string   `help:"Host at which other nodes reach this one, where it is not the one of --gossip." env:"BRIGATA_ADVERTISE"`
+	TLSCA           string   `name:"tls-ca" help:"PEM file: the authority that signs the nodes' certificates, and nothing else." env:"BRIGATA_TLS_CA"`
+	TLSCert         string   `name:"tls-cert" help:"PEM file: this node's certificate, for the DNS name brigata." env:"BRIGATA_TLS_CERT"`
+	TLSKey          string   `name:"tls-key" help:"PEM file: its key." env:"BRIGATA_TLS_KEY"`
+	GossipKeyFile   string   `help:"File with the key that all nodes' gossip shares: 16, 24 or 32 bytes in base64." env:"BRIGATA_GOSSIP_KEY_FILE"`
+	InsecureCluster bool     `help:"Let nodes talk beyond loopback without TLS and key, on a network that is yours alone."`
+
 	Payments string `help:"File that names the accounts at payment providers (see docs/payments.md)." type:"existingfile" env:"BRIGATA_PAYMENTS"`
 
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
@@ -44,6 +53,8 @@ func (s *Serve) Run(ctx context.Context) error {
 	began := time.Now()
 	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
 		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default(),
+		Cluster: server.Cluster{Gossip: s.Gossip, Advertise: s.Advertise, Join: s.Join, CA: s.TLSCA, Cert: s.TLSCert, Key: s.TLSKey,
+			KeyFile: s.GossipKeyFile, Insecure: s.InsecureCluster},
 		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, Payments: s.Payments, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
@@ -89,6 +100,9 @@ func (s *Serve) greet(n *server.Node, took time.Duration) {
 	ws := strings.Replace(n.URL(), "http", "ws", 1) + "/v1/ws"
 	fmt.Printf("brigata is ready after %d ms, on %s\n", took.Milliseconds(), database)
 	fmt.Printf("  stores     %s\n", strings.Join(n.Stores(), " "))
+	if at := n.Gossip(); at != "" {
+		fmt.Printf("  gossip     %s (others: --join %s)\n", at, at)
+	}
 	fmt.Printf("  server     %s\n  sockets    %s\n  protocol   %s/asyncapi.yaml\n", n.URL(), ws, n.URL())
 	if n.FirstPassword != "" {
 		fmt.Printf("  first user %s, one-time password %s (choose another at the first log-in; it is not shown again)\n", n.FirstUser, n.FirstPassword)

@@ -189,10 +189,3 @@ func (j *Journal) Release(ctx context.Context, c journal.Claim) (journal.Claim, 
 	}
 	return row, err
 }
-
-// FenceOthers fences every other incarnation, dead or alive, where one node at a time has
-// the database.
-func (j *Journal) FenceOthers(ctx context.Context) error {
-	_, err := j.leases.Exec(ctx, "UPDATE nodes SET epoch = epoch + 1 WHERE id <> $1", j.node)
-	return err
-}

@@ -31,8 +31,25 @@ func (g *generator) code() []byte {
 		fmt.Fprintf(&b, "%q\n", p)
 	}
 	b.WriteString(")\n")
+	fmt.Fprintf(&b, "\n// Format says what this version can read: all that a version of a lower or the same number wrote.\nconst Format = %d\n", g.format())
 	b.Write(body.Bytes())
 	return b.Bytes()
+}
+
+// format grows with every event and field that is added: the sum of the highest number of
+// each message.
+func (g *generator) format() (sum int) {
+	for _, m := range g.numbers {
+		sum += highest(m)
+	}
+	return sum
+}
+
+func highest(numbers map[string]int) (n int) {
+	for _, x := range numbers {
+		n = max(n, x)
+	}
+	return n
 }
 
 func (g *generator) goType(t reflect.Type) string {
@@ -54,7 +71,7 @@ func (g *generator) events(b *bytes.Buffer) {
 		t := reflect.TypeOf(e).Elem()
 		fmt.Fprintf(b, "case %d:\n v := new(%s)\n return v, decode%s(f.raw, v)\n", g.number("Event", snake(messageName(t))), g.goType(t), messageName(t))
 	}
-	b.WriteString("}\n return nil, unknownEvent(f.num)\n}\n\n")
+	b.WriteString("}\n return nil, newer(\"Event\", f.num)\n}\n\n")
 	b.WriteString("// EventName is what history calls an event.\nfunc EventName(e any) string {\n switch e.(type) {\n")
 	for _, e := range roots.Events {
 		t := reflect.TypeOf(e).Elem()
@@ -187,7 +204,7 @@ func (g *generator) decoder(b *bytes.Buffer, t reflect.Type) {
 		fmt.Fprintf(b, "case %d:\n", g.number(name, snake(f.Name)))
 		g.get(b, f.Type, "v."+f.Name)
 	}
-	b.WriteString("}\n}\n return nil\n}\n")
+	fmt.Fprintf(b, "default:\n if f.num > %d {\n return newer(%q, f.num)\n}\n}\n}\n return nil\n}\n", highest(g.numbers[name]), name)
 }
 
 func (g *generator) get(b *bytes.Buffer, t reflect.Type, v string) {

@@ -87,12 +87,8 @@ func (g *generator) number(message, name string) int {
 	if n, ok := m[name]; ok {
 		return n
 	}
-	next := 1
-	for _, n := range m {
-		next = max(next, n+1)
-	}
-	m[name] = next
-	return next
+	m[name] = highest(m) + 1
+	return m[name]
 }
 
 func messageName(t reflect.Type) string {

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 
-	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/gateway/payments"
 	"github.com/brigata/brigata/gateway/payments/accounts"
 )
@@ -29,12 +28,4 @@ func (n *Node) notifications() http.Handler {
 		return nil
 	}
 	return n.payments.Notifications()
-}
-
-// publish shows durable views to clients, and to whoever works for this node's cells.
-func (n *Node) publish(views []actors.View) {
-	n.gateway.Publish(views)
-	if n.payments != nil {
-		n.payments.Publish(views)
-	}
 }

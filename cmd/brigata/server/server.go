@@ -21,6 +21,8 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
@@ -47,7 +49,8 @@ type Options struct {
 	EdgeListen, EdgeAuthority string
 
 	Limits      gateway.Limits
-	Payments    string // file of accounts at payment providers; "": none
+	Cluster     Cluster // with other nodes that share the Postgres
+	Payments    string  // file of accounts at payment providers; "": none
 	Telemetry   telemetry.Options
 	MetricsFrom []netip.Prefix // networks that read /metrics without a token
 	Out         io.Writer      // for people
@@ -80,9 +83,12 @@ type Node struct {
 	// FirstUser's one-time password, on the node that made the installation's first account.
 	FirstUser, FirstPassword string
 
+	began  time.Time
+	placed placement // on Postgres
+	joined *joined   // with other nodes
+
 	mu     sync.Mutex
-	stores []string
-	fenced error
+	stores []string // on SQLite
 }
 
 // Start brings a node up; when it returns, the node is ready. Stop ends it.
@@ -90,7 +96,10 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	n := &Node{options: o, served: make(chan error, 1)}
+	if err := o.Cluster.check(o.DatabaseURL); err != nil {
+		return nil, err
+	}
+	n := &Node{options: o, served: make(chan error, 1), began: time.Now().UTC().Truncate(time.Millisecond)}
 	defer func() {
 		if err != nil {
 			n.Stop()
@@ -139,6 +148,11 @@ const KeyFile = "signing-key.pem"
 // open brings up the journal, the host with its cells, and the gateway.
 func (n *Node) open(ctx context.Context) (err error) {
 	o := n.options
+	if o.Cluster.on() {
+		if err = n.meet(); err != nil {
+			return err
+		}
+	}
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
@@ -147,22 +161,24 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	hooks, writerHooks := n.told.Host()
-	count := hooks.Lost
-	hooks.Lost = func(store string, err error) { count(store, err); n.lost(store, err) }
 	tills, err := n.tills()
 	if err != nil {
 		return err
 	}
-	n.host, err = actors.NewNode(actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
-		Providers: tills.Names(), Publish: n.publish})
-	if err != nil {
+	c := actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
+		Providers: tills.Names(), Publish: n.publish}
+	if o.DatabaseURL != "" {
+		c.Lease = &n.placed
+	}
+	if n.host, err = actors.NewNode(c); err != nil {
 		return err
 	}
 	n.drive(tills)
 	if err := n.openAccounts(ctx); err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: n.host, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
+	engine, watch := n.engine()
+	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(), StoreDocument: n.document,
 		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
@@ -171,21 +187,51 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := n.gauges(); err != nil {
 		return err
 	}
+	if j, shared := n.journal.(*postgres.Journal); shared && n.joined != nil {
+		if err := n.joined.join(j.Node()); err != nil {
+			return err
+		}
+	}
 	if err := n.openStores(ctx); err != nil {
 		return err
 	}
 	return n.openHub()
 }
 
+// engine is what the gateway talks to, and how it has views of other nodes' stores come.
+func (n *Node) engine() (gateway.Engine, func(string) *refusal.Refusal) {
+	if n.joined == nil {
+		return n.host, nil
+	}
+	n.joined.route()
+	return n.joined.routes, n.joined.watch
+}
+
+// publish takes the views of cells that are here.
+func (n *Node) publish(views []actors.View) {
+	if n.payments != nil { // it works for this node's cells
+		n.payments.Publish(views)
+	}
+	if n.joined != nil {
+		n.joined.bus.Publish(views)
+		return
+	}
+	n.gateway.Publish(views)
+}
+
+// reachedAt is where other nodes reach this one.
+func (n *Node) reachedAt() string {
+	if n.joined != nil {
+		return n.joined.peers.Address()
+	}
+	return n.address.String()
+}
+
 func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 	if url := n.options.DatabaseURL; url != "" {
-		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.address.String()})
+		j, err := postgres.Open(ctx, postgres.Config{URL: url, Node: n.options.Name, Address: n.reachedAt(), Format: wire.Format})
 		if err != nil {
-			return nil, err
-		}
-		if err := j.FenceOthers(ctx); err != nil {
-			j.Close()
-			return nil, fmt.Errorf("take the database over: %w", err)
+			return nil, err // not a nil *Journal in an interface
 		}
 		return j, nil
 	}
@@ -196,8 +242,35 @@ func (n *Node) openJournal(ctx context.Context) (journal.Journal, error) {
 	return j, nil
 }
 
-func (n *Node) openStores(ctx context.Context) error {
-	cells, err := n.journal.Cells(ctx)
+func (n *Node) openStores(ctx context.Context) (err error) {
+	if j, shared := n.journal.(*postgres.Journal); shared {
+		err = n.place(ctx, j)
+	} else {
+		err = n.openAll(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, file := range n.options.StoreFiles {
+		doc, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("the store file cannot be read: %w", err)
+		}
+		if _, no := n.Apply(ctx, "", doc); no != nil {
+			return fmt.Errorf("%s: %s (%s %s)", file, no.Message, no.Fields.At, no.Fields.Reason)
+		}
+	}
+	if n.options.Demo && len(n.Stores()) == 0 {
+		if _, no := n.Apply(ctx, "demo", demo.Store()); no != nil {
+			return fmt.Errorf("demo store: %w", no)
+		}
+	}
+	return nil
+}
+
+// openAll opens every cell of a database that this process has alone.
+func (n *Node) openAll(ctx context.Context) error {
+	all, err := n.journal.Cells(ctx)
 	if err != nil {
 		return fmt.Errorf("list the stores: %w", err)
 	}
@@ -207,7 +280,7 @@ func (n *Node) openStores(ctx context.Context) error {
 		errs []error
 		gate = make(chan struct{}, openAtOnce)
 	)
-	for _, c := range cells {
+	for _, c := range all {
 		wg.Go(func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
@@ -219,46 +292,30 @@ func (n *Node) openStores(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	n.stores = cells
-	for _, file := range n.options.StoreFiles {
-		doc, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("the store file cannot be read: %w", err)
-		}
-		if _, no := n.Apply(ctx, "", doc); no != nil {
-			return fmt.Errorf("%s: %s (%s %s)", file, no.Message, no.Fields.At, no.Fields.Reason)
-		}
-	}
-	if n.options.Demo && len(n.stores) == 0 {
-		if _, no := n.Apply(ctx, "demo", demo.Store()); no != nil {
-			return fmt.Errorf("demo store: %w", no)
-		}
+	n.stores = all
+	return errors.Join(errs...)
+}
+
+func (n *Node) ready() error {
+	if n.options.DatabaseURL != "" && !n.placed.Good() {
+		return errNoLease
 	}
 	return nil
 }
 
-func (n *Node) lost(store string, err error) {
-	if errors.Is(err, journal.ErrFenced) {
-		n.mu.Lock()
-		n.fenced = fmt.Errorf("fenced: another node has taken over the database")
-		n.mu.Unlock()
-	}
-}
-
-func (n *Node) ready() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.fenced
-}
+var errNoLease = errors.New("the database does not renew this node's lease")
 
 // URL is where the node listens.
 func (n *Node) URL() string { return "http://" + n.address.String() }
 
-// Stores lists the stores that are here.
-func (n *Node) Stores() []string {
+// Stores lists the stores that there are, wherever they are open.
+func (n *Node) Stores() (all []string) {
+	if r := n.placed.Load(); r != nil {
+		for _, c := range r.View().Claims {
+			all = append(all, c.Cell)
+		}
+		return all
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.stores)
@@ -268,13 +325,16 @@ func (n *Node) Stores() []string {
 func (n *Node) Err() <-chan error { return n.served }
 
 // Stop drains the node: clients are told to come back, what is under way is answered,
-// every cell is snapshotted.
+// every cell is snapshotted and, on Postgres, handed over.
 func (n *Node) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	var errs []error
 	if n.hub != nil {
 		n.hub.Stop()
+	}
+	if n.joined != nil {
+		n.joined.drain()
 	}
 	if n.gateway != nil {
 		errs = append(errs, n.gateway.Drain(ctx))
@@ -285,8 +345,15 @@ func (n *Node) Stop() error {
 	if n.payments != nil {
 		n.payments.Stop()
 	}
+	if r := n.placed.Load(); r != nil {
+		errs = append(errs, r.Drain(ctx))
+		r.Stop()
+	}
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
+	}
+	if n.joined != nil {
+		errs = append(errs, n.joined.leave())
 	}
 	if n.side.DB != nil {
 		errs = append(errs, n.side.Close())
@@ -307,9 +374,7 @@ func (n *Node) Token(role string, stores []string, ttl time.Duration) (string, e
 
 // writeLocal leaves the address and a token for the terminal client.
 func (n *Node) writeLocal() error {
-	n.mu.Lock()
-	stores := slices.Clone(n.stores)
-	n.mu.Unlock()
+	stores := n.Stores()
 	if len(stores) == 0 {
 		stores = []string{"demo"}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/cluster/cells"
+	"github.com/brigata/brigata/gateway"
 )
 
 // once takes one answer.
@@ -34,10 +36,17 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	if id != "" && c.ID != id {
 		return nil, refusal.Faults(refusal.Fault{At: "/id", Reason: "id"})
 	}
-	if err := n.host.Open(ctx, c.ID); err != nil {
+	at, err := n.create(ctx, c.ID)
+	switch {
+	case err != nil:
 		n.options.Log.Error("store not opened", "store", c.ID, "error", err)
 		return nil, &refusal.Refusal{Code: refusal.Unavailable, Message: "The database does not answer",
 			Fields: refusal.Fields{What: "database"}, AfterMS: 1000}
+	case !at.Mine && n.joined == nil:
+		return nil, &refusal.Refusal{Code: refusal.Moved, Message: "Another node has the store",
+			Fields: refusal.Fields{What: "node"}, AfterMS: 1000}
+	case !at.Mine:
+		return n.joined.bring(at, c.ID, doc)
 	}
 	if m != nil {
 		if a := n.do(ctx, c.ID, "menu", &menu.Load{Menu: m, Text: text}); a.Refusal != nil {
@@ -51,19 +60,28 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	if err := n.host.Flush(ctx); err != nil { // what the stock starts with, too
 		return nil, errLateAnswer
 	}
-	n.mu.Lock()
-	isNew := !slices.Contains(n.stores, c.ID)
-	if isNew {
-		n.stores = append(n.stores, c.ID)
-		slices.Sort(n.stores)
-	}
-	n.mu.Unlock()
-	if isNew && n.http != nil {
+	if n.http != nil {
 		if err := n.writeLocal(); err != nil {
 			n.options.Log.Error("local.json not written", "error", err)
 		}
 	}
 	return a.D, nil
+}
+
+// create sees to it that a store has a cell, open here or elsewhere.
+func (n *Node) create(ctx context.Context, id string) (cells.Owner, error) {
+	if r := n.placed.Load(); r != nil {
+		return r.Create(ctx, id)
+	}
+	if err := n.host.Open(ctx, id); err != nil {
+		return cells.Owner{}, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at, had := slices.BinarySearch(n.stores, id); !had {
+		n.stores = slices.Insert(n.stores, at, id)
+	}
+	return cells.Owner{Mine: true, Open: true}, nil
 }
 
 // do executes a command of the operator's.
@@ -79,9 +97,13 @@ func (n *Node) do(ctx context.Context, storeID, kind string, c command.Command) 
 	}
 }
 
-// document is a store's document as it stands; nil when there is no such store here.
+// document is a store's document as it stands; nil when there is no such store.
 func (n *Node) document(id string) []byte {
-	t := n.host.Today(id)
+	engine := gateway.Engine(n.host)
+	if n.joined != nil {
+		engine = n.joined.routes
+	}
+	t := engine.Today(id)
 	if t == nil {
 		return nil
 	}

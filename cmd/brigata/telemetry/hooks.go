@@ -19,11 +19,12 @@ import (
 // Host returns the host's hooks, and those of its writer.
 func (t *Telemetry) Host() (actors.Hooks, journal.Hooks) {
 	return actors.Hooks{
-			Turn:     func(kind string, _ int) { t.m.turns[kind].Add(1) },
-			Traced:   t.turn,
-			Opened:   t.opened,
-			Panicked: func(_, kind, _ string, _ any, _ []byte) { t.m.count(t.m.panics, "kind", kind) },
-			Lost:     func(_ string, err error) { t.m.count(t.m.lost, "reason", reasonOf(err)) },
+			Turn:       func(kind string, _ int) { t.m.turns[kind].Add(1) },
+			Traced:     t.turn,
+			Opened:     t.opened,
+			Panicked:   func(_, kind, _ string, _ any, _ []byte) { t.m.count(t.m.panics, "kind", kind) },
+			Unreadable: func(_, _, _ string, err error) { t.m.count(t.m.unreadable, "reason", reasonOf(err)) },
+			Lost:       func(_ string, err error) { t.m.count(t.m.lost, "reason", reasonOf(err)) },
 		}, journal.Hooks{
 			Committed: t.committed,
 			Unknown:   func(error) { t.m.unknown.Add(context.Background(), 1) },
@@ -38,9 +39,14 @@ func reasonOf(err error) string {
 		return "conflict"
 	case errors.Is(err, journal.ErrInvalid):
 		return "invalid"
+	case errors.Is(err, journal.ErrNewer):
+		return "newer"
 	}
 	return "other"
 }
+
+// Refused counts a cell that was left to a newer version.
+func (t *Telemetry) Refused() { t.m.refused.Add(context.Background(), 1) }
 
 // Gateway returns the gateway's hooks.
 func (t *Telemetry) Gateway() gateway.Hooks {

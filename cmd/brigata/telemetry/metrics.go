@@ -20,6 +20,7 @@ type instruments struct {
 	command, commit, gate, lag metric.Float64Histogram // s
 	rows, bytes                metric.Int64Histogram
 	panics, lost               metric.Int64Counter
+	unreadable, refused        metric.Int64Counter
 	unknown, resumes, closes   metric.Int64Counter
 
 	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
@@ -56,6 +57,8 @@ func (m *instruments) make(meter metric.Meter) error {
 	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
 	count(&m.panics, "brigata.panics", "Panics of rules, by kind; the entity was loaded again.")
 	count(&m.lost, "brigata.cells.lost", "Cells that could not be written any more, by reason.")
+	count(&m.unreadable, "brigata.entities.unreadable", "Entities whose log is damaged, or newer than this version, by reason.")
+	count(&m.refused, "brigata.cells.refused", "Cells left to a newer version.")
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
