@@ -29,6 +29,19 @@ web-check: web/node_modules/.checked ## lint, types and unit tests of the browse
 web/node_modules/.checked: web/node_modules/.package-lock.json web/package.json $(UI_SOURCES)
 	@cd web && npx biome check --error-on-warnings . && npx svelte-check --tsconfig ./tsconfig.json --threshold warning --output human && npx vitest run --reporter=dot && touch node_modules/.checked
 
+# Browser tests run a real node and Debian's Chromium; make deps installs it.
+WEB_TESTS := $(sort $(wildcard web/test/browser/*.test.mjs))
+web-test: ui bin/brigata ## every browser test: the apps, outages, every page at every size in both languages with axe
+	@.ci/deps chromium && node --test --test-concurrency=1 $(WEB_TESTS)
+web-smoke: ui bin/brigata
+	@.ci/deps chromium && node --test --test-concurrency=1 $(filter-out %pages.test.mjs,$(WEB_TESTS))
+web-budget: ui ## sizes of the apps against their budgets
+	@node web/tools/budget.mjs
+web-speed: ui bin/brigata ## the apps' speed on a slow phone and on a full board; wants a quiet machine
+	@.ci/deps chromium && node web/tools/speed.mjs
+web-screens: ui bin/brigata ## screenshots of every page into docs/screens
+	@.ci/deps chromium && node web/tools/screens.mjs
+
 check: ## format, vet, staticcheck, architecture, generated code, unit tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: gofmt -w ."; exit 1; }
 	go vet ./...
@@ -39,6 +52,7 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -timeout 12m $$(go list ./... | grep -E '$(REAL)')
+	@! command -v npm >/dev/null || $(MAKE) -s web-smoke
 
 test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
 
@@ -71,4 +85,4 @@ gen-check: # the browser's types are held by a test of actors/wire/typescript
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help run ui web-check check test test-all operations race bench fuzz gen gen-check deps
+.PHONY: help run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps

@@ -31,6 +31,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.orderRoutes(api)
 	s.sensorRoutes(api)
 	s.menuRoutes(m, api)
+	s.draftRoutes(api)
 	s.serviceRoutes(m)
 	m.HandleFunc("GET /docs", docs)
 	s.clusterRoute(api)

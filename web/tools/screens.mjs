@@ -1,0 +1,160 @@
+// Draws every page at its sizes into docs/screens. The evening is a real one, on a real
+// node; only the clock of the boards is put ahead, so that tickets have an age.
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { evening } from "../test/browser/evening.mjs";
+import { context, launch, Node, sizes } from "../test/browser/node.mjs";
+
+const out = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
+mkdirSync(out, { recursive: true });
+const node = await Node.make();
+const browser = await launch();
+
+/** Puts what the server says about times back by minutes that grow with the order's number. */
+async function aged(page) {
+	await page.routeWebSocket(/v1\/ws/, (ws) => {
+		const server = ws.connectToServer();
+		const back = (x) => {
+			if (!x || typeof x !== "object") return;
+			if (x.no && (x.fired_at || x.promise_at)) {
+				const by = (12 - Math.min(x.no, 11)) * 50_000 + 17_000;
+				for (const k of ["fired_at", "warn_at", "late_at", "ready_at", "promise_at"])
+					if (x[k]) x[k] = new Date(Date.parse(x[k]) - by).toISOString();
+			}
+			if (x.seated_at) x.seated_at = new Date(Date.parse(x.seated_at) - (20 - (x.no ?? 0)) * 97_000).toISOString();
+			for (const v of Object.values(x)) back(v);
+		};
+		server.onMessage((m) => {
+			const lines = m
+				.toString()
+				.split("\n")
+				.map((line) => {
+					const x = JSON.parse(line);
+					back(x);
+					return JSON.stringify(x);
+				});
+			ws.send(lines.join("\n"));
+		});
+	});
+}
+
+async function shot(name, path, { role, app = path.split(/[/#]/)[1], size, lang = "en", wait, act, scale = 1 }) {
+	const c = await context(browser, node, {
+		role,
+		app,
+		size,
+		lang,
+		deviceScaleFactor: scale,
+		hasTouch: size[0] < 500,
+		isMobile: size[0] < 500,
+	});
+	const p = await c.newPage();
+	await aged(p);
+	await p.goto(node.url + path);
+	await p.waitForSelector(wait);
+	await act?.(p);
+	await p.waitForTimeout(400);
+	await p.screenshot({ path: `${out}${name}.png` });
+	await c.close();
+	console.log(`docs/screens/${name}.png`);
+}
+
+try {
+	await node.do(
+		"order.place",
+		{ type: "pickup", lines: [{ dish: "beef-noodles", qty: 1 }], contact: { name: "Ada", phone: "1" } },
+		"waiter",
+	);
+	const orders = await evening(node);
+	await node.do("order.assign", { order: orders.delivery[0], driver: { name: "Li Wei", phone: "139 0000 0000" } }, "expo");
+	await node.do("order.hand_off", { order: orders.delivery[0], to: "driver" }, "expo");
+	await node.do("item.bump", { order: orders.delivery[1], items: ["1", "2"] }, "kitchen");
+	await node.do("table.call", { table: "T18", kind: "bill" }, "waiter");
+	for (const [size, box] of Object.entries(sizes)) {
+		const lang = size === "laptop" ? "zh" : "en";
+		await shot(`kitchen-${size}`, "/kitchen", { role: "kitchen", size: box, lang, wait: ".tk" });
+		if (size !== "phone") await shot(`dispatch-${size}`, "/dispatch", { role: "expo", size: box, lang, wait: "article:visible" });
+	}
+	await shot("kitchen-offline", "/kitchen", {
+		role: "kitchen",
+		size: sizes.wall,
+		wait: ".tk",
+		act: async (p) => {
+			await p.click(".bump");
+			await p.evaluate(() => dispatchEvent(new Event("offline")));
+			await p.waitForSelector(".banner");
+		},
+	});
+	await shot("waiter-floor", "/waiter", { role: "waiter", size: sizes.tablet, wait: ".tb" });
+	await shot("waiter-floor-zh", "/waiter", { role: "waiter", size: sizes.wall, lang: "zh", wait: ".tb" });
+	await shot("waiter-phone", "/waiter", { role: "waiter", size: sizes.phone, scale: 2, wait: ".tb" });
+	await shot("waiter-table", "/waiter#T09", {
+		role: "waiter",
+		size: sizes.tablet,
+		wait: ".check section",
+		act: async (p) => {
+			await p.click(".pane li button >> nth=0");
+			if (await p.locator("dialog .primary").count()) await p.click("dialog .primary");
+		},
+	});
+	await shot("waiter-bill", "/waiter#T18", {
+		role: "waiter",
+		size: sizes.tablet,
+		wait: ".view",
+		act: async (p) => {
+			await p.click("nav .bill");
+			await p.click(".seg button:nth-child(5)");
+			await p.locator("li[draggable] button").first().click();
+		},
+	});
+	for (const page of ["stock", "menu", "orders", "sensors", "reports", "store", "people", "nodes"])
+		await shot(`ops-${page}`, `/ops#${page}`, {
+			role: "admin",
+			size: sizes.laptop,
+			lang: page === "stock" ? "zh" : "en",
+			wait: ".ops-page",
+			act: async (p) => {
+				if (page === "menu") await p.click(".list li button >> nth=15");
+			},
+		});
+	await shot("ops-phone", "/ops#stock", { role: "manager", size: sizes.phone, scale: 2, wait: ".ops-page li" });
+	await shot("start", "/", { size: sizes.laptop, wait: ".qr[src]" });
+	await shot("log-in", "/kitchen", { app: "", size: sizes.laptop, wait: "form" });
+
+	const r = await fetch(`${node.url}/v1/stores/demo/tables/T05/qr`, {
+		method: "POST",
+		headers: { Authorization: `Bearer ${await node.token("manager")}` },
+	});
+	const link = new URL(/<([^>]+)>/.exec(r.headers.get("Link"))[1]).pathname;
+	const guest = (name, lang, act, size = sizes.phone) =>
+		shot(`guest-${name}`, link, { app: "", size, scale: size === sizes.phone ? 2 : 1, lang, wait: ".plus", act });
+	await guest("menu", "zh", async () => {});
+	await guest("menu-wall", "en", async () => {}, sizes.laptop);
+	await guest("options", "en", async (p) => {
+		await p.fill("input[type=search]", "kung pao chicken");
+		await p.click(".plus");
+		await p.waitForSelector("dialog .primary");
+	});
+	await guest("cart", "zh", async (p) => {
+		for (const x of ["宫保鸡丁", "酸梅汤"]) {
+			await p.fill("input[type=search]", x);
+			await p.click(".plus");
+			await p.click("dialog .primary");
+			await p.waitForSelector("dialog", { state: "detached" });
+		}
+		await p.click(".bar");
+		await p.waitForSelector("dialog .line");
+	});
+	await guest("status", "en", async (p) => {
+		await p.click(".bar");
+		await p.click("dialog .primary:not([disabled])");
+		await p.waitForSelector(".card ol");
+	});
+	await guest("pay", "zh", async (p) => {
+		await p.click("footer nav button:nth-child(3)");
+		await p.waitForSelector(".due");
+	});
+} finally {
+	await browser.close();
+	await node.stop();
+}
