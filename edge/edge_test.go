@@ -158,6 +158,9 @@ func (writer) Write(b []byte) (int, error) {
 
 func newRig(t testing.TB, ids ...string) *rig {
 	t.Helper()
+	if t, ok := t.(*testing.T); ok {
+		t.Parallel() // they wait for timers, most of the time
+	}
 	r := &rig{t: t, dir: t.TempDir(), cell: newCell(ids...), address: "127.0.0.1:0", events: make(chan hub.Box, 1000)}
 	var err error
 	if r.authority, err = credentials.LoadAuthority(filepath.Join(r.dir, "boxes.pem")); err != nil {

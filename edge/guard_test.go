@@ -1,0 +1,288 @@
+package edge_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/edge"
+	"github.com/brigata/brigata/edge/credentials"
+	"github.com/brigata/brigata/edge/hub"
+)
+
+// Whoever comes with credentials of another authority, of no authority, or of another
+// store reaches nothing of this one's.
+func TestWrongCredentials(t *testing.T) {
+	r := newRig(t, "temperature-1")
+	foreign, err := credentials.LoadAuthority(filepath.Join(r.dir, "foreign.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.options("stranger")
+	if o.Credentials, err = foreign.Mint("s1", "stranger", []string{r.address}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	stranger := r.box(o)
+
+	mixed := r.options("mixed") // a certificate of ours, but another authority's key of the store
+	mixed.Credentials.Seed = o.Credentials.Seed
+	impostor := r.box(mixed)
+
+	late := r.options("late")
+	if late.Credentials, err = r.authority.Mint("s1", "late", []string{r.address}, -time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	expired := r.box(late)
+
+	other := r.options("other") // a box of s2
+	if other.Credentials, err = r.authority.Mint("s2", "other", []string{r.address}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	neighbour := r.box(other)
+
+	good := r.box(r.options("good"))
+	r.ready(good)
+	c, err := device(t, good, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(t, c, "temperature-1", `{"boot":1,"seq":1,"value":3}`)
+	r.cell.counted(t, "temperature-1", 1)
+	eventually(t, "the neighbour is known", func() bool { return len(boxes(r)) == 2 })
+	for name, b := range map[string]*edge.Box{"stranger": stranger, "impostor": impostor, "expired": expired} {
+		if b.Ready() || boxes(r)[b.Report().Name].State != "" {
+			t.Errorf("%s was let in", name)
+		}
+	}
+	if b := boxes(r)["other"]; b.Store != "s2" {
+		t.Errorf("%+v", b)
+	}
+	_ = neighbour
+	if _, err := r.authority.Mint("s1/../s2", "x", []string{r.address}, time.Hour); err == nil {
+		t.Error("a store's name with a slash")
+	}
+}
+
+func boxes(r *rig) map[string]hub.Box {
+	m := map[string]hub.Box{}
+	for _, b := range r.hub.Boxes() {
+		m[b.Report.Name] = b
+	}
+	return m
+}
+
+// A device does nothing but send for its own sensors.
+func TestDevicesStayApart(t *testing.T) {
+	r := newRig(t, "temperature-1", "power-1")
+	b := r.box(r.options("box-1"))
+	r.ready(b)
+	for _, x := range [][2]string{{"probe", "wrong-password"}, {"nobody", "secret-of-probe"}, {"", ""}, {"box", "guess-the-box"}} {
+		if _, err := device(t, b, x[0], x[1]); err == nil {
+			t.Errorf("%v was let in", x)
+		}
+	}
+	c, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Publish("brigata/power-1", 1, false, `{"boot":1,"seq":1,"value":900}`).WaitTimeout(2 * time.Second) // another device's
+	c.Publish("brigata/up/temperature-1", 1, false, "x").WaitTimeout(2 * time.Second)                     // the box's own stream
+	say(t, c, "temperature-1", `{"boot":1,"seq":1,"value":3}`)
+	r.cell.counted(t, "temperature-1", 1)
+	if n := r.cell.wait(t, "power-1", func(*sensor.State) bool { return true }).Count; n != 0 {
+		t.Errorf("%d readings of a sensor that is not the device's", n)
+	}
+	post := func(user, password, id, body string) int {
+		q, _ := http.NewRequest("POST", "http://"+b.HTTP()+"/v1/readings/"+id, strings.NewReader(body))
+		q.SetBasicAuth(user, password)
+		w, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Body.Close()
+		return w.StatusCode
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	for _, x := range []struct {
+		user, password, id, body string
+		want                     int
+	}{
+		{"probe", "wrong-password", "temperature-1", `{}`, 401},
+		{"probe", "secret-of-probe", "power-1", `{}`, 401},
+		{"probe", "secret-of-probe", "temperature-1", `{`, 400},
+		{"probe", "secret-of-probe", "temperature-1", `"` + strings.Repeat("x", 70_000) + `"`, 413},
+		{"probe", "secret-of-probe", "temperature-1", `{"boot":1,"seq":2,"value":3}`, 204},
+	} {
+		if got := post(x.user, x.password, x.id, x.body); got != x.want {
+			t.Errorf("%.60s: %d, want %d", x.body, got, x.want)
+		}
+	}
+	r.cell.counted(t, "temperature-1", 2)
+}
+
+// What is no reading is counted and left out, and nothing else is disturbed.
+func TestAbsurdReadings(t *testing.T) {
+	r := newRig(t, "temperature-1", "vibration-1", "microphone-1", "thermal-1")
+	o := r.options("box-1")
+	o.Slack = 2 * time.Minute
+	b := r.box(o)
+	r.ready(b)
+	probe, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := device(t, b, "machine", "secret-of-machine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := []string{``, `{`, `[]`, `"x"`, `{"boot":1}`, `{"boot":0,"seq":1,"value":3}`, `{"boot":1,"seq":-1,"value":3}`, `{"boot":1,"seq":1}`, `{"boot":1,"seq":1,"value":"3"}`,
+		`{"boot":1,"seq":1e99,"value":3}`, "\x00\xff"}
+	for _, m := range bad {
+		say(t, probe, "temperature-1", m)
+	}
+	sound := base64.StdEncoding.EncodeToString(make([]byte, 2048))
+	for _, m := range []string{`{"boot":1,"seq":1,"value":50,"samples":"` + sound + `"}`, `{"boot":1,"seq":1,"value":50,"bands":[` + strings.Repeat("1,", 40) + `1]}`} {
+		say(t, machine, "microphone-1", m) // sound does not even reach the box's memory
+	}
+	say(t, machine, "thermal-1", `{"boot":1,"seq":1,"frame":[1,2,3]}`)
+	for _, m := range []string{`{"boot":1,"seq":1,"rate":12000,"scale":1,"samples":"AAA="}`, `{"boot":1,"seq":1,"rate":1e9,"scale":1,"samples":"` + sound + `"}`} {
+		say(t, machine, "vibration-1", m)
+	}
+	say(t, probe, "stranger-1", `{"boot":1,"seq":1,"value":3}`)
+	say(t, probe, "temperature-1", `{"boot":1,"seq":1,"value":-273.16}`)
+	s := r.cell.counted(t, "temperature-1", 1)
+	if s.Health != sensor.Absurd || s.Status != sensor.Alert || s.Why != string(sensor.Absurd) || s.Series.Fine.Open.N != 0 {
+		t.Fatalf("%+v", s)
+	}
+	off := time.Now().Add(-time.Hour)
+	say(t, probe, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":2,"at":%d,"value":3}`, off.UnixMilli()))
+	s = r.cell.counted(t, "temperature-1", 2)
+	if s.Health != sensor.Skewed || time.Since(s.Last.At) > time.Minute {
+		t.Fatalf("%+v", s)
+	}
+	say(t, machine, "thermal-1", `{"boot":1,"seq":1,"frame":[`+strings.Repeat("20,", 59)+`60,61,62,63,64]}`)
+	if s = r.cell.counted(t, "thermal-1", 1); s.Last.Value != 64 || s.Last.Class != "hot_spot" {
+		t.Fatalf("%+v", s)
+	}
+	report := b.Report()
+	if report.Malformed != int64(len(bad)+5) || report.Unknown != 1 || report.Absurd != 1 || report.Skewed != 1 || report.Taken != 3 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// A stream that is full raises an alarm, loses nothing, and goes on when there is room.
+func TestStreamIsFull(t *testing.T) {
+	r := newRig(t, "temperature-1")
+	r.cell.mu.Lock()
+	r.cell.deaf = true
+	r.cell.mu.Unlock()
+	o := r.options("box-1")
+	o.StreamMax = 4096
+	b := r.box(o)
+	r.ready(b)
+	c, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	for i := range 100 {
+		say(t, c, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":%d,"at":%d,"value":3}`, i+1, at.Add(time.Duration(i)*time.Second).UnixMilli()))
+	}
+	eventually(t, "the alarm", func() bool { return b.Report().Full })
+	r.cell.mu.Lock()
+	r.cell.deaf = false
+	r.cell.mu.Unlock()
+	r.cell.counted(t, "temperature-1", 100)
+	eventually(t, "the end of the alarm", func() bool { return !b.Report().Full && b.Report().Backlog == 0 })
+}
+
+// Links come and go; the cell moves away and back. Each reading counts once.
+func TestLinkCut(t *testing.T) {
+	r := newRig(t, "temperature-1")
+	b := r.box(r.options("box-1"))
+	r.ready(b)
+	c, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, seq := time.Now().Add(-time.Hour), 0
+	send := func(n int) {
+		t.Helper()
+		for range n {
+			seq++
+			say(t, c, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":%d,"at":%d,"value":3}`, seq, at.Add(time.Duration(seq)*time.Second).UnixMilli()))
+		}
+	}
+	send(50)
+	r.stopHub()
+	send(50)
+	r.startHub()
+	send(50)
+	r.cell.mu.Lock()
+	r.cell.here = false
+	r.cell.mu.Unlock()
+	send(50)
+	r.stopHub()
+	send(50)
+	r.startHub()
+	r.cell.mu.Lock()
+	r.cell.here = true
+	r.cell.mu.Unlock()
+	r.cell.counted(t, "temperature-1", 250)
+	eventually(t, "an empty stream", func() bool { return b.Report().Backlog == 0 })
+	b.Stop()
+	eventually(t, "the box has left", func() bool { return boxes(r)["box-1"].State == hub.Left })
+
+	again := r.box(r.options("box-1")) // with what it had on its disk
+	r.ready(again)
+	if c, err = device(t, again, "probe", "secret-of-probe"); err != nil {
+		t.Fatal(err)
+	}
+	say(t, c, "temperature-1", `{"boot":1,"seq":250,"value":3}`) // it does not know any more that it had this
+	send(10)
+	r.cell.counted(t, "temperature-1", 260)
+}
+
+// Another reader of the same stream, that cannot journal, loses nothing for the one that can.
+func TestTwoReaders(t *testing.T) {
+	r := newRig(t, "temperature-1")
+	r.cell.here = false
+	deposed := newCell("temperature-1")
+	deposed.deaf = true // it takes messages, and never answers
+	second, err := hub.Start(hub.Options{Listen: "127.0.0.1:0", Name: "n2", Authority: r.authority, Stores: func() []string { return []string{"s1"} },
+		Here: deposed.isHere, Note: deposed.note, Settings: deposed.settings, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Stop()
+	o := r.options("box-1")
+	o.Credentials.Hubs = append(o.Credentials.Hubs, second.Address())
+	b := r.box(o)
+	r.ready(b)
+	c, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	for i := range 100 {
+		say(t, c, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":%d,"at":%d,"value":3}`, i+1, at.Add(time.Duration(i)*time.Second).UnixMilli()))
+	}
+	eventually(t, "the other reader was given some", func() bool {
+		deposed.mu.Lock()
+		defer deposed.mu.Unlock()
+		return deposed.notes > 0
+	})
+	r.cell.mu.Lock()
+	r.cell.here = true
+	r.cell.mu.Unlock()
+	r.cell.wait(t, "temperature-1", func(s *sensor.State) bool { return s.Count > 0 })
+	deposed.mu.Lock()
+	deposed.here = false // now it knows
+	deposed.mu.Unlock()
+	r.cell.counted(t, "temperature-1", 100)
+}
