@@ -14,6 +14,7 @@ import (
 
 type cli struct {
 	Run               Run               `cmd:"" help:"Run a workload against every system and audit it."`
+	Start             Start             `cmd:"" help:"Measure how long a node takes to be ready."`
 	ServeBrigata      ServeBrigata      `cmd:"" hidden:""`
 	ServeConventional ServeConventional `cmd:"" hidden:""`
 	ServeEcho         ServeEcho         `cmd:"" hidden:""`
