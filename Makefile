@@ -11,11 +11,16 @@ help: ## list the targets
 run: $(if $(shell command -v npm),ui) bin/brigata ## build and start a node on 127.0.0.1:8080 with SQLite and the demo store in ./data
 	@./bin/brigata serve --listen 127.0.0.1:8080 --data ./data
 
+# The compiler knows where an order spends its time: docs/decisions/0010.
+BUILD := go build -trimpath -pgo=cmd/brigata-bench/order.pprof
 .PHONY: bin/brigata bin/brigata-bench
 bin/brigata:
-	@go build -trimpath -o bin/brigata ./cmd/brigata
+	@$(BUILD) -o bin/brigata ./cmd/brigata
 bin/brigata-bench:
-	@go build -trimpath -o bin/brigata-bench ./cmd/brigata-bench
+	@$(BUILD) -o bin/brigata-bench ./cmd/brigata-bench
+profile: bin/brigata-bench ## measure W1 and keep its profile for the next builds
+	./bin/brigata-bench run W1 --clients 64 --duration 10s --systems brigata --profile cmd/brigata-bench/order.pprof
+	@rm cmd/brigata-bench/order.pprof.allocs
 
 # The browser's apps. Without Node the rest builds and runs; the pages then say how to build them.
 UI_SOURCES := $(shell git ls-files --cached --others --exclude-standard web/src web/test web/public 'web/*.html' 'web/*.ts' 'web/*.js' web/package-lock.json)
@@ -85,4 +90,4 @@ gen-check: # the browser's types are held by a test of actors/wire/typescript
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps
+.PHONY: help profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps
