@@ -12,15 +12,15 @@ run: $(if $(shell command -v npm),ui) bin/brigata ## build and start a node on 1
 	@./bin/brigata serve --listen 127.0.0.1:8080 --data ./data
 
 # The compiler knows where an order spends its time: docs/decisions/0010.
-BUILD := go build -trimpath -pgo=cmd/brigata-bench/order.pprof
+BUILD := go build -trimpath -pgo=cmd/brigata-bench/order.prof
 .PHONY: bin/brigata bin/brigata-bench
 bin/brigata:
 	@$(BUILD) -o bin/brigata ./cmd/brigata
 bin/brigata-bench:
 	@$(BUILD) -o bin/brigata-bench ./cmd/brigata-bench
 profile: bin/brigata-bench ## measure W1 and keep its profile for the next builds
-	./bin/brigata-bench run W1 --clients 64 --duration 10s --systems brigata --profile cmd/brigata-bench/order.pprof
-	@rm cmd/brigata-bench/order.pprof.allocs
+	./bin/brigata-bench run W1 --clients 64 --duration 10s --systems brigata --profile cmd/brigata-bench/order.prof
+	@rm cmd/brigata-bench/order.prof.allocs
 
 # The browser's apps. Without Node the rest builds and runs; the pages then say how to build them.
 UI_SOURCES := $(shell git ls-files --cached --others --exclude-standard web/src web/test web/public 'web/*.html' 'web/*.ts' 'web/*.js' web/package-lock.json)
