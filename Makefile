@@ -58,6 +58,10 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -timeout 12m $$(go list ./... | grep -E '$(REAL)')
 	@! command -v npm >/dev/null || $(MAKE) -s web-smoke
+	go run -trimpath ./cmd/brigata-sim -seeds 500 -sweep 1
+
+sim: ## the simulation: 2,000 seeds, a crash at every step of short stories, all mutants; or SEEDS=n, without mutants
+	go run -trimpath ./cmd/brigata-sim -seeds $(or $(SEEDS),2000) -sweep $(if $(SEEDS),0,3) $(if $(SEEDS),,-mutants all)
 
 test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
 
@@ -90,4 +94,4 @@ gen-check: # the browser's types are held by a test of actors/wire/typescript
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps
+.PHONY: help profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps sim

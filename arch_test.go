@@ -32,13 +32,14 @@ var pureStdlib = []string{
 // The longest matching prefix of a package's folder is its area.
 var areas = map[string][]string{
 	"actors/wire":    pure,
-	"actors":         append([]string{"actors/wire", "actors/journal", "actors/threads"}, pure...),
+	"actors":         append([]string{"actors/wire", "actors/journal", "actors/threads", "actors/mutant"}, pure...),
 	"actors/threads": {},
-	"actors/sim":     append([]string{"actors", "actors/journal", "actors/threads", "actors/wire", "persistence/memory", "cluster/cells"}, pure...),
-	"actors/journal": {"actors/threads"},
+	"actors/sim":     append([]string{"actors", "actors/journal", "actors/mutant", "actors/threads", "actors/wire", "persistence/memory", "cluster/cells"}, pure...),
+	"actors/mutant":  {},
+	"actors/journal": {"actors/threads", "actors/mutant"},
 	"actors/story":   append([]string{"actors", "actors/wire", "actors/wire/pb/service", "actors/wire/pb/service/serviceconnect"}, pure...),
 	"persistence":    {"actors", "actors/journal"},
-	"cluster":        append([]string{"actors", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
+	"cluster":        append([]string{"actors", "actors/mutant", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
 	"gateway":        append([]string{"actors", "actors/wire", "actors/wire/pb/service", "actors/wire/pb/service/serviceconnect"}, pure...),
 	"edge":           append([]string{"actors/wire"}, pure...),
 	"cmd":            {"*"},

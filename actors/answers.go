@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 )
@@ -69,7 +70,7 @@ func (a *answers) find(id command.ID) *wire.Answered {
 
 func (a *answers) add(x wire.Answered, now time.Time) {
 	drop := 0
-	for drop < len(a.list) && (now.Sub(a.list[drop].At) > answersKept || len(a.list)-drop >= answersMax) && !a.list[drop].Later {
+	for drop < len(a.list) && (now.Sub(a.list[drop].At) > answersKept || mutant.Is(mutant.AnswersKeptShort) && now.Sub(a.list[drop].At) > time.Second || len(a.list)-drop >= answersMax) && !a.list[drop].Later {
 		delete(a.index, a.list[drop].ID)
 		drop++
 	}

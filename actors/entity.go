@@ -10,6 +10,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
@@ -147,7 +148,9 @@ func (e *entity) receive(m any) {
 		e.outcome(o)
 		return
 	}
-	e.flush()
+	if !mutant.Is(mutant.SnapshotHeld) || m != any(snapshot{}) {
+		e.flush()
+	}
 	switch m := m.(type) {
 	case *Request:
 		e.request(m)
@@ -187,6 +190,9 @@ func (e *entity) forward(m any) {
 			next.tell(m)
 		}
 	case *outcome:
+		if mutant.Is(mutant.InnerByIdentity) && e.crossed(m) {
+			return
+		}
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)
 		}
@@ -207,7 +213,7 @@ func (e *entity) idle(after time.Duration) {
 	if e.machine.live() && quiet < after || quiet < min(after, overAfter) {
 		return
 	}
-	if len(e.waiting)+len(e.flying) > 0 || !e.cell.gate.settled(e) {
+	if len(e.waiting)+len(e.flying) > 0 || !e.cell.gate.settled(e) && !mutant.Is(mutant.PassivateEarly) {
 		return
 	}
 	e.gone = true
@@ -223,7 +229,7 @@ func (e *entity) fill(h *command.Header) {
 // now is the time, never before the entity's last event.
 func (e *entity) now() time.Time {
 	now := e.cell.node.now()
-	if now.Before(e.at) {
+	if now.Before(e.at) && !mutant.Is(mutant.TimeGoesBack) {
 		return e.at
 	}
 	return now
@@ -274,15 +280,19 @@ func (e *entity) read(o out) {
 	} else {
 		o.answer.V, o.answer.View, o.answer.Live = e.seq, v, e.machine.live()
 	}
+	if mutant.Is(mutant.ReadUngated) {
+		o.to.Reply(o.tag, o.answer)
+		return
+	}
 	e.cell.gate.pass(o)
 }
 
 // repeat gives a command's first answer again.
 func (e *entity) repeat(r *Request, had *wire.Answered, o out) {
 	switch {
-	case had.Body != r.Body || had.Principal != r.Principal:
+	case had.Body != r.Body && !mutant.Is(mutant.BodyIgnored) || had.Principal != r.Principal && !mutant.Is(mutant.PrincipalIgnored):
 		o.answer.Refusal = errReused
-	case had.Later:
+	case had.Later && !mutant.Is(mutant.LaterForgotten):
 		e.wait(r.ID, o)
 		return
 	default:
@@ -341,7 +351,7 @@ func (e *entity) outcome(o *outcome) {
 			break
 		}
 	}
-	if no := o.refusal; no != nil && no.Code == refusal.Internal {
+	if no := o.refusal; no != nil && no.Code == refusal.Internal && !mutant.Is(mutant.PanicIsAnswer) {
 		// Its receiver panicked: nothing was done, and it is still owed.
 		e.cell.node.clock.set(e.cell.node.now().Add(againAfter), e.cell, e.target)
 		return
@@ -382,6 +392,9 @@ func (e *entity) panicked(m, value any) {
 	}
 	e.waiting, e.flying = nil, nil
 	e.held, e.heldN = nil, 0
+	if mutant.Is(mutant.PanicKeepsState) {
+		return
+	}
 	e.loading = true
-	e.reload(true)
+	e.reload(!mutant.Is(mutant.ReloadAround))
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/store"
@@ -41,6 +42,9 @@ func (f *Fold) State() any { return f.rules.state() }
 
 // Owes is what the entity owes others now.
 func (f *Fold) Owes() []command.Duty { return f.rules.owes() }
+
+// Due is when the entity next wants a Tick; zero: never.
+func (f *Fold) Due() time.Time { return f.rules.due() }
 
 // Live says that the entity is loaded when its cell opens.
 func (f *Fold) Live() bool { return f.rules.live() }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 )
@@ -105,12 +106,18 @@ func (g *gate) append(e *entity, a appended) bool {
 	}
 	if a.view != nil {
 		v := View{Store: g.cell.store, Target: e.target, V: e.seq, View: a.view, Live: a.live, At: e.at, Trace: a.trace}
+		if e.viewAt > 0 && mutant.Is(mutant.PushFirst) {
+			v = g.views[e.viewAt-1].view
+		}
 		if e.viewAt > 0 {
 			g.views[e.viewAt-1].view = v
 		} else {
 			g.views = append(g.views, shown{e, v})
 			e.viewAt = len(g.views)
 		}
+	}
+	if mutant.Any() {
+		a.outs = g.mutated(e, a)
 	}
 	g.outs = append(g.outs, a.outs...)
 	queued := g.queued
@@ -146,7 +153,7 @@ func (g *gate) pass(o out) {
 	switch last := len(g.cuts) - 1; {
 	case g.lost:
 		o.answer = Answer{Refusal: errMoved}
-	case !g.cell.node.good(): // what is in memory may be old
+	case !g.cell.node.good() && !(mutant.Is(mutant.AbsenceWithoutLease) && o.answer.Refusal != nil && o.answer.Refusal.Code == refusal.NotFound): // what is in memory may be old
 		o.answer = Answer{Refusal: errLost}
 	case len(g.blocks)+len(g.heads) > 0:
 		g.outs = append(g.outs, o)

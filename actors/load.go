@@ -10,6 +10,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -83,6 +84,9 @@ func (e *entity) restore(s *journal.Stored) error {
 }
 
 func (e *entity) fold(s *journal.Stored) error {
+	if mutant.Is(mutant.NewKeepsState) && s.Head.Seq == 0 && len(s.Tail) == 0 {
+		return nil
+	}
 	e.machine, e.answers = e.kind.make(), answers{}
 	e.seq, e.since, e.bytes, e.snapBytes, e.at = 0, 0, 0, len(s.Head.State), time.Time{}
 	if len(s.Head.State) > 0 {
@@ -178,6 +182,9 @@ func (c *cell) resume() {
 		c.node.config.Publish(views)
 	}
 	for _, e := range all {
+		if mutant.Is(mutant.DutiesForgotten) {
+			break
+		}
 		e.tell(resumed{})
 		c.flags(e)
 	}
@@ -239,6 +246,9 @@ func (e *entity) receiveLoading(m any) {
 		}
 		e.stash = append(e.stash, m)
 	case *duty, *outcome, tick, flag:
+		if mutant.Every(2, mutant.StashLost) {
+			return
+		}
 		e.stash = append(e.stash, m)
 	}
 }

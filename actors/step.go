@@ -8,6 +8,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
 )
@@ -54,7 +55,7 @@ func (e *entity) step(c command.Command, t wire.Turn, o *out) (reply any, no *re
 	}
 	scratch := turns.Get().(*wire.Turn)
 	defer putTurn(scratch)
-	events, reply, err := e.machine.step(c, scratch.Events)
+	events, reply, err := e.decide(c, scratch.Events)
 	if err != nil {
 		no = asRefusal(err)
 		e.refused(t, c.Head().At, no, o)
@@ -146,7 +147,7 @@ func (e *entity) refused(t wire.Turn, at time.Time, no *refusal.Refusal, o *out)
 		return
 	}
 	o.answer = Answer{Refusal: no}
-	if !no.Code.Outcome() || t.ID == "" {
+	if !no.Code.Outcome() || t.ID == "" || mutant.Is(mutant.RefusalForgotten) {
 		e.cell.gate.pass(*o)
 		return
 	}
@@ -255,13 +256,16 @@ func (e *entity) follow() {
 			continue
 		}
 		e.flying = append(e.flying, f)
+		if mutant.Any() && e.forgets(d) {
+			continue
+		}
 		if to := e.cell.entity(d.To, true); to != nil {
 			to.tell(&duty{from: e, is: d, trace: e.trace})
 		}
 	}
 	if due := e.machine.due(); !due.Equal(e.dueAt) {
 		e.dueAt = due
-		if !due.IsZero() {
+		if !due.IsZero() && !mutant.Every(2, mutant.WakeDropped) {
 			e.cell.node.clock.set(due, e.cell, e.target)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/threads"
 )
 
@@ -69,6 +70,13 @@ func (w *Writer) settle() bool {
 		if hook := w.options.Hooks.Unknown; hook != nil && !conflict {
 			hook(err)
 		}
+		if mutant.Is(mutant.LostIsFailure) && !conflict {
+			w.lose(w.spans, err)
+			return true
+		}
+		if mutant.Is(mutant.ResendMerged) && !conflict {
+			w.remerge()
+		}
 		slots, ok := w.probe()
 		if !ok {
 			return false
@@ -78,6 +86,7 @@ func (w *Writer) settle() bool {
 		case verdict.durable:
 			w.committed(time.Since(began))
 			return true
+		case mutant.Any() && w.mistaken(verdict, slots):
 		case verdict.mixed:
 			if w.divide(slots, err); len(w.spans) == 0 {
 				return true
@@ -152,7 +161,7 @@ func (w *Writer) judge(slots []Slot) verdict {
 // ours reports whether the slot of row i was written by this very batch. The count
 // matters too: a slot written by a batch that was cut earlier differs in it.
 func (w *Writer) ours(i int, s Slot) bool {
-	return s.Found && s.Mine && s.Token == w.batch.Token && s.N == w.batch.Rows[i].N
+	return s.Found && s.Mine && s.Token == w.batch.Token && (s.N == w.batch.Rows[i].N || mutant.Is(mutant.ResendMerged))
 }
 
 // divide judges each source by its own slots: one whose slot another holds is lost

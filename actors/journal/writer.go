@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/threads"
 )
 
@@ -228,6 +229,9 @@ func (w *Writer) write() {
 		}
 		for w.rest = pending; len(w.rest) > 0; {
 			w.rest = w.cut(w.rest)
+			if mutant.Is(mutant.GateAtCut) {
+				w.release(w.spans)
+			}
 			if len(w.spans) > 0 && !w.settle() {
 				return
 			}

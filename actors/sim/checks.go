@@ -39,8 +39,11 @@ type entity struct {
 	views map[int64]uint64 // hash of what is to be seen, by version
 	shown bool             // there is something to be seen now
 	moved bool             // something has happened to it: answers alone are not shown
+	at    time.Time        // of the last turn
 	known int64            // version that its node knows of: an intruder's is not
-	board *actors.View     // the newest that this life of its node has published
+	board *actors.View     // the newest that has been published
+	from  *process         // by whom
+	by    *process         // whose events the last ones are
 	items map[string]item
 }
 
@@ -48,6 +51,7 @@ type entity struct {
 type outcome struct {
 	of       *entity
 	body     [16]byte
+	by       string
 	v        int64
 	at       time.Time
 	reply    []byte
@@ -89,7 +93,7 @@ func (k *checks) durable(t command.Target) int64 {
 }
 
 // committed folds what has become durable.
-func (k *checks) committed(b *journal.Batch, foreign bool) {
+func (k *checks) committed(by *process, b *journal.Batch) {
 	k.commits++
 	wanted := map[journal.Key]*journal.Head{}
 	for i := range b.Heads {
@@ -109,12 +113,15 @@ func (k *checks) committed(b *journal.Batch, foreign bool) {
 			return
 		}
 		for j := range turns {
+			if len(turns[j].Events) > 0 {
+				e.by = by
+			}
 			k.turn(e, &turns[j])
 			if h := wanted[r.Key]; h != nil && h.Seq == e.fold.V {
 				k.snapshot(e, h)
 			}
 		}
-		if !foreign {
+		if by != nil { // not an intruder
 			e.known = e.fold.V
 		}
 		if e.fold.V != r.Seq+int64(r.N)-1 {
@@ -157,6 +164,10 @@ func (k *checks) entity(r *journal.Row) *entity {
 
 func (k *checks) turn(e *entity, t *wire.Turn) {
 	before := e.fold.V
+	if t.At.Before(e.at) {
+		k.fail("time", "%s %s has a turn at %v after one at %v", e.fold.Kind, short(e.fold.ID), t.At, e.at)
+	}
+	e.at = t.At
 	e.fold.Turn(t)
 	e.moved = e.moved || len(t.Events) > 0
 	v := e.fold.V
@@ -215,7 +226,10 @@ func (k *checks) answer(e *entity, t *wire.Turn, v int64) {
 			k.fail("I4", "command %s is done at version %d of %s %s, and was at version %d of %s", short(string(t.ID)), v, e.fold.Kind, short(e.fold.ID), had.v, had.of.fold.Kind)
 			return
 		}
-		k.outcomes[t.ID] = &outcome{of: e, body: t.Body, v: v, at: t.At, reply: t.Reply, refusal: t.Refusal, answered: t.Answer != wire.Later}
+		if made := minted(t.ID); t.At.Sub(made) > 25*time.Hour {
+			k.fail("retention", "command %s was minted at %v and is done at %v: nobody remembers whether it was done before", short(string(t.ID)), made, t.At)
+		}
+		k.outcomes[t.ID] = &outcome{of: e, body: t.Body, by: t.Principal, v: v, at: t.At, reply: t.Reply, refusal: t.Refusal, answered: t.Answer != wire.Later}
 	}
 	if t.Answers == "" {
 		return
@@ -229,7 +243,7 @@ func (k *checks) answer(e *entity, t *wire.Turn, v int64) {
 }
 
 // pushed takes what a node shows to everybody: it is durable, and as the log has it.
-func (k *checks) pushed(v *actors.View) {
+func (k *checks) pushed(by *process, v *actors.View) {
 	k.pushes++
 	e := k.byName[v.Target]
 	if e == nil || v.V > e.fold.V {
@@ -241,17 +255,13 @@ func (k *checks) pushed(v *actors.View) {
 		return
 	}
 	if e.board != nil && e.board.V > v.V {
+		if e.from != by {
+			return // an earlier owner's: boards know better
+		}
 		k.fail("I10", "%s %s is shown at version %d after version %d", v.Target.Kind, short(v.Target.ID), v.V, e.board.V)
 	}
 	shown := *v
-	e.board = &shown
-}
-
-// forget is what boards do when the node that fed them is gone.
-func (k *checks) forget() {
-	for _, e := range k.order {
-		e.board = nil
-	}
+	e.board, e.from = &shown, by
 }
 
 // answered holds an answer that leaves a node to the log.
@@ -291,7 +301,10 @@ func (k *checks) read(c *call, floor int64, a *actors.Answer) {
 // outcome holds a command's answer to its outcome in the log.
 func (k *checks) outcome(c *call, a *actors.Answer) {
 	o, id := k.outcomes[c.step.ID], short(string(c.step.ID))
-	if o != nil && o.body != c.body {
+	if a.Refusal != nil && len(a.Refusal.Fields.Errors) == 1 && a.Refusal.Fields.Errors[0].At == "/cid" && k.world.time().Sub(minted(c.step.ID)) > 23*time.Hour {
+		return // too old to be known
+	}
+	if o != nil && (o.body != c.body || o.by != c.principal()) {
 		if a.Refusal == nil || a.Refusal.Fields.Reason != "cid_reused" {
 			k.fail("I4", "command id %s was used for something else, and %s is answered %s", id, c, sayAnswer(a))
 		}

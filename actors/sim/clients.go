@@ -173,7 +173,7 @@ func (c *call) decode() (t command.Target, cmd command.Command, err error) {
 // request is the call as a gateway hands it to the host: decoded anew each time, for
 // the host keeps what it is given.
 func (c *call) request(now time.Time) *actors.Request {
-	r := &actors.Request{Store: storeID, Channel: "pos", Principal: "tester", Deadline: now.Add(5 * time.Second)}
+	r := &actors.Request{Store: storeID, Channel: "pos", Principal: c.principal(), Deadline: now.Add(5 * time.Second)}
 	r.By = command.Who{ID: "lin", Name: "Lin", Role: c.step.By}
 	if c.step.By == "" {
 		r.By.Role = command.Manager
@@ -188,6 +188,13 @@ func (c *call) request(now time.Time) *actors.Request {
 	}
 	r.Target, r.Command, r.ID, r.Body = t, cmd, c.step.ID, c.body
 	return r
+}
+
+func (c *call) principal() string {
+	if c.step.By2 {
+		return "another"
+	}
+	return "tester"
 }
 
 func (c *call) String() string {

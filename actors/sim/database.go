@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/persistence/memory"
 )
 
@@ -19,17 +20,18 @@ type database struct {
 	rows  *memory.Database
 	up    bool
 	boot  int
-	slots map[slot]int // of transactions in flight
-	nodes []fence
+	slots map[slot]int  // of transactions in flight
+	share map[int64]int // commits in flight that hold a process's epoch
+
+	incarnations [][]int64            // of each node
+	loose        map[int64]bool       // evicted without being fenced
+	closed       map[journal.Key]bool // its snapshot said that it is over
 }
 
 type slot struct {
 	key journal.Key
 	seq int64
 }
-
-// fence is the row of a node that its commits lock for share.
-type fence struct{ epoch, share int }
 
 // session is a connection's backend. It does not outlive its server.
 type session struct {
@@ -38,7 +40,8 @@ type session struct {
 }
 
 func newDatabase(w *World) *database {
-	return &database{world: w, rows: memory.NewDatabase(), up: true, slots: map[slot]int{}, nodes: make([]fence, w.plan.Nodes)}
+	return &database{world: w, rows: memory.NewDatabase(), up: true, slots: map[slot]int{}, share: map[int64]int{},
+		incarnations: make([][]int64, w.plan.Nodes), loose: map[int64]bool{}, closed: map[journal.Key]bool{}}
 }
 
 // crash stops the server: what has not committed is rolled back.
@@ -47,9 +50,7 @@ func (d *database) crash(down int64) {
 	d.up = false
 	d.boot++
 	clear(d.slots)
-	for i := range d.nodes {
-		d.nodes[i].share = 0
-	}
+	clear(d.share)
 	d.world.after(down, func() { d.up = true })
 }
 
@@ -59,7 +60,7 @@ type conn struct {
 	process *process
 	store   *memory.Journal
 	session *session
-	epoch   int
+	epoch   int64 // that the process writes for
 }
 
 var _ journal.Journal = (*conn)(nil)
@@ -67,7 +68,18 @@ var _ journal.Journal = (*conn)(nil)
 var errTimeout = errors.New("sim: the database does not answer")
 
 func (d *database) connect(p *process) *conn {
-	return &conn{db: d, process: p, store: d.rows.Open(memory.Options{}), session: &session{boot: d.boot}}
+	store := d.rows.Open(memory.Options{Name: p.node.name()})
+	if last := p.node.store; last != nil && mutant.Is(mutant.RestartKeepsEpoch) {
+		store = last
+	}
+	p.node.store = store
+	self, err := store.Self(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	p.stream = self.Node
+	d.incarnations[p.node.index] = append(d.incarnations[p.node.index], p.stream)
+	return &conn{db: d, process: p, store: store, session: &session{boot: d.boot}}
 }
 
 // ask runs op at the server and waits for its answer: op calls done when the server
@@ -97,42 +109,13 @@ func (c *conn) ask(s *session, timeout time.Duration, op func(done func())) erro
 	return nil
 }
 
-// fence raises the node's epoch, which waits for what is in flight under the old one. A
-// raise that comes late, from an earlier life perhaps, finds another epoch and does nothing.
-func (c *conn) fence() bool {
-	row := &c.db.nodes[c.process.node.index]
-	was, err := read(c, func() (int, error) { return row.epoch, nil })
-	if err != nil {
-		return false
-	}
-	raised := false
-	err = c.ask(nil, 2*time.Second, func(done func()) {
-		boot := c.db.boot
-		var try func()
-		try = func() {
-			switch {
-			case c.db.boot != boot:
-			case row.epoch == was && row.share > 0:
-				c.db.world.after(2*millisecond, try)
-			default:
-				if raised = row.epoch == was; raised {
-					row.epoch++
-				}
-				done()
-			}
-		}
-		try()
-	})
-	c.epoch = was + 1
-	return err == nil && raised
-}
-
-// Epoch implements journal.Journal: a process takes its epoch once, before it cuts anything.
-func (c *conn) Epoch() int64 { return c.store.Epoch() }
+// Epoch implements journal.Journal.
+func (c *conn) Epoch() int64 { return c.epoch }
 
 // Commit implements journal.Journal.
 func (c *conn) Commit(b *journal.Batch) error {
 	sent := clone(b)
+	misnap(sent)
 	var answer error
 	s := c.session
 	if err := c.ask(s, 1500*time.Millisecond, func(done func()) {
@@ -145,7 +128,7 @@ func (c *conn) Commit(b *journal.Batch) error {
 
 // clone is what has left the process: its buffers are its own again.
 func clone(b *journal.Batch) *journal.Batch {
-	c := &journal.Batch{Token: b.Token, Pos: b.Pos, Rows: slices.Clone(b.Rows), Heads: slices.Clone(b.Heads)}
+	c := &journal.Batch{Epoch: b.Epoch, Token: b.Token, Pos: b.Pos, Rows: slices.Clone(b.Rows), Heads: slices.Clone(b.Heads)}
 	for i := range c.Rows {
 		c.Rows[i].Payload = bytes.Clone(c.Rows[i].Payload)
 	}
@@ -170,12 +153,14 @@ func (c *conn) begin(s *session, b *journal.Batch, done func(error)) {
 			return
 		}
 	}
-	row := &d.nodes[c.process.node.index]
-	if row.epoch != c.epoch {
+	stream := c.process.stream
+	if self, err := c.store.Self(context.Background()); err != nil || self.Epoch != b.Epoch && !mutant.Is(mutant.NoFence) {
 		done(journal.ErrFenced)
 		return
 	}
-	row.share++
+	if !mutant.Is(mutant.FenceWithoutLock) {
+		d.share[stream]++
+	}
 	for _, r := range b.Rows {
 		d.slots[slot{r.Key, r.Seq}]++
 	}
@@ -188,7 +173,7 @@ func (c *conn) begin(s *session, b *journal.Batch, done func(error)) {
 		if d.boot != boot {
 			return
 		}
-		row.share--
+		d.share[stream] = max(0, d.share[stream]-1)
 		for _, r := range b.Rows {
 			if d.slots[slot{r.Key, r.Seq}]--; d.slots[slot{r.Key, r.Seq}] == 0 {
 				delete(d.slots, slot{r.Key, r.Seq})
@@ -197,19 +182,36 @@ func (c *conn) begin(s *session, b *journal.Batch, done func(error)) {
 		if s.dead && !goesOn {
 			return
 		}
-		err := c.store.Commit(b)
-		if err == nil {
-			w.checks.committed(b, false)
-		}
-		done(err)
+		done(c.write(b))
 	})
+}
+
+// write is the moment of the commit.
+func (c *conn) write(b *journal.Batch) error {
+	store := c.store
+	if mutant.Is(mutant.NoFence) || mutant.Is(mutant.FenceWithoutLock) {
+		store, b.Epoch = c.db.rows.Open(memory.Options{}), 0
+	}
+	if mutant.Is(mutant.SplitBatch) || mutant.Is(mutant.TwoWriters) {
+		return c.writeApart(b)
+	}
+	err := store.Commit(b)
+	if err == nil {
+		for i := range b.Heads {
+			if !b.Heads[i].Live {
+				c.db.closed[b.Heads[i].Key] = true
+			}
+		}
+		c.db.world.checks.committed(c.process, b)
+	}
+	return err
 }
 
 // Probe implements journal.Journal: it ends the old backend, then reads the slots.
 func (c *conn) Probe(b *journal.Batch) (slots []journal.Slot, err error) {
 	old, sent := c.session, clone(b)
 	c.session = &session{boot: c.db.boot}
-	if err := c.ask(c.session, time.Second, func(done func()) { old.dead = true; done() }); err != nil {
+	if err := c.ask(c.session, time.Second, func(done func()) { old.dead = !mutant.Is(mutant.ProbeAtOnce); done() }); err != nil {
 		c.session = old
 		return nil, err
 	}
@@ -221,7 +223,7 @@ func (c *conn) Probe(b *journal.Batch) (slots []journal.Slot, err error) {
 			if c.db.boot != boot {
 				return
 			}
-			if slices.ContainsFunc(sent.Rows, func(r journal.Row) bool { return c.db.slots[slot{r.Key, r.Seq}] > 0 }) {
+			if slices.ContainsFunc(sent.Rows, func(r journal.Row) bool { return c.db.slots[slot{r.Key, r.Seq}] > 0 }) && !mutant.Is(mutant.ProbeAtOnce) {
 				c.db.world.after(2*millisecond, try)
 				return
 			}
@@ -253,7 +255,12 @@ func (c *conn) Cells(ctx context.Context) ([]string, error) {
 // Open implements journal.Journal.
 func (c *conn) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
 	all, err := read(c, func() (all []journal.Stored, err error) {
-		err = c.store.Open(ctx, cell, func(s journal.Stored) error { all = append(all, s); return nil })
+		err = c.store.Open(ctx, cell, func(s journal.Stored) error {
+			if c.db.opens(&s) {
+				all = append(all, s)
+			}
+			return nil
+		})
 		return all, err
 	})
 	for i := 0; i < len(all) && err == nil; i++ {
@@ -282,7 +289,13 @@ func (c *conn) List(ctx context.Context, cell string, kind uint8, before journal
 // Load implements journal.Journal.
 func (c *conn) Load(ctx context.Context, keys []journal.Key) ([]journal.Stored, error) {
 	keys = slices.Clone(keys)
-	return read(c, func() ([]journal.Stored, error) { return c.store.Load(ctx, keys) })
+	return read(c, func() ([]journal.Stored, error) {
+		all, err := c.store.Load(ctx, keys)
+		for i := range all {
+			misload(&all[i])
+		}
+		return all, err
+	})
 }
 
 // Log implements journal.Journal.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/persistence/memory"
@@ -36,6 +37,16 @@ func (w *World) strike(f Fault) {
 		w.db.crash(f.For)
 	case "intruder":
 		w.db.intrude()
+	case "suspend": // the machine sleeps
+		if n.process != nil {
+			n.process.paused = max(n.process.paused, w.now+f.For)
+		}
+		if mutant.Is(mutant.FrozenClock) {
+			n.frozen += time.Duration(f.For) * time.Microsecond
+		}
+	case "gossip":
+		n.unseen = true
+		w.after(f.For, func() { n.unseen = false })
 	case "clock":
 		n.offset += time.Duration(f.For) * time.Microsecond
 	}
@@ -47,7 +58,7 @@ func (w *World) heal() {
 	w.healed = true
 	w.db.up = true
 	for _, n := range w.nodes {
-		n.toDB, n.fromDB, n.cutOff = false, false, false
+		n.toDB, n.fromDB, n.cutOff, n.unseen = false, false, false, false
 		if n.process == nil {
 			n.start()
 		} else {
@@ -67,10 +78,14 @@ func (d *database) intrude() {
 	if d.slots[slot{e.key, e.fold.V + 1}] > 0 {
 		return
 	}
-	turn := &wire.Turn{At: d.world.time(), Events: []any{&stock.Restocked{At: d.world.time(), Qty: 1}}}
+	at := d.world.time().Truncate(time.Millisecond)
+	if at.Before(e.at) {
+		at = e.at
+	}
+	turn := &wire.Turn{At: at, Events: []any{&stock.Restocked{At: at, Qty: 1}}}
 	b := &journal.Batch{Token: 1, Pos: 1, Rows: []journal.Row{{Key: e.key, Cell: storeID, Kind: e.kind, Seq: e.fold.V + 1, N: 1,
 		Payload: wire.AppendTurn(nil, turn)}}}
 	if d.rows.Open(memory.Options{}).Commit(b) == nil {
-		d.world.checks.committed(b, true)
+		d.world.checks.committed(nil, b)
 	}
 }

@@ -3,8 +3,11 @@ package sim
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
+	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/order"
@@ -28,6 +31,8 @@ func (k *checks) holds(e *entity, state any) {
 		if s.Counts && s.Taken > s.Count {
 			k.fail("I1", "%s is oversold: %d of %d", s.ID, s.Taken, s.Count)
 		}
+	case *table.State:
+		k.claims(e, s)
 	case *order.State:
 		k.fate(e, s)
 		k.tickets(e, s)
@@ -77,14 +82,17 @@ func (k *checks) atRest() {
 	if w.clients > 0 {
 		k.fail("L1", "%d clients have no answer", w.clients)
 	}
-	sums := map[string]int64{}
+	numbers := map[string]string{}
 	for _, e := range k.order {
 		if owes := e.fold.Owes(); len(owes) > 0 {
 			k.fail("I5", "%s %s still owes %s %s a %T", e.fold.Kind, short(e.fold.ID), owes[0].To.Kind, short(owes[0].To.ID), owes[0].Do)
 		}
+		if due := e.fold.Due(); !due.IsZero() && w.time().Sub(due) > 10*time.Second {
+			k.fail("I5", "%s %s was due at %v, and nobody woke it", e.fold.Kind, short(e.fold.ID), due)
+		}
 		switch s := e.fold.State().(type) {
 		case *order.State:
-			k.orderAtRest(s, sums)
+			k.orderAtRest(s, numbers)
 		case *stock.State:
 			k.stockAtRest(s)
 		case *table.State:
@@ -103,12 +111,18 @@ func (k *checks) orderOf(id string) *order.State {
 	return e.fold.State().(*order.State)
 }
 
-func (k *checks) orderAtRest(o *order.State, sums map[string]int64) {
+func (k *checks) orderAtRest(o *order.State, numbers map[string]string) {
 	if o.ID == "" {
 		return // answers alone
 	}
 	if o.State == order.Submitted {
 		k.fail("I5", "order %s is neither placed nor refused", short(o.ID))
+	}
+	if no := fmt.Sprint(o.Date, o.No); o.No > 0 {
+		if other := numbers[no]; other != "" {
+			k.fail("I3", "orders %s and %s have number %d", short(other), short(o.ID), o.No)
+		}
+		numbers[no] = o.ID
 	}
 	for _, t := range o.Takes {
 		e := k.byName[command.Target{Kind: "stock", ID: t.Stock}]
@@ -129,9 +143,33 @@ func (k *checks) orderAtRest(o *order.State, sums map[string]int64) {
 		}
 		lines += l.Amount
 	}
+	if total := bill.Total(k.today, o.Type, o.Guests, billLines(o), o.Off).Less(o.Allowed).Total; !o.State.Final() && total != o.Total {
+		k.fail("I11", "order %s comes to %d by its lines, and says %d", short(o.ID), total, o.Total)
+	}
 	if !o.State.Final() && lines != o.Subtotal {
 		k.fail("I11", "order %s: its lines come to %d, its subtotal is %d", short(o.ID), lines, o.Subtotal)
 	}
+}
+
+func billLines(o *order.State) (lines []bill.Line) {
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		lines = append(lines, bill.Line{Order: o.ID, ID: l.ID, Amount: l.Amount, TaxClass: l.TaxClass, Seat: l.Seat, Guest: l.Guest})
+	}
+	return lines
+}
+
+// claims: what open payments have set aside is due (I11).
+func (k *checks) claims(e *entity, s *table.State) {
+	if s.Session.ID == "" || len(s.Session.Account.Payments) == 0 {
+		return
+	}
+	b := s.Bill(k.today)
+	last := s.Session.Account.Payments[len(s.Session.Account.Payments)-1]
+	if _, known := e.items[last.ID]; last.State == "pending" && !known && b.Pending > b.Due {
+		k.fail("I11", "table %s: payment %s claims %d, of %d that are due", s.ID, short(last.ID), last.Amount, b.Due-b.Pending+last.Amount)
+	}
+	e.items[last.ID] = item{}
 }
 
 func (k *checks) stockAtRest(s *stock.State) {
@@ -199,10 +237,12 @@ func (k *checks) paymentAtRest(of, id, state string, amount, tip, refunded int64
 
 // boardAtRest: what was shown last is what is (I9).
 func (k *checks) boardAtRest(e *entity) {
-	if len(k.world.nodes) == 1 && e.board == nil && e.shown && e.moved && e.fold.Live() {
+	if e.board == nil && e.shown && e.moved && e.fold.Live() {
 		k.fail("I9", "no board shows %s %s", e.fold.Kind, short(e.fold.ID))
 	}
-	if e.board == nil || !e.shown || e.known < e.fold.V { // nothing told its node of an intruder
+	if e.board == nil || !e.shown || e.by == nil || !e.fold.Live() && (e.by.dead || e.by.lapsed) {
+		// Nothing told its node of an intruder; and what closed as its node died is for the
+		// gateways' comparison, which is not the host's.
 		return
 	}
 	is := wire.AppendView(nil, e.board.View, wire.Staff)

@@ -1,14 +1,15 @@
 package sim
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"time"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/journal"
-	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/mutant"
+	"github.com/brigata/brigata/cluster/cells"
+	"github.com/brigata/brigata/persistence/memory"
 )
 
 // node is a machine that runs one process after the other.
@@ -17,10 +18,15 @@ type node struct {
 	index  int
 	rate   float64 // of its clock: 1.01 runs a hundredth fast
 	offset time.Duration
+	frozen time.Duration // that a clock which stops with the machine stood still
 
-	process *process // nil: down
+	process *process        // nil: down
+	store   *memory.Journal // of the last process
 	host    *actors.Node
-	serving bool
+	keeping *keeping
+
+	draining bool
+	unseen   bool // by the others' gossip
 
 	cutOff       bool // from gateways
 	toDB, fromDB bool // cut
@@ -43,44 +49,45 @@ func (n *node) clock() time.Time {
 	return n.world.plan.Began.Add(n.offset + time.Duration(float64(n.world.now)*n.rate)*time.Microsecond)
 }
 
+// sinceBoot is a clock that nobody sets. It goes on while the machine sleeps.
+func (n *node) sinceBoot() time.Duration {
+	return time.Duration(float64(n.world.now)*n.rate)*time.Microsecond - n.frozen
+}
+
 // real is how long a wait by the node's clock takes, in µs.
 func (n *node) real(d time.Duration) int64 { return int64(float64(d.Microseconds())/n.rate) + 1 }
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// start brings up a process: it fences what an earlier one may still have on its way,
-// opens the store, and then serves.
+// start brings up a process: it takes a lease, and opens the cells that are its.
 func (n *node) start() {
 	n.world.tell("node %d starts", n.index)
 	p := &process{world: n.world, node: n}
-	n.process, n.serving = p, false
+	n.process, n.draining = p, false
 	c := n.world.db.connect(p)
-	p.Go(func() {
-		for !c.fence() {
-			p.Wait(100*time.Millisecond, never)
-		}
-		host, err := actors.NewNode(n.config(p, c))
-		if err != nil {
-			panic(err)
-		}
-		n.host = host
-		for host.Open(context.Background(), storeID) != nil {
-			p.Wait(100*time.Millisecond, never)
-		}
-		n.serving = true
-		n.world.tell("node %d serves", n.index)
+	n.keeping = newKeeping(p, c)
+	host, err := actors.NewNode(n.config(p, c))
+	if err != nil {
+		panic(err)
+	}
+	n.host = host
+	p.after(0, func() {
+		n.keeping.turn(func(k *cells.Keeper) {
+			if n.world.checks.commits == 0 {
+				k.Create(storeID)
+			}
+		})
 	})
 }
 
-func never() bool { return false }
-
 func (n *node) config(p *process, c *conn) actors.Config {
 	return actors.Config{
-		Journal: c, Engine: p, Threads: p, Now: n.clock, Log: silent, IdleAfter: n.world.plan.IdleAfter,
+		Journal: c, Engine: p, Threads: p, Lease: n.keeping, Now: n.clock, Log: silent, IdleAfter: n.world.plan.IdleAfter,
 		Writer: journal.Options{RowsMax: n.world.plan.RowsMax},
 		Publish: func(views []actors.View) {
+			views = misshow(views)
 			for i := range views {
-				n.world.checks.pushed(&views[i])
+				n.world.checks.pushed(p, &views[i])
 			}
 		},
 		Hooks: actors.Hooks{
@@ -95,7 +102,10 @@ func (n *node) config(p *process, c *conn) actors.Config {
 					n.world.checks.fail("panic", "%s %s: %v\n%s", kind, id, value, stack)
 				}
 			},
-			Lost: func(_ string, err error) { n.world.tell("node %d loses its cell: %v", n.index, err) },
+			Lost: func(_ string, err error) {
+				p.lapsed = true
+				n.world.tell("node %d loses its cell: %v", n.index, err)
+			},
 		},
 	}
 }
@@ -117,36 +127,32 @@ func (n *node) crash(down int64) {
 func (n *node) kill() {
 	if n.process != nil {
 		n.process.kill()
-		n.process, n.host, n.serving = nil, nil, false
-		n.world.checks.forget()
+		n.process, n.host, n.keeping = nil, nil, nil
 	}
 }
 
-// restart stops the process as SIGTERM would, and starts another.
+// restart stops the process as SIGTERM would, and starts another: it hands its cells over
+// first, or gives up.
 func (n *node) restart() {
-	p, host := n.process, n.host
-	if p == nil || !n.serving {
+	p := n.process
+	if p == nil || n.draining {
 		return
 	}
-	n.world.tell("node %d stops", n.index)
-	n.serving = false
-	p.after(0, func() {
-		p.Go(func() {
-			if err := host.Stop(context.Background()); err != nil {
-				n.world.tell("node %d stopped: %v", n.index, err)
-			}
-			n.world.after(0, func() { // from outside: a process does not end itself in mid-step
-				if n.process == p {
-					n.kill()
-					n.world.after(n.world.between(millisecond, second), func() {
-						if n.process == nil {
-							n.start()
-						}
-					})
-				}
-			})
-		})
-	})
+	n.world.tell("node %d drains", n.index)
+	n.draining = true
+	p.after(0, func() { n.keeping.turn((*cells.Keeper).Drain) })
+	var wait func(left int)
+	wait = func(left int) {
+		if n.process != p {
+			return
+		}
+		if held, _ := n.keeping.keeper.Held(); held > 0 && left > 0 {
+			n.world.after(100*millisecond, func() { wait(left - 1) })
+			return
+		}
+		n.crash(n.world.between(millisecond, second))
+	}
+	n.world.after(100*millisecond, func() { wait(30) })
 }
 
 // arrive takes a request from a gateway.
@@ -156,12 +162,11 @@ func (n *node) arrive(c *call, try int) {
 		return
 	}
 	p.after(0, func() {
-		if !n.serving {
-			n.answer(p, c, try, actors.Answer{Refusal: &refusal.Refusal{Code: refusal.Moved}})
-			return
-		}
 		r := c.request(n.clock())
 		r.To, r.Tag = replier(func(_ int64, a actors.Answer) { n.answer(p, c, try, a) }), int64(try)
+		if mutant.Is(mutant.OpenOnDemand) {
+			n.keeping.turn(func(k *cells.Keeper) { k.Create(storeID) })
+		}
 		n.host.Do(r)
 	})
 }

@@ -48,6 +48,7 @@ type Step struct {
 	Read   command.Target
 	By     command.Role
 	Tries  int  // then the phone dies; 0: it never does
+	By2    bool // under another principal
 	Ignore bool // the next step does not wait for this one's answer
 }
 
@@ -60,7 +61,7 @@ type Fault struct {
 }
 
 // faultKinds are those that a plan takes from; a swarm leaves about half of them out.
-var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmute", "gwcut", "dbcrash", "intruder", "clock"}
+var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmute", "gwcut", "dbcrash", "intruder", "clock", "suspend", "gossip"}
 
 // Options narrow what a seed plans.
 type Options struct {
@@ -75,7 +76,7 @@ type Options struct {
 // NewPlan makes a seed's plan.
 func NewPlan(seed uint64, o Options) *Plan {
 	r := rand.New(rand.NewPCG(seed, 0x57072135))
-	p := &Plan{Seed: seed, Nodes: 1, Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
+	p := &Plan{Seed: seed, Nodes: 1 + r.IntN(3), Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
 		Began: began(r), Document: document(r), IdleAfter: 10 * time.Minute, RowsMax: 1 + r.IntN(40)}
 	if r.IntN(2) == 0 {
 		p.IdleAfter = time.Duration(1+r.IntN(4)) * time.Second
@@ -145,7 +146,9 @@ func newFault(r *rand.Rand, at int64, kind string, node int) Fault {
 		f.For = between(100*millisecond, 3*second)
 	case "respawn": // at once: the dead one's commits may still be in flight
 		f.For = between(1*millisecond, 6*millisecond)
-	case "pause":
+	case "gossip":
+		f.For = between(100*millisecond, 5*second)
+	case "pause", "suspend":
 		f.For = between(50*millisecond, 7*second)
 	case "dbcut":
 		f.For = between(100*millisecond, 5*second)

@@ -13,6 +13,8 @@ import (
 type process struct {
 	world  *World
 	node   *node
+	stream int64 // the incarnation, as the database numbers it
+	lapsed bool  // it had to drop a cell
 	dead   bool
 	paused int64 // until then nothing of it runs
 

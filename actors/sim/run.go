@@ -2,6 +2,7 @@ package sim
 
 import (
 	"io"
+	"runtime/debug"
 	"time"
 )
 
@@ -21,9 +22,19 @@ type Result struct {
 // happened.
 func Run(p *Plan, story io.Writer) Result {
 	w := newWorld(p, story)
-	w.play()
+	w.guarded()
 	return Result{Seed: p.Seed, Violation: w.checks.violation, Hash: w.hash.Sum64(), Events: w.n, Steps: w.steps,
 		Faults: w.faults, Answers: w.checks.answers, Commits: w.checks.commits}
+}
+
+// guarded plays, and takes a panic for a violation: the process would be gone.
+func (w *World) guarded() {
+	defer func() {
+		if v := recover(); v != nil {
+			w.checks.fail("panic", "%v\n%s", v, debug.Stack())
+		}
+	}()
+	w.play()
 }
 
 // Total is what many runs came to.
@@ -42,6 +53,17 @@ func (t *Total) add(p *Plan, r Result) {
 	t.Answers += r.Answers
 	if r.Violation != "" && t.Failed == nil {
 		t.Failed, t.Violation = p, r.Violation
+	}
+}
+
+// Join adds what further runs came to.
+func (t *Total) Join(more Total) {
+	t.Runs += more.Runs
+	t.Events += more.Events
+	t.Faults += more.Faults
+	t.Answers += more.Answers
+	if t.Failed == nil {
+		t.Failed, t.Violation = more.Failed, more.Violation
 	}
 }
 

@@ -3,6 +3,8 @@ package sim
 import (
 	"testing"
 	"time"
+
+	"github.com/brigata/brigata/actors/mutant"
 )
 
 // TestRepeats: the same seed plays the same run.
@@ -25,6 +27,32 @@ func TestSeeds(t *testing.T) {
 	}
 	if total.Answers < 10_000 || total.Faults < 1000 {
 		t.Fatalf("hardly anything happened: %+v", total)
+	}
+}
+
+// TestShrink: what fails goes on failing of the same, with less.
+func TestShrink(t *testing.T) {
+	m, _ := Named("credit-lost")
+	mutant.Turn(m.is)
+	defer mutant.Turn(mutant.Off)
+	p := Seeds(1, 50, Options{}, time.Time{}).Failed
+	if p == nil {
+		t.Fatal("nothing fails")
+	}
+	q := Shrink(p)
+	if invariant(Run(q, nil).Violation) != invariant(Run(p, nil).Violation) || q.size() > p.size()/4 {
+		t.Fatalf("from %d to %d:\n%s", p.size(), q.size(), q)
+	}
+}
+
+// TestMutants: a few of each kind are noticed; make sim hunts all.
+func TestMutants(t *testing.T) {
+	for _, name := range []string{"reply-early", "lost-is-failure", "body-ignored", "move-taken-twice", "snapshot-without-answers",
+		"bump-fires-again", "claim-unchecked", "push-lost", "heads-by-snapshot", "claim-over-live"} {
+		m, ok := Named(name)
+		if total := m.Hunt(200, time.Now().Add(time.Minute)); !ok || total.Failed == nil {
+			t.Errorf("%s survives %d runs", name, total.Runs)
+		}
 	}
 }
 

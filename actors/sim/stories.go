@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/brigata/brigata/actors/command"
 )
@@ -38,6 +39,15 @@ func idAt(p *Plan, at int64, n int) command.ID {
 	return command.ID(fmt.Sprintf("%08x-%04x-7%03x-8000-%012x", ms>>16, ms&0xffff, n&0xfff, n))
 }
 
+// minted is when a command id says that it was.
+func minted(id command.ID) time.Time {
+	var hi, lo int64
+	if _, err := fmt.Sscanf(string(id[:13]), "%x-%x", &hi, &lo); err != nil {
+		panic(err)
+	}
+	return time.UnixMilli(hi<<16 | lo)
+}
+
 func (g *storyteller) chance(n int) bool { return g.rand.IntN(n) == 0 }
 
 func (g *storyteller) pick(of ...string) string { return of[g.rand.IntN(len(of))] }
@@ -62,6 +72,9 @@ func (g *storyteller) do(cmd, d string, a ...any) command.ID {
 		s.Tries = 1 + g.rand.IntN(4) // the phone dies
 	}
 	s.Ignore = g.chance(8)
+	if g.chance(100) { // a phone that comes back from a drawer
+		s.ID = idAt(g.plan, -26*3600*second, 100+g.ids)
+	}
 	s.D = strings.ReplaceAll(s.D, "$me", string(s.ID))
 	c.Steps = append(c.Steps, s)
 	if g.chance(6) {
@@ -74,8 +87,11 @@ func (g *storyteller) do(cmd, d string, a ...any) command.ID {
 func (g *storyteller) again(s Step) {
 	c := &g.plan.Chains[len(g.plan.Chains)-1]
 	s.Wait, s.Tries = g.rand.Int64N(3*second), 6
-	if g.chance(3) && strings.HasSuffix(s.D, "}") {
+	switch g.rand.IntN(5) {
+	case 0, 1:
 		s.D = strings.TrimSuffix(s.D, "}") + `,"note":"other"}`
+	case 2:
+		s.By2 = true
 	}
 	s.Ignore = true
 	c.Steps = append(c.Steps, s)

@@ -47,6 +47,9 @@ type event struct {
 
 func (a *event) before(b *event) bool { return a.at < b.at || a.at == b.at && a.n < b.n }
 
+// eventsMax is many times what a run comes to.
+const eventsMax = 1_000_000
+
 const (
 	millisecond int64 = 1000
 	second            = 1000 * millisecond
@@ -107,11 +110,14 @@ func (w *World) pop() event {
 
 // play runs until the end of the plan, or until something is wrong.
 func (w *World) play() {
-	for len(w.heap) > 0 && w.checks.violation == "" && w.heap[0].at <= w.plan.End {
+	for len(w.heap) > 0 && w.n <= eventsMax && w.checks.violation == "" && w.heap[0].at <= w.plan.End {
 		e := w.pop()
 		w.now = e.at
 		w.note("%d %d", e.at, e.n)
 		e.do()
+	}
+	if w.n > eventsMax {
+		w.checks.fail("L2", "there is no end to what happens")
 	}
 	if w.checks.violation == "" {
 		w.now = w.plan.End

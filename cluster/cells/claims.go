@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 )
 
 // shyFor is how long a node does not claim what it has just released, so that another
@@ -144,7 +145,7 @@ func (k *Keeper) preferred(p *place) string {
 
 // wanted reports whether this node should claim a cell that it does not hold.
 func (k *Keeper) wanted(p *place, now time.Duration) bool {
-	if k.alive(p.claim) && !k.mine(p.claim) {
+	if k.alive(p.claim) && !k.mine(p.claim) && !mutant.Is(mutant.ClaimOverLive) {
 		p.free = 0
 		return false
 	}
@@ -153,6 +154,9 @@ func (k *Keeper) wanted(p *place, now time.Duration) bool {
 	}
 	if now < p.shy || p.claim.Needs > k.lease.Format || k.watches[k.lease.Node] == nil {
 		return false
+	}
+	if mutant.Is(mutant.OpenOnDemand) {
+		return p.create
 	}
 	return p.create || k.mine(p.claim) || k.preferred(p) == k.lease.Name || now-p.free >= k.options.Patience
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/mutant"
 )
 
 const (
@@ -104,6 +105,9 @@ func (k *Keeper) renew(now time.Duration) {
 			k.lapse(fmt.Errorf("renew: %w", journal.ErrFenced))
 			return
 		case renewed:
+			if mutant.Is(mutant.LeaseFromAnswer) {
+				now = k.world.Now()
+			}
 			k.until = max(k.until, now+k.options.TTL-k.options.Margin)
 		default: // an earlier renewal's answer was lost
 			k.renewAt = k.world.Now()

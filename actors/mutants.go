@@ -1,0 +1,166 @@
+package actors
+
+import (
+	"github.com/brigata/brigata/actors/bill"
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/mutant"
+	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/table"
+)
+
+// This file holds the known-wrong parts that are more than a condition at their place.
+
+// decide is the rules' step, or a known-wrong one.
+func (e *entity) decide(c command.Command, into []any) (events []any, reply any, err error) {
+	if mutant.Any() {
+		if events, reply, ok := e.misdecide(c); ok {
+			return events, reply, nil
+		}
+	}
+	if events, reply, err = e.machine.step(c, into); err == nil && mutant.Any() {
+		events = e.embroider(c, events)
+	}
+	return events, reply, err
+}
+
+// misdecide takes a command in the rules' place.
+func (e *entity) misdecide(c command.Command) (events []any, reply any, ok bool) {
+	switch c := c.(type) {
+	case *stock.Release:
+		s := e.machine.state().(*stock.State)
+		if _, has := s.Orders.Get(c.Order); !has && mutant.Is(mutant.NoTombstone) {
+			return nil, &stock.Freed{}, true
+		}
+	case *stock.Reserve:
+		s := e.machine.state().(*stock.State)
+		if _, has := s.Orders.Get(c.Order); !has && mutant.Is(mutant.StockUnchecked) && s.Exists {
+			return e.also(nil, &stock.Reserved{Order: c.Order, Qty: c.Qty}), &stock.Granted{}, true
+		}
+	case *table.Adopt:
+		s := e.machine.state().(*table.State)
+		if mutant.Is(mutant.MoveTakenTwice) {
+			s.Came = nil
+		}
+	case *bill.Claim:
+		s, isTable := e.machine.state().(*table.State)
+		if isTable && mutant.Is(mutant.ClaimUnchecked) && s.Session.ID != "" && s.Session.Account.Has(c.Payment) == "" {
+			p := bill.Payment{ID: c.Payment, Part: c.Part, Provider: c.Provider, State: "pending", Amount: c.Amount, Tip: c.Tip, Currency: "CNY"}
+			return e.also(nil, &table.PaymentNoted{Payment: p, Allowed: s.Session.Account.Allowed}), &bill.Ack{Currency: "CNY"}, true
+		}
+	}
+	return nil, nil, false
+}
+
+// also folds a further event.
+func (e *entity) also(events []any, x any) []any {
+	e.machine.replay(x)
+	return append(events, x)
+}
+
+// embroider adds events that should not be, or changes what they say.
+func (e *entity) embroider(c command.Command, events []any) []any {
+	for _, x := range events {
+		switch x := x.(type) {
+		case *order.TableSaid:
+			if mutant.Is(mutant.MoveFiresAgain) {
+				return e.fireAgain(c, events, order.Queued)
+			}
+		case *order.Moved:
+			if x.To == order.Ready && mutant.Is(mutant.BumpFiresAgain) {
+				return e.fireAgain(c, events, order.Ready)
+			}
+		case *table.PaymentNoted:
+			if x.Payment.State == "succeeded" && mutant.Is(mutant.CreditTwice) {
+				p := x.Payment
+				p.Amount *= 2
+				return e.also(events, &table.PaymentNoted{Payment: p, Allowed: x.Allowed})
+			}
+			if x.Payment.Refunded > 0 && mutant.Is(mutant.RefundTwice) {
+				p := x.Payment
+				p.Refunded *= 2
+				return e.also(events, &table.PaymentNoted{Payment: p, Allowed: x.Allowed})
+			}
+		case *table.Reckoned:
+			if len(x.Orders) > 0 && mutant.Is(mutant.TotalOff) {
+				more := &table.Reckoned{Orders: append([]table.Reckoning(nil), x.Orders...)}
+				more.Orders[0].Totals.Total++
+				return e.also(events, more)
+			}
+		}
+	}
+	return events
+}
+
+func (e *entity) fireAgain(c command.Command, events []any, are order.ItemState) []any {
+	s := e.machine.state().(*order.State)
+	var items []string
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			if s.Lines[l].Items[i].State == are {
+				items = append(items, s.Lines[l].Items[i].ID)
+			}
+		}
+	}
+	if len(items) == 0 {
+		return events
+	}
+	return e.also(events, &order.Moved{At: c.Head().At, To: order.Queued, Items: items})
+}
+
+// forgets says that a duty is not sent, as though it were on its way.
+func (e *entity) forgets(d command.Duty) bool {
+	switch d.Do.(type) {
+	case *bill.Credit:
+		return mutant.Is(mutant.CreditLost)
+	case *order.Tell:
+		return mutant.Every(3, mutant.DutyLost)
+	case *stock.Release:
+		if mutant.Is(mutant.ReleaseAckedOnly) {
+			f := flightOf(command.Duty{To: d.To, Do: &stock.Reserve{}})
+			for _, x := range e.flying {
+				if x.to == f.to && x.do == f.do {
+					return true // it has not answered, so it has nothing
+				}
+			}
+		}
+	}
+	return false
+}
+
+// crossed gives what became of a duty to whoever has the name now, in whichever life of
+// the cell.
+func (e *entity) crossed(o *outcome) bool {
+	c := e.cell.node.cell(e.cell.store)
+	if c == nil || c == e.cell {
+		return false
+	}
+	next := c.entity(e.target, false)
+	if next != nil {
+		next.tell(o)
+	}
+	return next != nil
+}
+
+// mutated lets what a turn answers out too early, and returns what still waits.
+func (g *gate) mutated(e *entity, a appended) []out {
+	early := func(outs []out) []out {
+		for _, o := range outs {
+			o.to.Reply(o.tag, o.answer)
+		}
+		return nil
+	}
+	switch {
+	case mutant.Is(mutant.ReplyEarly):
+		return early(a.outs)
+	case mutant.Is(mutant.GateBefore) && len(g.cuts) == 0:
+		return early(a.outs)
+	case mutant.Is(mutant.GateBefore):
+		last := &g.cuts[len(g.cuts)-1]
+		last.outs = append(last.outs, a.outs...)
+		return nil
+	case mutant.Is(mutant.PushUngated) && a.view != nil && g.cell.node.config.Publish != nil:
+		g.cell.node.config.Publish([]View{{Store: g.cell.store, Target: e.target, V: e.seq, View: a.view, Live: a.live, At: e.at}})
+	}
+	return a.outs
+}

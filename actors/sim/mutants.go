@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/brigata/brigata/actors/mutant"
+)
+
+// Mutant is a known-wrong part, which the checks must notice.
+type Mutant struct {
+	Name   string
+	Breaks string
+	Kills  string  // the invariants that are expected to notice
+	Focus  Options // what the wide swarm meets seldom is hunted with this, too
+
+	is mutant.Mutant
+}
+
+// Mutants lists all of them.
+var Mutants = []Mutant{
+	{"reply-early", "a reply leaves before its commit", "I2", Options{}, mutant.ReplyEarly},
+	{"gate-at-cut", "the gate opens when the batch is cut", "I2", Options{}, mutant.GateAtCut},
+	{"gate-before", "a reply waits for the commit before its own", "I2", Options{}, mutant.GateBefore},
+	{"read-ungated", "a read does not wait for what it saw", "I2", Options{}, mutant.ReadUngated},
+	{"push-ungated", "a view is shown before its commit", "I2", Options{}, mutant.PushUngated},
+	{"foreign-entity-only", "a conflict costs the entity, not its cell", "I2, I5", Options{Faults: []string{"intruder"}}, mutant.ForeignEntityOnly},
+	{"lost-is-failure", "a commit without an answer counts as not done", "I4", Options{Faults: []string{"dbmute"}}, mutant.LostIsFailure},
+	{"blind-retry", "a conflict is tried again at the next slot", "I0, I1, I2", Options{Faults: []string{"intruder"}}, mutant.BlindRetry},
+	{"resend-merged", "a batch is sent again with newer events in it, and probed without their count", "I2", Options{Faults: []string{"dbmute"}, Slow: 0.3}, mutant.ResendMerged},
+	{"split-batch", "a batch is two transactions", "I0, I5", Options{}, mutant.SplitBatch},
+	{"two-writers", "one cell's rows go through two connections", "I0, I5", Options{}, mutant.TwoWriters},
+	{"probe-at-once", "the probe does not end the old backend", "I0, I4", Options{Faults: []string{"dbmute"}, Slow: 0.5}, mutant.ProbeAtOnce},
+
+	{"refusal-forgotten", "a refusal is not recorded", "I2, I4", Options{}, mutant.RefusalForgotten},
+	{"answers-forgotten", "answers are not loaded", "I4, snapshot", Options{}, mutant.AnswersForgotten},
+	{"answers-kept-short", "answers are kept for a second", "snapshot, I4", Options{}, mutant.AnswersKeptShort},
+	{"body-ignored", "an id is answered whatever it is used for", "I4", Options{}, mutant.BodyIgnored},
+	{"principal-ignored", "an id is answered to whoever uses it", "I4", Options{}, mutant.PrincipalIgnored},
+	{"old-ids-taken", "ids older than the answers are taken", "retention", Options{}, mutant.OldIDsTaken},
+	{"later-forgotten", "who repeats while an answer waits is answered at once", "I2", Options{}, mutant.LaterForgotten},
+
+	{"duties-forgotten", "an opened cell does not see its duties", "I5", Options{}, mutant.DutiesForgotten},
+	{"duty-lost", "some news of orders is never sent to their tables", "I5", Options{}, mutant.DutyLost},
+	{"inner-by-identity", "a message reaches the entity's next activation", "I5", Options{Faults: []string{"intruder"}}, mutant.InnerByIdentity},
+	{"release-acked-only", "only a stock that has agreed is released", "I5", Options{}, mutant.ReleaseAckedOnly},
+	{"no-tombstone", "a release of what was never reserved leaves nothing behind", "I5", Options{}, mutant.NoTombstone},
+	{"move-taken-twice", "a table forgets which moves it took", "I11, I5", Options{Faults: []string{"crash", "restart", "respawn"}}, mutant.MoveTakenTwice},
+	{"wake-dropped", "every other alarm is not set", "I5", Options{}, mutant.WakeDropped},
+	{"stash-lost", "messages to an entity that is being loaded are lost", "I5", Options{Panics: 0.05}, mutant.StashLost},
+	{"panic-is-answer", "a duty whose receiver panicked counts as heard", "I5, I11", Options{Panics: 0.05}, mutant.PanicIsAnswer},
+	{"time-goes-back", "an event may be earlier than the one before", "time", Options{Faults: []string{"clock", "restart"}}, mutant.TimeGoesBack},
+
+	{"reload-around", "an entity is loaded around what it still has in the queue", "I0, I2", Options{Panics: 0.05, Slow: 0.3}, mutant.ReloadAround},
+	{"passivate-early", "an entity leaves memory before all of it is durable", "I0, I2", Options{Slow: 0.5}, mutant.PassivateEarly},
+	{"panic-keeps-state", "a turn that panicked stays in the state", "I0, I2", Options{Panics: 0.05}, mutant.PanicKeepsState},
+	{"new-keeps-state", "so does the first turn of an entity", "I4", Options{Panics: 0.05}, mutant.NewKeepsState},
+	{"tail-ignored", "what follows a snapshot is not loaded", "I0, I2", Options{}, mutant.TailIgnored},
+
+	{"snapshot-not-live", "a snapshot says that its entity is over", "snapshot", Options{}, mutant.SnapshotNotLive},
+	{"snapshot-without-answers", "a snapshot has no answers", "snapshot", Options{}, mutant.SnapshotWithoutAnswers},
+	{"snapshot-one-ahead", "a snapshot says a later version", "snapshot", Options{}, mutant.SnapshotOneAhead},
+	{"snapshot-held", "a snapshot has events that are not in the log yet", "snapshot", Options{}, mutant.SnapshotHeld},
+
+	{"move-fires-again", "an order that moves is fired again", "I7", Options{}, mutant.MoveFiresAgain},
+	{"bump-fires-again", "what is ready is fired again", "I7", Options{}, mutant.BumpFiresAgain},
+
+	{"stock-unchecked", "a stock gives what it does not have", "I1", Options{}, mutant.StockUnchecked},
+	{"claim-unchecked", "two payments claim the same money", "I11", Options{}, mutant.ClaimUnchecked},
+	{"credit-lost", "a payment that succeeded is not credited", "I5, I8", Options{}, mutant.CreditLost},
+	{"credit-twice", "a payment is credited with twice its amount", "I8", Options{}, mutant.CreditTwice},
+	{"total-off", "an order's share of a bill is one unit off", "I11", Options{}, mutant.TotalOff},
+	{"refund-twice", "a refund is booked twice", "I8", Options{}, mutant.RefundTwice},
+
+	{"push-lost", "every twentieth batch of views is not shown", "I9", Options{}, mutant.PushLost},
+	{"push-older", "an older view is shown after a newer one", "I10", Options{}, mutant.PushOlder},
+	{"push-first", "of an entity's views in one batch the first wins", "I9", Options{}, mutant.PushFirst},
+
+	{"no-fence", "a commit does not look at its epoch", "I0, I1, I4, L1", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.3}, mutant.NoFence},
+	{"fence-without-lock", "an eviction does not wait for commits in flight", "I0, I2, I4, I5", Options{Faults: []string{"pause", "dbmute"}, Slow: 0.5}, mutant.FenceWithoutLock},
+	{"heads-by-snapshot", "a first block makes no head", "I5, I9", Options{}, mutant.HeadsBySnapshot},
+	{"head-not-revived", "a block on an entity that is over does not make it live", "I5, I9", Options{Faults: []string{"crash", "restart", "gwcut"}}, mutant.HeadNotRevived},
+
+	{"evict-without-fence", "a cell is claimed from a node whose epoch stands", "I0, I6", Options{Faults: []string{"pause", "dbcut"}}, mutant.EvictWithoutFence},
+	{"claim-over-live", "a cell is claimed from a node that lives", "I0, I6", Options{}, mutant.ClaimOverLive},
+	{"read-without-lease", "reads are answered when the lease has ended", "I6", Options{Faults: []string{"pause", "dbcut"}}, mutant.ReadWithoutLease},
+	{"absence-without-lease", "so is that something is not there", "I6", Options{Faults: []string{"pause", "suspend"}}, mutant.AbsenceWithoutLease},
+	{"lease-from-answer", "a lease is good from its answer, not from its asking", "I6", Options{Faults: []string{"pause", "dbmute", "suspend"}}, mutant.LeaseFromAnswer},
+	{"release-before-flush", "a cell is released before all of it is durable", "I0, I2, I6", Options{Faults: []string{"restart", "gossip"}}, mutant.ReleaseBeforeFlush},
+	{"renew-any-epoch", "a renewal does not look at the epoch", "L1, I6", Options{Faults: []string{"pause", "dbcut"}}, mutant.RenewAnyEpoch},
+	{"release-any-claim", "a release does not name its claim", "I0, I6", Options{Faults: []string{"dbmute", "gossip", "dbcut"}}, mutant.ReleaseAnyClaim},
+	{"restart-keeps-epoch", "a process that starts takes no new epoch", "I0, I2, I4", Options{Faults: []string{"respawn"}, Slow: 0.5}, mutant.RestartKeepsEpoch},
+	{"lapse-keeps-epoch", "nor does one whose lease has ended", "I0, I2", Options{Faults: []string{"dbmute", "dbcut"}, Slow: 0.5}, mutant.LapseKeepsEpoch},
+	{"wall-clock", "leases are measured by a clock that is set", "I6, L1", Options{Faults: []string{"clock", "pause"}}, mutant.WallClock},
+	{"frozen-clock", "leases are measured by a clock that stands still with its machine", "I6", Options{Faults: []string{"suspend"}}, mutant.FrozenClock},
+	{"join-not-compared", "a raise of the epoch that comes late is done", "L1", Options{Faults: []string{"dbmute", "dbcut"}}, mutant.JoinNotCompared},
+	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5", Options{Faults: []string{"pause", "crash"}}, mutant.OpenOnDemand},
+}
+
+// Named finds a mutant.
+func Named(name string) (Mutant, bool) {
+	for _, m := range Mutants {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Mutant{}, false
+}
+
+// Hunt runs seeds with a mutant until the checks notice it, or the time is up: with the
+// swarm's faults and with its own in turn.
+func (m Mutant) Hunt(seeds int, end time.Time) (t Total) {
+	mutant.Turn(m.is)
+	defer mutant.Turn(mutant.Off)
+	for seed := uint64(1); seed <= uint64(seeds) && t.Failed == nil && time.Now().Before(end); seed++ {
+		for _, o := range []Options{{}, m.Focus} {
+			if p := NewPlan(seed, o); t.Failed == nil {
+				clear(shown)
+				mutant.Turn(m.is)
+				t.add(p, Run(p, nil))
+			}
+		}
+	}
+	return t
+}
