@@ -213,6 +213,13 @@ func (k *Keeper) Lease() (journal.Lease, bool) { return k.lease, k.holding }
 // Drain begins to hand every cell over; none is claimed any more.
 func (k *Keeper) Drain() { k.draining = true }
 
+// Leave ends the lease of a process that has drained: it is not renewed any more.
+func (k *Keeper) Leave() {
+	k.life++
+	k.holding, k.until = false, 0
+	k.joining, k.renewing, k.scanning = false, false, false
+}
+
 // Held counts the cells that this process has, and how many of them answer.
 func (k *Keeper) Held() (all, answering int) {
 	for _, h := range k.held {

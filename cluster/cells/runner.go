@@ -164,10 +164,10 @@ func (r *Runner) await(ctx context.Context, is func(k *Keeper) bool) error {
 		ok, changed, stopped := is(r.keeper), r.changed, r.stopped
 		r.mu.Unlock()
 		switch {
-		case ok:
-			return nil
 		case stopped:
 			return ErrStopped
+		case ok:
+			return nil
 		}
 		select {
 		case <-changed:
@@ -217,9 +217,12 @@ func (r *Runner) Drain(ctx context.Context) error {
 	if err := r.await(ctx, func(k *Keeper) bool { all, _ := k.Held(); return all == 0 }); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	lease, holding := r.keeper.Lease()
-	r.mu.Unlock()
+	var lease journal.Lease
+	var holding bool
+	r.turn(func(k *Keeper) {
+		lease, holding = k.Lease()
+		k.Leave()
+	})
 	if !holding {
 		return nil
 	}
