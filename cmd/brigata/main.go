@@ -21,6 +21,7 @@ type cli struct {
 	Serve     Serve          `cmd:"" help:"Run a node."`
 	Token     Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
 	Store     StoreCmd       `cmd:"" help:"Load stores into a running node."`
+	User      UserCmd        `cmd:"" help:"Accounts, for who has the node's files."`
 	Edge      Edge           `cmd:"" help:"Run a box in a store: sensors in, readings out."`
 	EdgeToken EdgeToken      `cmd:"" help:"Mint the credentials of a box."`
 	Doctor    Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`

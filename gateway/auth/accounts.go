@@ -242,18 +242,23 @@ func (a *Accounts) OneTimePassword(ctx context.Context, id string, create bool) 
 		now := a.now().UnixMilli()
 		if create {
 			u := &row{User: User{ID: id, Name: "Admin", Roles: []command.Role{command.Admin}, Stores: []string{everyStore}}, gen: now, createdAt: now}
-			if err := u.insert(ctx, tx, true); err != nil {
+			if err := u.insert(ctx, tx); err != nil {
 				return err
 			}
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE auth_users SET password = $1, once = 1, disabled = 0 WHERE id = $2`, hash, id)
+		r, err := tx.ExecContext(ctx, `UPDATE auth_users SET password = $1, once = 1, disabled = 0,
+			gen = CASE WHEN gen >= $2 THEN gen + 1 ELSE $2 END WHERE id = $3`, hash, now, id)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, errNoUser(id))
 		}
-		return nil
+		var gen int64
+		if err := tx.QueryRowContext(ctx, `SELECT gen FROM auth_users WHERE id = $1`, id).Scan(&gen); err != nil {
+			return err
+		}
+		return a.revokeUser(ctx, tx, id, gen, true)
 	})
 	if err != nil {
 		return "", "", err

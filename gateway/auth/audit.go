@@ -97,7 +97,7 @@ func (a *Accounts) Flush(ctx context.Context) error {
 		for e, n := range waiting {
 			_, err := tx.ExecContext(ctx, `INSERT INTO auth_audit (id, at, who, role, store, action, outcome, reason, address, detail, n)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-				newUUID(now), now.UnixMilli(), e.Who, e.Role, e.Store, e.Action, e.Outcome, e.Reason, e.Address, e.Detail, n)
+				NewUUID(now), now.UnixMilli(), e.Who, e.Role, e.Store, e.Action, e.Outcome, e.Reason, e.Address, e.Detail, n)
 			if err != nil {
 				return fmt.Errorf("write the audit: %w", err)
 			}

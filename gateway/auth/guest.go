@@ -67,7 +67,7 @@ func (a *Accounts) Guest(ctx context.Context, p Place, session, phone, name stri
 		return nil, errTableClosed.With(refusal.Fields{Kind: "session", ID: p.Table})
 	}
 	if phone == "" {
-		phone = newUUID(a.now())
+		phone = NewUUID(a.now())
 	}
 	g := guestOf{p.Store, p.Table, session, strings.TrimSpace(name)}
 	f := family{id: rand.Text(), subject: publicID(phone), guest: toJSON(g)}
@@ -106,8 +106,8 @@ func publicID(secret string) string {
 	return secret[:14] + h[:4] + "-" + h[4:8] + "-" + h[8:20]
 }
 
-// newUUID mints a UUIDv7.
-func newUUID(now time.Time) string {
+// NewUUID mints a UUIDv7.
+func NewUUID(now time.Time) string {
 	var id [16]byte
 	rand.Read(id[6:]) // never fails
 	ms := uint64(now.UnixMilli())

@@ -85,12 +85,12 @@ func (u *row) scan(s interface{ Scan(...any) error }) error {
 	return errors.Join(fromJSON(roles, &u.Roles), fromJSON(stores, &u.Stores))
 }
 
-// insert writes a new user; one that is there already stays when told so.
-func (u *row) insert(ctx context.Context, tx *sql.Tx, stays bool) error {
+// insert writes a new user.
+func (u *row) insert(ctx context.Context, tx *sql.Tx) error {
 	r, err := tx.ExecContext(ctx, `INSERT INTO auth_users (`+userColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
 		u.ID, u.Name, toJSON(u.Roles), toJSON(u.Stores), u.Channel, u.password, bit(u.once), u.pin, u.secret, bit(u.Disabled), u.gen, u.createdAt)
-	if err != nil || stays {
+	if err != nil {
 		return err
 	}
 	if n, err := r.RowsAffected(); err != nil || n == 0 {
@@ -241,7 +241,7 @@ func (a *Accounts) CreateUser(ctx context.Context, by *Principal, in UserInput) 
 			return err
 		}
 		u.gen = max(u.gen, below)
-		return u.insert(ctx, tx, false)
+		return u.insert(ctx, tx)
 	})
 	if err != nil {
 		return User{}, "", err
