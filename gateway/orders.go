@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -77,6 +78,9 @@ func (s *Server) orderRoutes(api huma.API) {
 		summary: "What happened to an order", reply: page[happened]{}}, s.getHistory)
 	route(s, api, endpoint{method: "POST", path: "/v1/stores/{store}/commands", tag: "commands",
 		summary: "Any command", body: commandBody{}, reply: outcome[map[string]any]{}}, s.postCommand)
+	item := api.OpenAPI().Components.Schemas.Map()["OrderItem"]
+	delete(item.Properties, "prep_ms") // a ticket's; no view of an order has it
+	item.Required = slices.DeleteFunc(item.Required, func(name string) bool { return name == "prep_ms" })
 }
 
 // page is a list as REST answers it. The types below describe; answers are appended.
