@@ -32,7 +32,7 @@ func TestPeople(t *testing.T) {
 		var lin, pin grant
 		n.login(t, http.StatusOK, &lin, map[string]string{"user": "lin", "password": "secret lin"})
 		n.login(t, http.StatusOK, &pin, map[string]string{"device_token": device.DeviceToken, "pin": "2580"})
-		waiter, other := n.dial(lin.Token, "one"), n.dial(pin.Token, "two")
+		waiter := n.dial(lin.Token, "one")
 
 		code := n.code(t, admin.Token, "T01")
 		if status, _ := rest(t, n, "", "POST", "/v1/guest", fmt.Sprintf(`{"qr":%q}`, code), nil); status != http.StatusConflict {
@@ -56,7 +56,8 @@ func TestPeople(t *testing.T) {
 			t.Fatalf("the guest after a restart: %d", status)
 		}
 		g = n.dial(again.Token, "phone")
-		waiter, other = n.dial(lin.Token, "one"), n.dial(pin.Token, "two")
+		waiter = n.dial(lin.Token, "one")
+		other := n.dial(pin.Token, "two")
 		must(t, send(t, waiter, "table.clear", newID(), `{"table":"T02"}`))
 		refused(t, send(t, g, "table.call", newID(), `{"table":"T02","kind":"waiter"}`), "closed")
 		if status, _ := rest(t, n, "", "POST", "/v1/token/refresh", fmt.Sprintf(`{"refresh":%q}`, again.Refresh), nil); status != http.StatusUnauthorized {
