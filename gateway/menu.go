@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,6 +34,7 @@ type menuPart struct {
 	guests   bool
 	shallow  bool   // categories only
 	category string // with all that its dishes refer to
+	zipped   bool   // gzip: a phone on a slow network waits for it
 }
 
 // get returns the JSON of a part, or nil when there is no such category.
@@ -62,8 +66,19 @@ func (c *menuCache) get(storeID string, m *menu.Menu, part menuPart) []byte {
 		to = wire.Guests
 	}
 	b := wire.AppendMenu(nil, cut, to)
+	if part.zipped {
+		b = zip(b)
+	}
 	x.bodies[part] = b
 	return b
+}
+
+func zip(b []byte) []byte {
+	var to bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&to, gzip.BestCompression) // the level is valid
+	w.Write(b)                                             // to memory
+	w.Close()
+	return to.Bytes()
 }
 
 // shallow is the menu without its dishes: what a client shows first.
@@ -187,7 +202,7 @@ func (s *Server) getMenu(c *call) *refusal.Refusal {
 	if m == nil {
 		return notFound("menu", c.store)
 	}
-	part := menuPart{guests: !staffSees(c.who)}
+	part := menuPart{guests: !staffSees(c.who), zipped: strings.Contains(c.Request.Header.Get("Accept-Encoding"), "gzip")}
 	if c.Request.URL.RawQuery != "" {
 		q := c.Request.URL.Query()
 		part.category = q.Get("category")
@@ -203,8 +218,11 @@ func (s *Server) getMenu(c *call) *refusal.Refusal {
 	}
 	h := c.ResponseWriter.Header()
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Authorization")
+	h.Set("Vary", "Authorization, Accept-Encoding")
 	if !c.matches(etag) {
+		if part.zipped {
+			h.Set("Content-Encoding", "gzip")
+		}
 		c.json(http.StatusOK, b)
 	}
 	return nil

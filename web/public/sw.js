@@ -36,7 +36,7 @@ async function page(request, url) {
 self.addEventListener("fetch", (e) => {
 	const url = new URL(e.request.url);
 	if (e.request.method !== "GET" || url.origin !== location.origin) return;
-	if (url.pathname.startsWith("/assets/") || url.pathname === "/icon.svg") e.respondWith(asset(e.request));
+	if (url.pathname.startsWith("/assets/") || url.pathname === "/icon.svg" || url.pathname === "/boot.js") e.respondWith(asset(e.request));
 	else if (e.request.mode === "navigate" && !url.pathname.startsWith("/v1/")) e.respondWith(page(e.request, url));
 });
 

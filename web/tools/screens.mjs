@@ -17,7 +17,7 @@ async function aged(page) {
 		const back = (x) => {
 			if (!x || typeof x !== "object") return;
 			if (x.no && (x.fired_at || x.promise_at)) {
-				const by = (12 - Math.min(x.no, 11)) * 50_000 + 17_000;
+				const by = Math.max(0, 9 - x.no) * 75_000 + 20_000;
 				for (const k of ["fired_at", "warn_at", "late_at", "ready_at", "promise_at"])
 					if (x[k]) x[k] = new Date(Date.parse(x[k]) - by).toISOString();
 			}

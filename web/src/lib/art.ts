@@ -47,7 +47,7 @@ export function artOf(id: string): Art {
 	const cloth = cloths[h % cloths.length]!;
 	const [, kind, base, colours] = palettes.find(([re]) => re.test(id))!;
 	const spread = kind === "bowl" ? 17 : 19;
-	const bits = Array.from({ length: kind === "glass" ? 6 : kind === "skewer" ? 12 : 22 }, (_, i) => {
+	const bits = Array.from({ length: kind === "glass" ? 6 : kind === "skewer" ? 12 : 17 }, (_, i) => {
 		const far = Math.sqrt(random()) * spread;
 		const turn = random() * 2 * Math.PI;
 		return {

@@ -1,6 +1,6 @@
 // Who is logged in on this device, and how the next token is had.
 
-import { Refused } from "./frames";
+import { offline, Refused } from "./frames";
 import { newID } from "./id";
 import type { Code, Fields, Role } from "./wire";
 
@@ -31,19 +31,25 @@ interface Grant {
 
 const early = 0.8;
 
+/** What boot.js started before the app was there; each is taken once. */
+export const boot = {
+	take(what: "granted" | "menu", key?: string): Promise<Response | undefined> | undefined {
+		const b = (globalThis as { brigataBoot?: { key: string; granted?: Promise<Response>; menu?: Promise<Response | undefined> } })
+			.brigataBoot;
+		if (!b || (key !== undefined && b.key !== key)) return undefined;
+		const early = b[what];
+		b[what] = undefined;
+		return early;
+	},
+};
+
 /** One REST call; what the server refuses is thrown as Refused. */
-export async function rest<T>(
+export function rest<T>(
 	path: string,
-	o: {
-		method?: string;
-		body?: unknown;
-		token?: string;
-		headers?: Record<string, string>;
-	} = {},
+	o: { method?: string; body?: unknown; token?: string; headers?: Record<string, string> } = {},
 ): Promise<T> {
-	let r: Response;
-	try {
-		r = await fetch(path, {
+	return answered(
+		fetch(path, {
 			method: o.method ?? (o.body === undefined ? "GET" : "POST"),
 			headers: {
 				...(o.body === undefined ? {} : { "Content-Type": "application/json" }),
@@ -51,16 +57,13 @@ export async function rest<T>(
 				...o.headers,
 			},
 			body: o.body === undefined ? undefined : JSON.stringify(o.body),
-		});
-	} catch {
-		throw new Refused({
-			code: "offline",
-			message: "There is no connection",
-			fields: {},
-			retry: true,
-			after_ms: 0,
-		});
-	}
+		}),
+	);
+}
+
+async function answered<T>(asked: Promise<Response | undefined>): Promise<T> {
+	const r = await asked.catch(() => undefined);
+	if (!r) throw offline();
 	if (!r.ok) throw await problem(r);
 	if (r.status === 204) return undefined as T;
 	return (await r.json()) as T;
@@ -152,7 +155,8 @@ export class Auth {
 	async guest(key: string): Promise<string> {
 		const guest = localStorage.getItem("brigata.phone") ?? newID();
 		localStorage.setItem("brigata.phone", guest);
-		const g = await rest<Grant>("/v1/guest", { body: { qr: key, guest } });
+		const early = boot.take("granted", key);
+		const g = early ? await answered<Grant>(early) : await rest<Grant>("/v1/guest", { body: { qr: key, guest } });
 		return this.grant("guest", g, { key });
 	}
 

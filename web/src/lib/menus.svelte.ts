@@ -1,3 +1,4 @@
+import { boot } from "./auth";
 import type { Client, View } from "./client.svelte";
 import { Refused } from "./frames";
 import { MenuIndex } from "./menu";
@@ -46,9 +47,7 @@ export class Menus {
 		if (this.loading) return;
 		this.loading = true;
 		try {
-			const r = await fetch(`/v1/stores/${this.store}/menu`, {
-				headers: { Authorization: `Bearer ${await this.client.auth.token()}`, ...(this.etag ? { "If-None-Match": this.etag } : {}) },
-			});
+			const r = (await boot.take("menu")) ?? (await this.ask());
 			if (r.status === 200) {
 				const kept = { etag: r.headers.get("ETag") ?? "", menu: (await r.json()) as Menu };
 				this.take(kept);
@@ -59,6 +58,12 @@ export class Menus {
 		} finally {
 			this.loading = false;
 		}
+	}
+
+	private async ask(): Promise<Response> {
+		return fetch(`/v1/stores/${this.store}/menu`, {
+			headers: { Authorization: `Bearer ${await this.client.auth.token()}`, ...(this.etag ? { "If-None-Match": this.etag } : {}) },
+		});
 	}
 
 	private take(k: Kept) {
