@@ -86,5 +86,6 @@ test("the shell opens without a network, and says what it cannot do", async () =
 	await p.reload();
 	await p.waitForSelector(".banner");
 	await p.waitForSelector("h1:has-text('Kitchen')");
+	assert.equal(await p.locator("text=All clear").count(), 0, "a board that knows nothing does not say that there is nothing");
 	await s.close();
 });
