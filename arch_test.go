@@ -20,7 +20,7 @@ const module = "github.com/brigata/brigata/"
 // may import one another: each only those before it.
 var pure = []string{
 	"actors/refusal", "actors/command", "actors/money", "actors/idmap", "actors/menu", "actors/store",
-	"actors/bill", "actors/stock", "actors/payment", "actors/order", "actors/table", "actors/sensor", "actors/workorder",
+	"actors/bill", "actors/stock", "actors/payment", "actors/printer", "actors/order", "actors/table", "actors/sensor", "actors/workorder",
 }
 
 // pureStdlib is all that a pure package may take from outside.

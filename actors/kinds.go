@@ -11,6 +11,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -54,6 +55,7 @@ var kinds = map[string]*kind{
 	"table":   {"table", 4, true, func() machine { return &rules[table.State, table.Event]{of: &tableRules} }},
 	"order":   {"order", 5, false, func() machine { return &rules[order.State, order.Event]{of: &orderRules} }},
 	"payment": {"payment", 6, false, func() machine { return &rules[payment.State, payment.Event]{of: &paymentRules} }},
+	"printer": {"printer", 7, true, func() machine { return &rules[printer.State, printer.Event]{of: &printerRules} }},
 
 	"sensor":    {"sensor", 8, true, func() machine { return &rules[sensor.State, sensor.Event]{of: &sensorRules} }},
 	"workorder": {"workorder", 9, false, func() machine { return &rules[workorder.State, workorder.Event]{of: &workorderRules} }},
@@ -239,4 +241,13 @@ var workorderRules = seven[workorder.State, workorder.Event]{decide: workorder.D
 			return nil
 		}
 		return workorder.ViewOf(*s)
+	}}
+
+var printerRules = seven[printer.State, printer.Event]{decide: printer.Decide, apply: printer.Apply, owes: at(printer.Owes), due: at(printer.Due),
+	live: always[printer.State],
+	view: func(s *printer.State, _ *store.Today, _ string) any {
+		if s.ID == "" {
+			return nil
+		}
+		return printer.ViewOf(*s)
 	}}

@@ -58,9 +58,8 @@ func TestAsyncAPI(t *testing.T) {
 		if strings.HasPrefix(c, "topic.") {
 			continue
 		}
-		later := slices.Contains([]string{"ticket.print"}, c)
-		if wire.KnownCommand(c) == later {
-			t.Errorf("%s: known on the wire: %v", c, !later)
+		if !wire.KnownCommand(c) {
+			t.Errorf("%s: not known on the wire", c)
 		}
 	}
 	for code, text := range reasons {

@@ -42,7 +42,7 @@ func TestGuestsSeeOnlyTheirs(t *testing.T) {
 			t.Errorf("staff, %s: %+v, want %s", s[i].T, s[i].Err, want)
 		}
 	}
-	boss := n.as("boss", "manager").sub("sensors.x", "kitchen.none", "kitchen", "printers", "order."+uuid(77), "floor.x").Subs
+	boss := n.as("boss", "manager").sub("sensors.x", "kitchen.none", "kitchen", "printers.x", "order."+uuid(77), "floor.x").Subs
 	for _, s := range boss {
 		if s.Err == nil || s.Err.Code != refusal.NotFound {
 			t.Errorf("manager, %s: %+v", s.T, s.Err)

@@ -45,6 +45,9 @@ func (s *State) apply(e Event) {
 		}
 	case *Ended:
 		s.ended(e)
+	case *SlipsDue, *SlipTaken, *ReturnAsked: // neither the table nor anybody else need hear
+		s.applyLater(e)
+		return
 	case *TableKnows:
 		s.ToldRev = e.Rev
 		return
@@ -106,6 +109,17 @@ func (s *State) applyLater(e Event) {
 		s.total(e.Totals)
 		sums := s.Account.Sums(s.Total)
 		s.Paid, s.Refunded = sums.Paid, sums.Refunded
+	case *SlipsDue:
+		s.Slips = append(slices.Clone(s.Slips), e.Slips...)
+		s.Printed = slices.Clone(s.Printed)
+		for _, x := range e.Slips {
+			s.SlipN, s.Copies = x.N, max(s.Copies, x.Job.Copy)
+			for i := range x.Job.Items {
+				s.Printed = append(s.Printed, mark(&x.Job.Items[i], x.Job.Station))
+			}
+		}
+	case *SlipTaken:
+		s.Slips = slices.DeleteFunc(slices.Clone(s.Slips), func(x Slip) bool { return x.N == e.N })
 	case *ReturnAsked:
 		s.Returns = append(slices.Clone(s.Returns), Returned{e.Payment, e.N})
 	case *WrittenOff:

@@ -80,6 +80,15 @@ type (
 		Dish string
 		Held bool
 	}
+	// Reprint prints a ticket once more: of a station, and of a course or all of it.
+	Reprint struct {
+		command.Header `json:"-"`
+		Order          string `json:"order"`
+		Station        string `json:"station"`
+		Course         int    `json:"course,omitzero"`
+		Printer        string `json:"printer,omitzero"` // "": the station's
+		Note           string `json:"note,omitzero"`
+	}
 	// HandOff takes what is ready from the pass. To: shelf guest driver table.
 	HandOff struct {
 		command.Header `json:"-"`
@@ -247,6 +256,11 @@ type (
 	RushReply struct {
 		Order string `json:"order"`
 		Rush  bool   `json:"rush"`
+	}
+	ReprintReply struct {
+		Printer string `json:"printer"`
+		Job     string `json:"job"`
+		Copy    int    `json:"copy"`
 	}
 	HandOffReply struct {
 		Order    string `json:"order"`

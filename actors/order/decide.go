@@ -6,6 +6,7 @@ import (
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -69,6 +70,9 @@ func Step(s *State, c Command) ([]Event, Reply, error) {
 		*s = was
 		return nil, nil, err
 	}
+	if t.today.Printing && len(t.events) > 0 {
+		t.print()
+	}
 	return t.events, reply, nil
 }
 
@@ -113,6 +117,8 @@ func (t *turn) known(c Command) (Reply, error) {
 		return t.voidItems(c)
 	case *Rush:
 		return t.rush(c)
+	case *Reprint:
+		return t.reprint(c)
 	case *HandOff:
 		return t.handOff(c)
 	case *Assign:
@@ -144,6 +150,8 @@ func orderOf(c Command) string {
 	case *VoidItems:
 		return c.Order
 	case *Rush:
+		return c.Order
+	case *Reprint:
 		return c.Order
 	case *HandOff:
 		return c.Order
@@ -199,6 +207,9 @@ func (t *turn) answered(c *command.Answered) Reply {
 		t.stockAnswered(c, d.To.ID)
 	case *store.TakeNumber:
 		return t.numbered(c)
+	case *printer.Print:
+		t.do(&SlipTaken{d.N})
+		return nil
 	case *payment.Return:
 		t.do(&ReturnAsked{d.To.ID, d.N})
 		return nil

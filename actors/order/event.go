@@ -222,6 +222,14 @@ type (
 		Payment string `json:"payment"`
 		N       int64  `json:"n"` // 1 while it was pending, 2 once it had succeeded
 	}
+	// SlipsDue are slips of paper for the kitchen's printers.
+	SlipsDue struct {
+		Slips []Slip `json:"slips"`
+	}
+	// SlipTaken says that its printer has it.
+	SlipTaken struct {
+		N int64 `json:"n"`
+	}
 	// WrittenOff is what a cleared table left unpaid: it comes off the bill.
 	WrittenOff struct {
 		At      time.Time   `json:"at"`
@@ -233,6 +241,8 @@ type (
 )
 
 func (*ReturnAsked) event()  {}
+func (*SlipsDue) event()     {}
+func (*SlipTaken) event()    {}
 func (*WrittenOff) event()   {}
 func (*Sent) event()         {}
 func (*TableTook) event()    {}

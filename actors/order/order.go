@@ -214,8 +214,12 @@ type State struct {
 	Heard   int64        `json:"heard"`    // revision of what it said last
 	Account bill.Account `json:"account"`  // of an order without a table
 	Returns []Returned   `json:"returns,omitzero"`
-	Off     int64        `json:"off"`     // discount before tax, minor units
-	Allowed int64        `json:"allowed"` // taken off after tax
+	Slips   []Slip       `json:"slips,omitzero"`   // that printers are still to have
+	Printed []string     `json:"printed,omitzero"` // what was put on slips so far
+	SlipN   int64        `json:"slip_n,omitzero"`
+	Copies  int          `json:"copies,omitzero"` // number of the last reprint
+	Off     int64        `json:"off"`             // discount before tax, minor units
+	Allowed int64        `json:"allowed"`         // taken off after tax
 
 	// own says that nobody else has Lines: they are as they were priced, and no view was
 	// made of them. Only then, and only where nothing can be refused any more, is an item

@@ -8,6 +8,7 @@ import (
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 )
@@ -42,6 +43,10 @@ func (s *State) Owes() (duties []Duty) {
 	}
 	if s.Table != "" && s.Round > 0 && s.State != Submitted && s.ToldRev < s.Rev { // a table that never took it need not hear
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: s.Table}, N: s.Rev, Do: s.tell()})
+	}
+	for i := range s.Slips {
+		x := &s.Slips[i]
+		duties = append(duties, Duty{To: command.Target{Kind: "printer", ID: x.Printer}, N: x.N, Do: &printer.Print{Printer: x.Printer, Job: x.Job}})
 	}
 	if s.Table == "" && s.State.Final() && s.State != Closed {
 		duties = s.returns(duties)

@@ -20,6 +20,8 @@ type Today struct {
 	Tracked map[string]bool // stock ids that may run out: only those are asked
 	// Providers that the node can take money through, beside cash and terminals.
 	Providers []string
+	// Printing says that a station has a printer.
+	Printing bool
 
 	startHour, startMinute int
 	tables                 map[string]*Table
@@ -54,6 +56,7 @@ func (s State) Today(m *menu.Menu, zone *time.Location, tracked map[string]bool)
 	}
 	t.stations = make(map[string]*Station, len(t.Config.Stations))
 	for i := range t.Config.Stations {
+		t.Printing = t.Printing || t.Config.Stations[i].Printer != ""
 		t.stations[t.Config.Stations[i].ID] = &t.Config.Stations[i]
 	}
 	return t
@@ -101,6 +104,16 @@ func (t *Today) Table(id string) (*Table, bool) {
 func (t *Today) Station(id string) (*Station, bool) {
 	x, ok := t.stations[id]
 	return x, ok
+}
+
+// Printer finds a printer of the store.
+func (t *Today) Printer(id string) (*Printer, bool) {
+	for i := range t.Config.Printers {
+		if t.Config.Printers[i].ID == id {
+			return &t.Config.Printers[i], true
+		}
+	}
+	return nil, false
 }
 
 // PayFirst says that orders of this type are made only once they are paid.

@@ -17,6 +17,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/table"
@@ -39,6 +40,18 @@ var update = flag.Bool("update", false, "write what the rules say now into the t
 // from leaving until `let go`, `step 2` lets two of them leave, `show a` tells how something stands. With -update the
 // outcome is written instead of compared.
 func Transcripts(t *testing.T) {
+	t.Helper()
+	TranscriptsOf(t, Store)
+}
+
+// Paper is Store with a printer at the wok and the steamer, and a backup.
+func Paper() []byte {
+	return []byte(strings.NewReplacer(`"printers":[]`, `"printers":[{"id":"p1","address":"127.0.0.1:1","paper_mm":80,"encoding":"gb18030","backup":"p2"},{"id":"p2","address":"127.0.0.1:2","paper_mm":80,"encoding":"utf8"}]`,
+		`{"id":"wok",`, `{"id":"wok","printer":"p1",`, `{"id":"steam",`, `{"id":"steam","printer":"p2",`).Replace(string(Store)))
+}
+
+// TranscriptsOf runs them in the store of a document.
+func TranscriptsOf(t *testing.T, document []byte) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)
@@ -49,7 +62,7 @@ func Transcripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, string(b))
+			got := play(t, document, string(b))
 			if *update {
 				if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -89,9 +102,9 @@ type player struct {
 	turns []string // what happened and is not told yet
 }
 
-func play(t *testing.T, script string) string {
+func play(t *testing.T, document []byte, script string) string {
 	p := &player{t: t, names: map[string]string{}, ids: map[string]string{}, held: map[string]bool{}}
-	p.cell = New(t, Store)
+	p.cell = New(t, document)
 	p.cell.Held = func(of command.Target) bool { return p.held[of.Kind] }
 	p.cell.Happened = p.happened
 	for line := range strings.Lines(script) {
@@ -115,6 +128,8 @@ func (p *player) fail(format string, args ...any) {
 func (p *player) says(format string, args ...any) {
 	fmt.Fprintf(&p.out, "  %s\n", p.named(fmt.Sprintf(format, args...)))
 }
+
+var aName = regexp.MustCompile(`\$\w+`)
 
 var anID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}`)
 
@@ -207,10 +222,12 @@ func (p *player) command(line string) {
 	if i := strings.LastIndex(data, "} as "); i >= 0 {
 		data, as = data[:i+1], data[i+5:]
 	}
-	for known, id := range p.ids {
-		data = strings.ReplaceAll(data, `"$`+known+`"`, `"`+id+`"`)
-	}
-	data = strings.ReplaceAll(data, `"$nobody"`, `"0192f3a1-7b2c-7d3e-8f40-ffffffffffff"`)
+	data = aName.ReplaceAllStringFunc(data, func(name string) string {
+		if id, ok := p.ids[name[1:]]; ok {
+			return id
+		}
+		return "0192f3a1-7b2c-7d3e-8f40-ffffffffffff"
+	})
 	h := p.header(who)
 	if h.ID = p.cell.ID(); as != "" {
 		p.name(as, string(h.ID))
@@ -334,6 +351,9 @@ func (p *player) state(of command.Target) {
 			work = strings.TrimRight(fmt.Sprintf(", to %s %s", v.Work.Do, v.Work.Refund), " ")
 		}
 		p.says("%s: %s %s %d+%d of %s%s, refunded %d%s", of.ID, v.State, v.Provider, v.Amount, v.Tip, v.Table, v.Order, v.Refunded, work)
+	case *printer.State:
+		v := printer.ViewOf(*s)
+		p.says("%s: %s, %d queued %s%s", of.ID, v.State, v.Queued, v.Error, slips(v))
 	case *stock.State:
 		v := stock.ViewOf(*s)
 		p.says("%s: %s, %d left, %d taken", of.ID, v.Mode, v.Left, v.Taken)
@@ -371,4 +391,20 @@ func aTable(s *table.State, c *Cell) string {
 		fmt.Fprintf(&b, " | %s %d", part.ID, part.Amount)
 	}
 	return b.String()
+}
+
+func slips(v *printer.View) (out string) {
+	if v.Job != nil {
+		out = fmt.Sprintf(" | next %s %s", v.Job.Key, v.Job.State)
+		for _, i := range v.Job.Items {
+			out += fmt.Sprintf(" %d×%s", i.Qty, i.Name.EN)
+			if i.Void {
+				out += " VOID"
+			}
+		}
+	}
+	for _, u := range v.Unsure {
+		out += " | unsure " + u.Job
+	}
+	return out
 }

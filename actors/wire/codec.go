@@ -16,6 +16,7 @@ import (
 	"github.com/brigata/brigata/actors/money"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -26,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1344
+const Format = 1422
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -362,6 +363,30 @@ func appendEvent(b []byte, e any) []byte {
 	case *order.DishFlagged:
 		b, at = open(b, 882)
 		return shut(appendOrderDishFlagged(b, e), at)
+	case *printer.Queued:
+		b, at = open(b, 890)
+		return shut(appendPrinterQueued(b, e), at)
+	case *printer.Sending:
+		b, at = open(b, 898)
+		return shut(appendPrinterSending(b, e), at)
+	case *printer.WasPrinted:
+		b, at = open(b, 906)
+		return shut(appendPrinterWasPrinted(b, e), at)
+	case *printer.TryFailed:
+		b, at = open(b, 914)
+		return shut(appendPrinterTryFailed(b, e), at)
+	case *printer.WentUnsure:
+		b, at = open(b, 922)
+		return shut(appendPrinterWentUnsure(b, e), at)
+	case *printer.WasRerouted:
+		b, at = open(b, 930)
+		return shut(appendPrinterWasRerouted(b, e), at)
+	case *order.SlipsDue:
+		b, at = open(b, 938)
+		return shut(appendOrderSlipsDue(b, e), at)
+	case *order.SlipTaken:
+		b, at = open(b, 946)
+		return shut(appendOrderSlipTaken(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -703,6 +728,30 @@ func decodeEvent(b []byte) (any, error) {
 	case 110:
 		v := new(order.DishFlagged)
 		return v, decodeOrderDishFlagged(f.raw, v)
+	case 111:
+		v := new(printer.Queued)
+		return v, decodePrinterQueued(f.raw, v)
+	case 112:
+		v := new(printer.Sending)
+		return v, decodePrinterSending(f.raw, v)
+	case 113:
+		v := new(printer.WasPrinted)
+		return v, decodePrinterWasPrinted(f.raw, v)
+	case 114:
+		v := new(printer.TryFailed)
+		return v, decodePrinterTryFailed(f.raw, v)
+	case 115:
+		v := new(printer.WentUnsure)
+		return v, decodePrinterWentUnsure(f.raw, v)
+	case 116:
+		v := new(printer.WasRerouted)
+		return v, decodePrinterWasRerouted(f.raw, v)
+	case 117:
+		v := new(order.SlipsDue)
+		return v, decodeOrderSlipsDue(f.raw, v)
+	case 118:
+		v := new(order.SlipTaken)
+		return v, decodeOrderSlipTaken(f.raw, v)
 	}
 	return nil, newer("Event", f.num)
 }
@@ -930,6 +979,22 @@ func EventName(e any) string {
 		return "was_done"
 	case *order.DishFlagged:
 		return "dish_flagged"
+	case *printer.Queued:
+		return "queued"
+	case *printer.Sending:
+		return "sending"
+	case *printer.WasPrinted:
+		return "was_printed"
+	case *printer.TryFailed:
+		return "try_failed"
+	case *printer.WentUnsure:
+		return "went_unsure"
+	case *printer.WasRerouted:
+		return "was_rerouted"
+	case *order.SlipsDue:
+		return "slips_due"
+	case *order.SlipTaken:
+		return "slip_taken"
 	}
 	return ""
 }
@@ -8926,6 +8991,475 @@ func decodeOrderDishFlagged(b []byte, v *order.DishFlagged) (err error) {
 	return nil
 }
 
+func appendPrinterQueued(b []byte, v *printer.Queued) []byte {
+	var at int
+	if v.Printer != "" {
+		b = str(b, 10, v.Printer)
+	}
+	b, at = open(b, 18)
+	b = shutUnlessEmpty(appendPrinterJob(b, &v.Job), at, 1)
+	return b
+}
+
+func decodePrinterQueued(b []byte, v *printer.Queued) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Printer = f.str()
+		case 2:
+			if err = decodePrinterJob(f.raw, &v.Job); err != nil {
+				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("PrinterQueued", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterJob(b []byte, v *printer.Job) []byte {
+	var at int
+	if v.Key != "" {
+		b = str(b, 10, v.Key)
+	}
+	if v.Order != "" {
+		b = str(b, 18, v.Order)
+	}
+	if v.No != 0 {
+		b = num(b, 24, int64(v.No))
+	}
+	if v.Label != "" {
+		b = str(b, 34, v.Label)
+	}
+	if v.Type != "" {
+		b = str(b, 42, v.Type)
+	}
+	if v.Station != "" {
+		b = str(b, 50, v.Station)
+	}
+	if v.Course != 0 {
+		b = num(b, 56, int64(v.Course))
+	}
+	if v.Copy != 0 {
+		b = num(b, 64, int64(v.Copy))
+	}
+	if v.Rush {
+		b = num(b, 72, -1)
+	}
+	if v.Server != "" {
+		b = str(b, 82, v.Server)
+	}
+	if v.Guests != 0 {
+		b = num(b, 88, int64(v.Guests))
+	}
+	if v.Note != "" {
+		b = str(b, 98, v.Note)
+	}
+	if !v.At.IsZero() {
+		b = num(b, 104, v.At.UnixMilli())
+	}
+	for i := range v.Items {
+		b, at = open(b, 114)
+		b = shut(appendPrinterItem(b, &v.Items[i]), at)
+	}
+	if v.State != "" {
+		b = str(b, 122, v.State)
+	}
+	if v.Tries != 0 {
+		b = num(b, 128, int64(v.Tries))
+	}
+	if v.From != "" {
+		b = str(b, 138, v.From)
+	}
+	if v.Spare != "" {
+		b = str(b, 146, v.Spare)
+	}
+	return b
+}
+
+func decodePrinterJob(b []byte, v *printer.Job) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Key = f.str()
+		case 2:
+			v.Order = f.str()
+		case 3:
+			v.No = int(f.int())
+		case 4:
+			v.Label = f.str()
+		case 5:
+			v.Type = f.str()
+		case 6:
+			v.Station = f.str()
+		case 7:
+			v.Course = int(f.int())
+		case 8:
+			v.Copy = int(f.int())
+		case 9:
+			v.Rush = f.u != 0
+		case 10:
+			v.Server = f.str()
+		case 11:
+			v.Guests = int(f.int())
+		case 12:
+			v.Note = f.str()
+		case 13:
+			v.At = f.time()
+		case 14:
+			v.Items = append(v.Items, printer.Item{})
+			if err = decodePrinterItem(f.raw, &v.Items[len(v.Items)-1]); err != nil {
+				return err
+			}
+		case 15:
+			v.State = f.str()
+		case 16:
+			v.Tries = int(f.int())
+		case 17:
+			v.From = f.str()
+		case 18:
+			v.Spare = f.str()
+		default:
+			if f.num > 18 {
+				return newer("PrinterJob", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterItem(b []byte, v *printer.Item) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.FireSeq != 0 {
+		b = num(b, 16, int64(v.FireSeq))
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
+	if v.Qty != 0 {
+		b = num(b, 32, int64(v.Qty))
+	}
+	for i := range v.Mods {
+		b, at = open(b, 42)
+		b = shut(appendMenuText(b, &v.Mods[i]), at)
+	}
+	for i := range v.Allergies {
+		b, at = open(b, 50)
+		b = shut(appendMenuText(b, &v.Allergies[i]), at)
+	}
+	if v.Note != "" {
+		b = str(b, 58, v.Note)
+	}
+	if v.Seat != 0 {
+		b = num(b, 64, int64(v.Seat))
+	}
+	if v.Added {
+		b = num(b, 72, -1)
+	}
+	if v.Void {
+		b = num(b, 80, -1)
+	}
+	return b
+}
+
+func decodePrinterItem(b []byte, v *printer.Item) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.FireSeq = int(f.int())
+		case 3:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
+		case 4:
+			v.Qty = int(f.int())
+		case 5:
+			v.Mods = append(v.Mods, menu.Text{})
+			if err = decodeMenuText(f.raw, &v.Mods[len(v.Mods)-1]); err != nil {
+				return err
+			}
+		case 6:
+			v.Allergies = append(v.Allergies, menu.Text{})
+			if err = decodeMenuText(f.raw, &v.Allergies[len(v.Allergies)-1]); err != nil {
+				return err
+			}
+		case 7:
+			v.Note = f.str()
+		case 8:
+			v.Seat = int(f.int())
+		case 9:
+			v.Added = f.u != 0
+		case 10:
+			v.Void = f.u != 0
+		default:
+			if f.num > 10 {
+				return newer("PrinterItem", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterSending(b []byte, v *printer.Sending) []byte {
+	if v.Key != "" {
+		b = str(b, 10, v.Key)
+	}
+	return b
+}
+
+func decodePrinterSending(b []byte, v *printer.Sending) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Key = f.str()
+		default:
+			if f.num > 1 {
+				return newer("PrinterSending", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterWasPrinted(b []byte, v *printer.WasPrinted) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Key != "" {
+		b = str(b, 18, v.Key)
+	}
+	return b
+}
+
+func decodePrinterWasPrinted(b []byte, v *printer.WasPrinted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Key = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PrinterWasPrinted", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterTryFailed(b []byte, v *printer.TryFailed) []byte {
+	if v.Key != "" {
+		b = str(b, 10, v.Key)
+	}
+	if v.Error != "" {
+		b = str(b, 18, v.Error)
+	}
+	return b
+}
+
+func decodePrinterTryFailed(b []byte, v *printer.TryFailed) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Key = f.str()
+		case 2:
+			v.Error = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PrinterTryFailed", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterWentUnsure(b []byte, v *printer.WentUnsure) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Key != "" {
+		b = str(b, 18, v.Key)
+	}
+	if v.Error != "" {
+		b = str(b, 26, v.Error)
+	}
+	return b
+}
+
+func decodePrinterWentUnsure(b []byte, v *printer.WentUnsure) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Key = f.str()
+		case 3:
+			v.Error = f.str()
+		default:
+			if f.num > 3 {
+				return newer("PrinterWentUnsure", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterWasRerouted(b []byte, v *printer.WasRerouted) []byte {
+	if v.Key != "" {
+		b = str(b, 10, v.Key)
+	}
+	if v.To != "" {
+		b = str(b, 18, v.To)
+	}
+	return b
+}
+
+func decodePrinterWasRerouted(b []byte, v *printer.WasRerouted) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Key = f.str()
+		case 2:
+			v.To = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PrinterWasRerouted", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderSlipsDue(b []byte, v *order.SlipsDue) []byte {
+	var at int
+	for i := range v.Slips {
+		b, at = open(b, 10)
+		b = shut(appendOrderSlip(b, &v.Slips[i]), at)
+	}
+	return b
+}
+
+func decodeOrderSlipsDue(b []byte, v *order.SlipsDue) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Slips = append(v.Slips, order.Slip{})
+			if err = decodeOrderSlip(f.raw, &v.Slips[len(v.Slips)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("OrderSlipsDue", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderSlip(b []byte, v *order.Slip) []byte {
+	var at int
+	if v.N != 0 {
+		b = num(b, 8, v.N)
+	}
+	if v.Printer != "" {
+		b = str(b, 18, v.Printer)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendPrinterJob(b, &v.Job), at, 1)
+	return b
+}
+
+func decodeOrderSlip(b []byte, v *order.Slip) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.N = f.int()
+		case 2:
+			v.Printer = f.str()
+		case 3:
+			if err = decodePrinterJob(f.raw, &v.Job); err != nil {
+				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("OrderSlip", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderSlipTaken(b []byte, v *order.SlipTaken) []byte {
+	if v.N != 0 {
+		b = num(b, 8, v.N)
+	}
+	return b
+}
+
+func decodeOrderSlipTaken(b []byte, v *order.SlipTaken) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.N = f.int()
+		default:
+			if f.num > 1 {
+				return newer("OrderSlipTaken", f.num)
+			}
+		}
+	}
+	return nil
+}
+
 func appendStoreState(b []byte, v *store.State) []byte {
 	var at int
 	if v.Config != nil {
@@ -9797,6 +10331,19 @@ func appendOrderState(b []byte, v *order.State) []byte {
 		b, at = open(b, 578)
 		b = shut(appendOrderReturned(b, &v.Returns[i]), at)
 	}
+	for i := range v.Slips {
+		b, at = open(b, 586)
+		b = shut(appendOrderSlip(b, &v.Slips[i]), at)
+	}
+	for _, x := range v.Printed {
+		b = str(b, 594, x)
+	}
+	if v.SlipN != 0 {
+		b = num(b, 600, v.SlipN)
+	}
+	if v.Copies != 0 {
+		b = num(b, 608, int64(v.Copies))
+	}
 	if v.Off != 0 {
 		b = num(b, 560, v.Off)
 	}
@@ -9988,12 +10535,23 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			if err = decodeOrderReturned(f.raw, &v.Returns[len(v.Returns)-1]); err != nil {
 				return err
 			}
+		case 73:
+			v.Slips = append(v.Slips, order.Slip{})
+			if err = decodeOrderSlip(f.raw, &v.Slips[len(v.Slips)-1]); err != nil {
+				return err
+			}
+		case 74:
+			v.Printed = append(v.Printed, f.str())
+		case 75:
+			v.SlipN = f.int()
+		case 76:
+			v.Copies = int(f.int())
 		case 70:
 			v.Off = f.int()
 		case 71:
 			v.Allowed = f.int()
 		default:
-			if f.num > 72 {
+			if f.num > 76 {
 				return newer("OrderState", f.num)
 			}
 		}
@@ -10244,6 +10802,114 @@ func decodeTableCame(b []byte, v *table.Came) (err error) {
 		default:
 			if f.num > 3 {
 				return newer("TableCame", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterState(b []byte, v *printer.State) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	for i := range v.Jobs {
+		b, at = open(b, 18)
+		b = shut(appendPrinterJob(b, &v.Jobs[i]), at)
+	}
+	for _, x := range v.Done {
+		b = str(b, 26, x)
+	}
+	if v.Error != "" {
+		b = str(b, 34, v.Error)
+	}
+	for i := range v.Unsure {
+		b, at = open(b, 42)
+		b = shut(appendPrinterLast(b, &v.Unsure[i]), at)
+	}
+	if v.Last != nil {
+		b, at = open(b, 50)
+		b = shut(appendPrinterLast(b, v.Last), at)
+	}
+	if v.Rerouted != "" {
+		b = str(b, 58, v.Rerouted)
+	}
+	return b
+}
+
+func decodePrinterState(b []byte, v *printer.State) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Jobs = append(v.Jobs, printer.Job{})
+			if err = decodePrinterJob(f.raw, &v.Jobs[len(v.Jobs)-1]); err != nil {
+				return err
+			}
+		case 3:
+			v.Done = append(v.Done, f.str())
+		case 4:
+			v.Error = f.str()
+		case 5:
+			v.Unsure = append(v.Unsure, printer.Last{})
+			if err = decodePrinterLast(f.raw, &v.Unsure[len(v.Unsure)-1]); err != nil {
+				return err
+			}
+		case 6:
+			v.Last = new(printer.Last)
+			if err = decodePrinterLast(f.raw, v.Last); err != nil {
+				return err
+			}
+		case 7:
+			v.Rerouted = f.str()
+		default:
+			if f.num > 7 {
+				return newer("PrinterState", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterLast(b []byte, v *printer.Last) []byte {
+	if v.Job != "" {
+		b = str(b, 10, v.Job)
+	}
+	if v.Order != "" {
+		b = str(b, 18, v.Order)
+	}
+	if v.Copy != 0 {
+		b = num(b, 24, int64(v.Copy))
+	}
+	if !v.At.IsZero() {
+		b = num(b, 32, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodePrinterLast(b []byte, v *printer.Last) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Job = f.str()
+		case 2:
+			v.Order = f.str()
+		case 3:
+			v.Copy = int(f.int())
+		case 4:
+			v.At = f.time()
+		default:
+			if f.num > 4 {
+				return newer("PrinterLast", f.num)
 			}
 		}
 	}
@@ -12246,6 +12912,89 @@ func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
 		default:
 			if f.num > 22 {
 				return newer("WorkorderView", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterView(b []byte, v *printer.View) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Name != "" {
+		b = str(b, 18, v.Name)
+	}
+	if v.State != "" {
+		b = str(b, 26, v.State)
+	}
+	if v.Queued != 0 {
+		b = num(b, 32, int64(v.Queued))
+	}
+	if !v.OldestAt.IsZero() {
+		b = num(b, 40, v.OldestAt.UnixMilli())
+	}
+	if v.Error != "" {
+		b = str(b, 50, v.Error)
+	}
+	if v.ReroutedTo != "" {
+		b = str(b, 58, v.ReroutedTo)
+	}
+	if v.Last != nil {
+		b, at = open(b, 66)
+		b = shut(appendPrinterLast(b, v.Last), at)
+	}
+	for i := range v.Unsure {
+		b, at = open(b, 74)
+		b = shut(appendPrinterLast(b, &v.Unsure[i]), at)
+	}
+	if v.Job != nil {
+		b, at = open(b, 82)
+		b = shut(appendPrinterJob(b, v.Job), at)
+	}
+	return b
+}
+
+func decodePrinterView(b []byte, v *printer.View) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Name = f.str()
+		case 3:
+			v.State = f.str()
+		case 4:
+			v.Queued = int(f.int())
+		case 5:
+			v.OldestAt = f.time()
+		case 6:
+			v.Error = f.str()
+		case 7:
+			v.ReroutedTo = f.str()
+		case 8:
+			v.Last = new(printer.Last)
+			if err = decodePrinterLast(f.raw, v.Last); err != nil {
+				return err
+			}
+		case 9:
+			v.Unsure = append(v.Unsure, printer.Last{})
+			if err = decodePrinterLast(f.raw, &v.Unsure[len(v.Unsure)-1]); err != nil {
+				return err
+			}
+		case 10:
+			v.Job = new(printer.Job)
+			if err = decodePrinterJob(f.raw, v.Job); err != nil {
+				return err
+			}
+		default:
+			if f.num > 10 {
+				return newer("PrinterView", f.num)
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -55,6 +56,7 @@ var commands = map[string]maker{
 	"order.cancel":     {func() command.Command { return &order.End{How: order.Cancelled} }, ofOrder},
 	"order.void":       {func() command.Command { return &order.End{How: order.Voided} }, ofOrder},
 	"order.rush":       {func() command.Command { return new(order.Rush) }, ofOrder},
+	"ticket.print":     {func() command.Command { return new(order.Reprint) }, ofOrder},
 	"order.hand_off":   {func() command.Command { return new(order.HandOff) }, ofOrder},
 	"order.assign":     {func() command.Command { return new(order.Assign) }, ofOrder},
 	"order.deliver":    {func() command.Command { return new(order.Deliver) }, ofOrder},
@@ -108,6 +110,7 @@ func Commands() []string {
 // and printers say, for whichever node has the entity.
 var internal = map[string]maker{
 	"payment.report": {func() command.Command { return new(payment.Report) }, ofPayment},
+	"printer.report": {func() command.Command { return new(printer.Report) }, ofPrinter},
 }
 
 // KnownCommand says that the name is a command.
@@ -224,6 +227,8 @@ func ofOrder(_ command.ID, c command.Command) (command.Target, error) {
 		id = c.Order
 	case *order.Rush:
 		id = c.Order
+	case *order.Reprint:
+		id = c.Order
 	case *order.HandOff:
 		id = c.Order
 	case *order.Assign:
@@ -278,6 +283,10 @@ func ofWorkOrder(_ command.ID, c command.Command) (command.Target, error) {
 		id = c.WorkOrder
 	}
 	return byUUID("workorder", id)
+}
+
+func ofPrinter(_ command.ID, c command.Command) (command.Target, error) {
+	return command.Target{Kind: "printer", ID: c.(*printer.Report).Printer}, nil
 }
 
 func byUUID(kind, id string) (command.Target, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -34,6 +35,8 @@ func MarshalView(view any) []byte {
 		return appendMenuView(nil, v)
 	case *payment.View:
 		return appendPaymentView(nil, v)
+	case *printer.View:
+		return appendPrinterView(nil, v)
 	case *sensor.View:
 		return appendSensorView(nil, v)
 	case *workorder.View:
@@ -56,6 +59,8 @@ func UnmarshalView(kind string, b []byte) (any, error) {
 		return decoded(b, decodeStoreView)
 	case "payment":
 		return decoded(b, decodePaymentView)
+	case "printer":
+		return decoded(b, decodePrinterView)
 	case "sensor":
 		return decoded(b, decodeSensorView)
 	case "workorder":

@@ -19,7 +19,7 @@ import (
 // What one node shows, another shows the same: every field of a view survives, to the
 // byte of its JSON.
 func TestViewsBetweenNodes(t *testing.T) {
-	kinds := []string{"store", "menu", "stock", "payment", "order", "table", "sensor", "workorder"}
+	kinds := []string{"store", "menu", "stock", "payment", "order", "table", "sensor", "workorder", "printer"}
 	for i, r := range roots.Views {
 		v := reflect.New(reflect.TypeOf(r).Elem())
 		n := 0

@@ -11,6 +11,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -243,6 +244,8 @@ func AppendSnapshot(b []byte, s *Snapshot) []byte {
 		b = appendSensorState(b, st)
 	case *workorder.State:
 		b = appendWorkorderState(b, st)
+	case *printer.State:
+		b = appendPrinterState(b, st)
 	default:
 		panic(fmt.Sprintf("wire: unknown state %T", st))
 	}
@@ -334,6 +337,8 @@ func decodeState(b []byte, into any) error {
 		return decodeSensorState(b, st)
 	case *workorder.State:
 		return decodeWorkorderState(b, st)
+	case *printer.State:
+		return decodePrinterState(b, st)
 	}
 	panic(fmt.Sprintf("wire: unknown state %T", into))
 }

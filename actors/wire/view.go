@@ -9,6 +9,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
@@ -40,7 +41,7 @@ func AppendView(b []byte, view any, a Audience) []byte {
 		return AppendTable(b, v, a)
 	case *payment.View:
 		return AppendPayment(b, v, a)
-	case *stock.View, *store.View, *bill.View, *sensor.View, *workorder.View:
+	case *stock.View, *store.View, *bill.View, *sensor.View, *workorder.View, *printer.View:
 		return appendAny(b, v)
 	case *menu.View:
 		return appendAny(b, v)

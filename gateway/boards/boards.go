@@ -14,6 +14,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -133,6 +134,7 @@ type board struct {
 	stocks map[string]held[stock.View]
 	probes map[string]held[sensor.View]
 	works  map[string]held[workorder.View] // that are not done
+	papers map[string]held[printer.View]
 	store  held[store.View]
 	menu   held[menu.View]
 	// sessions tells at which table a session is, merged ones too.
@@ -149,6 +151,7 @@ type board struct {
 	counts   *topic
 	status   *topic
 	sensors  *topic
+	printers *topic
 	nodes    *topic
 
 	document *store.Config   // that the floor was made of
@@ -160,7 +163,7 @@ type board struct {
 func newBoard(id string, all *Boards) *board {
 	return &board{id: id, config: &all.config, all: all, source: feed.Source{Epoch: all.config.Epoch, Encode: encode},
 		orders: map[string]held[order.View]{}, tables: map[string]held[table.View]{}, stocks: map[string]held[stock.View]{},
-		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{},
+		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{}, papers: map[string]held[printer.View]{},
 		sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},
 		ofOrder: map[string]*topic{}, ofTable: map[string]*topic{}, asking: map[string]bool{}}
 }
@@ -190,6 +193,10 @@ func (b *board) publish(views []actors.View) {
 		case *workorder.View:
 			if view != nil {
 				b.putWorkOrder(v.V, view, v.Live)
+			}
+		case *printer.View:
+			if view != nil {
+				b.putPrinter(v.V, view)
 			}
 		case *store.View:
 			if view != nil {
@@ -289,5 +296,15 @@ func (b *board) sweep(now time.Time) {
 	b.mu.Unlock()
 	for _, id := range missing { // outside: the host may answer on the spot
 		b.config.Read(b.id, command.Target{Kind: "order", ID: id}, func(a actors.Answer) { b.fetched(id, a) })
+	}
+}
+
+func (b *board) putPrinter(v int64, view *printer.View) {
+	if !b.papers[view.ID].newer(v, true) {
+		return
+	}
+	b.papers[view.ID] = held[printer.View]{v, true, view}
+	if b.printers != nil {
+		b.printers.put("printer/"+view.ID, v, view)
 	}
 }

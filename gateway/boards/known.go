@@ -6,6 +6,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/table"
@@ -45,6 +46,9 @@ func (b *Boards) Known(storeID string) []actors.View {
 	for id, w := range x.works {
 		add("workorder", id, w.v, w.view)
 	}
+	for id, p := range x.papers {
+		add("printer", id, p.v, p.view)
+	}
 	if x.store.view != nil {
 		add("store", storeID, x.store.v, x.store.view)
 	}
@@ -61,7 +65,7 @@ func (b *Boards) Stores() map[string]bool {
 	all := make(map[string]bool, len(b.stores))
 	for id, x := range b.stores {
 		x.mu.Lock()
-		if len(x.topics) > 0 || x.store.view != nil || len(x.orders)+len(x.tables)+len(x.stocks)+len(x.probes)+len(x.works) > 0 {
+		if len(x.topics) > 0 || x.store.view != nil || len(x.orders)+len(x.tables)+len(x.stocks)+len(x.probes)+len(x.works)+len(x.papers) > 0 {
 			all[id] = len(x.topics) > 0
 		}
 		x.mu.Unlock()
@@ -83,6 +87,7 @@ func (b *Boards) Forget(storeID string) bool {
 	}
 	x.orders, x.tables, x.stocks = map[string]held[order.View]{}, map[string]held[table.View]{}, map[string]held[stock.View]{}
 	x.probes, x.works, x.sessions = map[string]held[sensor.View]{}, map[string]held[workorder.View]{}, map[string]string{}
+	x.papers = map[string]held[printer.View]{}
 	x.store.view, x.menu.view = nil, nil
 	x.store.v, x.menu.v = 0, 0
 	return true

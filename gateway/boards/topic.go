@@ -158,6 +158,8 @@ func (b *board) place(t, as *topic) {
 		b.status = as
 	case "sensors":
 		b.sensors = as
+	case "printers":
+		b.printers = as
 	case "nodes":
 		b.nodes = as
 	}
@@ -202,6 +204,10 @@ func (b *board) fill(t *topic) {
 		}
 		for _, id := range slices.Sorted(maps.Keys(b.works)) {
 			t.put("workorder/"+id, b.works[id].v, b.works[id].view)
+		}
+	case "printers":
+		for _, id := range slices.Sorted(maps.Keys(b.papers)) {
+			t.put("printer/"+id, b.papers[id].v, b.papers[id].view)
 		}
 	case "store":
 		if b.store.view != nil {

@@ -138,6 +138,14 @@ type Event struct {
 	//	*Event_WorkorderWasAssigned
 	//	*Event_WorkorderWasDone
 	//	*Event_OrderDishFlagged
+	//	*Event_PrinterQueued
+	//	*Event_PrinterSending
+	//	*Event_PrinterWasPrinted
+	//	*Event_PrinterTryFailed
+	//	*Event_PrinterWentUnsure
+	//	*Event_PrinterWasRerouted
+	//	*Event_OrderSlipsDue
+	//	*Event_OrderSlipTaken
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1170,6 +1178,78 @@ func (x *Event) GetOrderDishFlagged() *OrderDishFlagged {
 	return nil
 }
 
+func (x *Event) GetPrinterQueued() *PrinterQueued {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterQueued); ok {
+			return x.PrinterQueued
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrinterSending() *PrinterSending {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterSending); ok {
+			return x.PrinterSending
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrinterWasPrinted() *PrinterWasPrinted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterWasPrinted); ok {
+			return x.PrinterWasPrinted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrinterTryFailed() *PrinterTryFailed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterTryFailed); ok {
+			return x.PrinterTryFailed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrinterWentUnsure() *PrinterWentUnsure {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterWentUnsure); ok {
+			return x.PrinterWentUnsure
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPrinterWasRerouted() *PrinterWasRerouted {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PrinterWasRerouted); ok {
+			return x.PrinterWasRerouted
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderSlipsDue() *OrderSlipsDue {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderSlipsDue); ok {
+			return x.OrderSlipsDue
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderSlipTaken() *OrderSlipTaken {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderSlipTaken); ok {
+			return x.OrderSlipTaken
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1614,6 +1694,38 @@ type Event_OrderDishFlagged struct {
 	OrderDishFlagged *OrderDishFlagged `protobuf:"bytes,110,opt,name=order_dish_flagged,json=orderDishFlagged,proto3,oneof"`
 }
 
+type Event_PrinterQueued struct {
+	PrinterQueued *PrinterQueued `protobuf:"bytes,111,opt,name=printer_queued,json=printerQueued,proto3,oneof"`
+}
+
+type Event_PrinterSending struct {
+	PrinterSending *PrinterSending `protobuf:"bytes,112,opt,name=printer_sending,json=printerSending,proto3,oneof"`
+}
+
+type Event_PrinterWasPrinted struct {
+	PrinterWasPrinted *PrinterWasPrinted `protobuf:"bytes,113,opt,name=printer_was_printed,json=printerWasPrinted,proto3,oneof"`
+}
+
+type Event_PrinterTryFailed struct {
+	PrinterTryFailed *PrinterTryFailed `protobuf:"bytes,114,opt,name=printer_try_failed,json=printerTryFailed,proto3,oneof"`
+}
+
+type Event_PrinterWentUnsure struct {
+	PrinterWentUnsure *PrinterWentUnsure `protobuf:"bytes,115,opt,name=printer_went_unsure,json=printerWentUnsure,proto3,oneof"`
+}
+
+type Event_PrinterWasRerouted struct {
+	PrinterWasRerouted *PrinterWasRerouted `protobuf:"bytes,116,opt,name=printer_was_rerouted,json=printerWasRerouted,proto3,oneof"`
+}
+
+type Event_OrderSlipsDue struct {
+	OrderSlipsDue *OrderSlipsDue `protobuf:"bytes,117,opt,name=order_slips_due,json=orderSlipsDue,proto3,oneof"`
+}
+
+type Event_OrderSlipTaken struct {
+	OrderSlipTaken *OrderSlipTaken `protobuf:"bytes,118,opt,name=order_slip_taken,json=orderSlipTaken,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -1833,6 +1945,22 @@ func (*Event_WorkorderWasAssigned) isEvent_Event() {}
 func (*Event_WorkorderWasDone) isEvent_Event() {}
 
 func (*Event_OrderDishFlagged) isEvent_Event() {}
+
+func (*Event_PrinterQueued) isEvent_Event() {}
+
+func (*Event_PrinterSending) isEvent_Event() {}
+
+func (*Event_PrinterWasPrinted) isEvent_Event() {}
+
+func (*Event_PrinterTryFailed) isEvent_Event() {}
+
+func (*Event_PrinterWentUnsure) isEvent_Event() {}
+
+func (*Event_PrinterWasRerouted) isEvent_Event() {}
+
+func (*Event_OrderSlipsDue) isEvent_Event() {}
+
+func (*Event_OrderSlipTaken) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -14363,6 +14491,762 @@ func (x *OrderDishFlagged) GetFlag() string {
 	return ""
 }
 
+type PrinterQueued struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Printer       string                 `protobuf:"bytes,1,opt,name=printer,proto3" json:"printer,omitempty"`
+	Job           *PrinterJob            `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterQueued) Reset() {
+	*x = PrinterQueued{}
+	mi := &file_event_proto_msgTypes[175]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterQueued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterQueued) ProtoMessage() {}
+
+func (x *PrinterQueued) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[175]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterQueued.ProtoReflect.Descriptor instead.
+func (*PrinterQueued) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{175}
+}
+
+func (x *PrinterQueued) GetPrinter() string {
+	if x != nil {
+		return x.Printer
+	}
+	return ""
+}
+
+func (x *PrinterQueued) GetJob() *PrinterJob {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+type PrinterJob struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Order         string                 `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	No            int64                  `protobuf:"zigzag64,3,opt,name=no,proto3" json:"no,omitempty"`
+	Label         string                 `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
+	Type          string                 `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
+	Station       string                 `protobuf:"bytes,6,opt,name=station,proto3" json:"station,omitempty"`
+	Course        int64                  `protobuf:"zigzag64,7,opt,name=course,proto3" json:"course,omitempty"`
+	Copy          int64                  `protobuf:"zigzag64,8,opt,name=copy,proto3" json:"copy,omitempty"`
+	Rush          bool                   `protobuf:"varint,9,opt,name=rush,proto3" json:"rush,omitempty"`
+	Server        string                 `protobuf:"bytes,10,opt,name=server,proto3" json:"server,omitempty"`
+	Guests        int64                  `protobuf:"zigzag64,11,opt,name=guests,proto3" json:"guests,omitempty"`
+	Note          string                 `protobuf:"bytes,12,opt,name=note,proto3" json:"note,omitempty"`
+	At            int64                  `protobuf:"zigzag64,13,opt,name=at,proto3" json:"at,omitempty"`
+	Items         []*PrinterItem         `protobuf:"bytes,14,rep,name=items,proto3" json:"items,omitempty"`
+	State         string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"`
+	Tries         int64                  `protobuf:"zigzag64,16,opt,name=tries,proto3" json:"tries,omitempty"`
+	From          string                 `protobuf:"bytes,17,opt,name=from,proto3" json:"from,omitempty"`
+	Spare         string                 `protobuf:"bytes,18,opt,name=spare,proto3" json:"spare,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterJob) Reset() {
+	*x = PrinterJob{}
+	mi := &file_event_proto_msgTypes[176]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterJob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterJob) ProtoMessage() {}
+
+func (x *PrinterJob) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[176]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterJob.ProtoReflect.Descriptor instead.
+func (*PrinterJob) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{176}
+}
+
+func (x *PrinterJob) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetNo() int64 {
+	if x != nil {
+		return x.No
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetStation() string {
+	if x != nil {
+		return x.Station
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetCourse() int64 {
+	if x != nil {
+		return x.Course
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetCopy() int64 {
+	if x != nil {
+		return x.Copy
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetRush() bool {
+	if x != nil {
+		return x.Rush
+	}
+	return false
+}
+
+func (x *PrinterJob) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetGuests() int64 {
+	if x != nil {
+		return x.Guests
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetItems() []*PrinterItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *PrinterJob) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetTries() int64 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *PrinterJob) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetSpare() string {
+	if x != nil {
+		return x.Spare
+	}
+	return ""
+}
+
+type PrinterItem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	FireSeq       int64                  `protobuf:"zigzag64,2,opt,name=fire_seq,json=fireSeq,proto3" json:"fire_seq,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Qty           int64                  `protobuf:"zigzag64,4,opt,name=qty,proto3" json:"qty,omitempty"`
+	Mods          []*MenuText            `protobuf:"bytes,5,rep,name=mods,proto3" json:"mods,omitempty"`
+	Allergies     []*MenuText            `protobuf:"bytes,6,rep,name=allergies,proto3" json:"allergies,omitempty"`
+	Note          string                 `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	Seat          int64                  `protobuf:"zigzag64,8,opt,name=seat,proto3" json:"seat,omitempty"`
+	Added         bool                   `protobuf:"varint,9,opt,name=added,proto3" json:"added,omitempty"`
+	Void          bool                   `protobuf:"varint,10,opt,name=void,proto3" json:"void,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterItem) Reset() {
+	*x = PrinterItem{}
+	mi := &file_event_proto_msgTypes[177]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterItem) ProtoMessage() {}
+
+func (x *PrinterItem) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[177]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterItem.ProtoReflect.Descriptor instead.
+func (*PrinterItem) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{177}
+}
+
+func (x *PrinterItem) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PrinterItem) GetFireSeq() int64 {
+	if x != nil {
+		return x.FireSeq
+	}
+	return 0
+}
+
+func (x *PrinterItem) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *PrinterItem) GetQty() int64 {
+	if x != nil {
+		return x.Qty
+	}
+	return 0
+}
+
+func (x *PrinterItem) GetMods() []*MenuText {
+	if x != nil {
+		return x.Mods
+	}
+	return nil
+}
+
+func (x *PrinterItem) GetAllergies() []*MenuText {
+	if x != nil {
+		return x.Allergies
+	}
+	return nil
+}
+
+func (x *PrinterItem) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PrinterItem) GetSeat() int64 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *PrinterItem) GetAdded() bool {
+	if x != nil {
+		return x.Added
+	}
+	return false
+}
+
+func (x *PrinterItem) GetVoid() bool {
+	if x != nil {
+		return x.Void
+	}
+	return false
+}
+
+type PrinterSending struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterSending) Reset() {
+	*x = PrinterSending{}
+	mi := &file_event_proto_msgTypes[178]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterSending) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterSending) ProtoMessage() {}
+
+func (x *PrinterSending) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[178]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterSending.ProtoReflect.Descriptor instead.
+func (*PrinterSending) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{178}
+}
+
+func (x *PrinterSending) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+type PrinterWasPrinted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterWasPrinted) Reset() {
+	*x = PrinterWasPrinted{}
+	mi := &file_event_proto_msgTypes[179]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterWasPrinted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterWasPrinted) ProtoMessage() {}
+
+func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[179]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterWasPrinted.ProtoReflect.Descriptor instead.
+func (*PrinterWasPrinted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{179}
+}
+
+func (x *PrinterWasPrinted) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PrinterWasPrinted) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+type PrinterTryFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Error         string                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterTryFailed) Reset() {
+	*x = PrinterTryFailed{}
+	mi := &file_event_proto_msgTypes[180]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterTryFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterTryFailed) ProtoMessage() {}
+
+func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[180]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterTryFailed.ProtoReflect.Descriptor instead.
+func (*PrinterTryFailed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{180}
+}
+
+func (x *PrinterTryFailed) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PrinterTryFailed) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type PrinterWentUnsure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterWentUnsure) Reset() {
+	*x = PrinterWentUnsure{}
+	mi := &file_event_proto_msgTypes[181]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterWentUnsure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterWentUnsure) ProtoMessage() {}
+
+func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[181]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterWentUnsure.ProtoReflect.Descriptor instead.
+func (*PrinterWentUnsure) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{181}
+}
+
+func (x *PrinterWentUnsure) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PrinterWentUnsure) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PrinterWentUnsure) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type PrinterWasRerouted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterWasRerouted) Reset() {
+	*x = PrinterWasRerouted{}
+	mi := &file_event_proto_msgTypes[182]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterWasRerouted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterWasRerouted) ProtoMessage() {}
+
+func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[182]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterWasRerouted.ProtoReflect.Descriptor instead.
+func (*PrinterWasRerouted) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{182}
+}
+
+func (x *PrinterWasRerouted) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PrinterWasRerouted) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type OrderSlipsDue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slips         []*OrderSlip           `protobuf:"bytes,1,rep,name=slips,proto3" json:"slips,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSlipsDue) Reset() {
+	*x = OrderSlipsDue{}
+	mi := &file_event_proto_msgTypes[183]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSlipsDue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSlipsDue) ProtoMessage() {}
+
+func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[183]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSlipsDue.ProtoReflect.Descriptor instead.
+func (*OrderSlipsDue) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{183}
+}
+
+func (x *OrderSlipsDue) GetSlips() []*OrderSlip {
+	if x != nil {
+		return x.Slips
+	}
+	return nil
+}
+
+type OrderSlip struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             int64                  `protobuf:"zigzag64,1,opt,name=n,proto3" json:"n,omitempty"`
+	Printer       string                 `protobuf:"bytes,2,opt,name=printer,proto3" json:"printer,omitempty"`
+	Job           *PrinterJob            `protobuf:"bytes,3,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSlip) Reset() {
+	*x = OrderSlip{}
+	mi := &file_event_proto_msgTypes[184]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSlip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSlip) ProtoMessage() {}
+
+func (x *OrderSlip) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[184]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSlip.ProtoReflect.Descriptor instead.
+func (*OrderSlip) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{184}
+}
+
+func (x *OrderSlip) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *OrderSlip) GetPrinter() string {
+	if x != nil {
+		return x.Printer
+	}
+	return ""
+}
+
+func (x *OrderSlip) GetJob() *PrinterJob {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+type OrderSlipTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             int64                  `protobuf:"zigzag64,1,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSlipTaken) Reset() {
+	*x = OrderSlipTaken{}
+	mi := &file_event_proto_msgTypes[185]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSlipTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSlipTaken) ProtoMessage() {}
+
+func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[185]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSlipTaken.ProtoReflect.Descriptor instead.
+func (*OrderSlipTaken) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{185}
+}
+
+func (x *OrderSlipTaken) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -14383,7 +15267,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[186]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14395,7 +15279,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[186]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14408,7 +15292,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{175}
+	return file_event_proto_rawDescGZIP(), []int{186}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -14505,7 +15389,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[187]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14517,7 +15401,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[187]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14530,7 +15414,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{176}
+	return file_event_proto_rawDescGZIP(), []int{187}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -14560,7 +15444,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[188]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14572,7 +15456,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[188]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14585,7 +15469,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{177}
+	return file_event_proto_rawDescGZIP(), []int{188}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -14634,7 +15518,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[189]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14646,7 +15530,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[189]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14659,7 +15543,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{178}
+	return file_event_proto_rawDescGZIP(), []int{189}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -14695,7 +15579,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[190]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14707,7 +15591,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[190]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14720,7 +15604,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{179}
+	return file_event_proto_rawDescGZIP(), []int{190}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -14780,7 +15664,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[191]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14792,7 +15676,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[191]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14805,7 +15689,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{180}
+	return file_event_proto_rawDescGZIP(), []int{191}
 }
 
 func (x *StockState) GetId() string {
@@ -14997,7 +15881,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15009,7 +15893,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15022,7 +15906,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{181}
+	return file_event_proto_rawDescGZIP(), []int{192}
 }
 
 func (x *PaymentState) GetId() string {
@@ -15335,6 +16219,10 @@ type OrderState struct {
 	Heard         int64                  `protobuf:"zigzag64,68,opt,name=heard,proto3" json:"heard,omitempty"`
 	Account       *BillAccount           `protobuf:"bytes,69,opt,name=account,proto3" json:"account,omitempty"`
 	Returns       []*OrderReturned       `protobuf:"bytes,72,rep,name=returns,proto3" json:"returns,omitempty"`
+	Slips         []*OrderSlip           `protobuf:"bytes,73,rep,name=slips,proto3" json:"slips,omitempty"`
+	Printed       []string               `protobuf:"bytes,74,rep,name=printed,proto3" json:"printed,omitempty"`
+	SlipN         int64                  `protobuf:"zigzag64,75,opt,name=slip_n,json=slipN,proto3" json:"slip_n,omitempty"`
+	Copies        int64                  `protobuf:"zigzag64,76,opt,name=copies,proto3" json:"copies,omitempty"`
 	Off           int64                  `protobuf:"zigzag64,70,opt,name=off,proto3" json:"off,omitempty"`
 	Allowed       int64                  `protobuf:"zigzag64,71,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -15343,7 +16231,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15355,7 +16243,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15368,7 +16256,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{182}
+	return file_event_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *OrderState) GetId() string {
@@ -15861,6 +16749,34 @@ func (x *OrderState) GetReturns() []*OrderReturned {
 	return nil
 }
 
+func (x *OrderState) GetSlips() []*OrderSlip {
+	if x != nil {
+		return x.Slips
+	}
+	return nil
+}
+
+func (x *OrderState) GetPrinted() []string {
+	if x != nil {
+		return x.Printed
+	}
+	return nil
+}
+
+func (x *OrderState) GetSlipN() int64 {
+	if x != nil {
+		return x.SlipN
+	}
+	return 0
+}
+
+func (x *OrderState) GetCopies() int64 {
+	if x != nil {
+		return x.Copies
+	}
+	return 0
+}
+
 func (x *OrderState) GetOff() int64 {
 	if x != nil {
 		return x.Off
@@ -15887,7 +16803,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15899,7 +16815,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15912,7 +16828,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{183}
+	return file_event_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -15953,7 +16869,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[195]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15965,7 +16881,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[195]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15978,7 +16894,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{184}
+	return file_event_proto_rawDescGZIP(), []int{195}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -16010,7 +16926,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[196]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16022,7 +16938,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[196]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16035,7 +16951,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{185}
+	return file_event_proto_rawDescGZIP(), []int{196}
 }
 
 func (x *TableState) GetId() string {
@@ -16098,7 +17014,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16110,7 +17026,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16123,7 +17039,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{186}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -16157,7 +17073,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16169,7 +17085,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16182,7 +17098,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{187}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -16210,7 +17126,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16222,7 +17138,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16235,7 +17151,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{188}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -16257,6 +17173,166 @@ func (x *TableCame) GetSession() string {
 		return x.Session
 	}
 	return ""
+}
+
+type PrinterState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Jobs          []*PrinterJob          `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Done          []string               `protobuf:"bytes,3,rep,name=done,proto3" json:"done,omitempty"`
+	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Unsure        []*PrinterLast         `protobuf:"bytes,5,rep,name=unsure,proto3" json:"unsure,omitempty"`
+	Last          *PrinterLast           `protobuf:"bytes,6,opt,name=last,proto3,oneof" json:"last,omitempty"`
+	Rerouted      string                 `protobuf:"bytes,7,opt,name=rerouted,proto3" json:"rerouted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterState) Reset() {
+	*x = PrinterState{}
+	mi := &file_event_proto_msgTypes[200]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterState) ProtoMessage() {}
+
+func (x *PrinterState) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[200]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
+func (*PrinterState) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{200}
+}
+
+func (x *PrinterState) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PrinterState) GetJobs() []*PrinterJob {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+func (x *PrinterState) GetDone() []string {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *PrinterState) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *PrinterState) GetUnsure() []*PrinterLast {
+	if x != nil {
+		return x.Unsure
+	}
+	return nil
+}
+
+func (x *PrinterState) GetLast() *PrinterLast {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *PrinterState) GetRerouted() string {
+	if x != nil {
+		return x.Rerouted
+	}
+	return ""
+}
+
+type PrinterLast struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	Order         string                 `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	Copy          int64                  `protobuf:"zigzag64,3,opt,name=copy,proto3" json:"copy,omitempty"`
+	At            int64                  `protobuf:"zigzag64,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterLast) Reset() {
+	*x = PrinterLast{}
+	mi := &file_event_proto_msgTypes[201]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterLast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterLast) ProtoMessage() {}
+
+func (x *PrinterLast) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[201]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
+func (*PrinterLast) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{201}
+}
+
+func (x *PrinterLast) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *PrinterLast) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *PrinterLast) GetCopy() int64 {
+	if x != nil {
+		return x.Copy
+	}
+	return 0
+}
+
+func (x *PrinterLast) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
 }
 
 type SensorState struct {
@@ -16294,7 +17370,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16306,7 +17382,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16319,7 +17395,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{189}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *SensorState) GetId() string {
@@ -16523,7 +17599,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16535,7 +17611,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16548,7 +17624,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{190}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -16589,7 +17665,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16601,7 +17677,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16614,7 +17690,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{191}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -16641,7 +17717,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16653,7 +17729,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16666,7 +17742,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{192}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -16696,7 +17772,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16708,7 +17784,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16721,7 +17797,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{193}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -16790,7 +17866,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16802,7 +17878,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16815,7 +17891,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{194}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -16990,7 +18066,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17002,7 +18078,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17015,7 +18091,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -17050,7 +18126,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17062,7 +18138,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17075,7 +18151,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -17115,7 +18191,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17127,7 +18203,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17140,7 +18216,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *StoreView) GetId() string {
@@ -17211,7 +18287,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17223,7 +18299,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17236,7 +18312,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -17288,7 +18364,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17300,7 +18376,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17313,7 +18389,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *StockView) GetId() string {
@@ -17436,7 +18512,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17448,7 +18524,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17461,7 +18537,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *PaymentView) GetId() string {
@@ -17627,7 +18703,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17639,7 +18715,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17652,7 +18728,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -17769,7 +18845,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17781,7 +18857,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17794,7 +18870,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *OrderView) GetId() string {
@@ -18172,7 +19248,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18184,7 +19260,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18197,7 +19273,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *TableView) GetId() string {
@@ -18330,7 +19406,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18342,7 +19418,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18355,7 +19431,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -18404,7 +19480,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18416,7 +19492,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18429,7 +19505,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -18566,7 +19642,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18578,7 +19654,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18591,7 +19667,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *BillPart) GetId() string {
@@ -18656,7 +19732,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18668,7 +19744,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18681,7 +19757,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -18751,7 +19827,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18763,7 +19839,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18776,7 +19852,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *SensorView) GetId() string {
@@ -18959,7 +20035,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18971,7 +20047,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18984,7 +20060,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -19028,7 +20104,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19040,7 +20116,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19053,7 +20129,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -19121,7 +20197,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19133,7 +20209,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19146,7 +20222,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -19303,12 +20379,128 @@ func (x *WorkorderView) GetLog() []*WorkorderEntry {
 	return nil
 }
 
+type PrinterView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Queued        int64                  `protobuf:"zigzag64,4,opt,name=queued,proto3" json:"queued,omitempty"`
+	OldestAt      int64                  `protobuf:"zigzag64,5,opt,name=oldest_at,json=oldestAt,proto3" json:"oldest_at,omitempty"`
+	Error         string                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	ReroutedTo    string                 `protobuf:"bytes,7,opt,name=rerouted_to,json=reroutedTo,proto3" json:"rerouted_to,omitempty"`
+	Last          *PrinterLast           `protobuf:"bytes,8,opt,name=last,proto3,oneof" json:"last,omitempty"`
+	Unsure        []*PrinterLast         `protobuf:"bytes,9,rep,name=unsure,proto3" json:"unsure,omitempty"`
+	Job           *PrinterJob            `protobuf:"bytes,10,opt,name=job,proto3,oneof" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterView) Reset() {
+	*x = PrinterView{}
+	mi := &file_event_proto_msgTypes[225]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterView) ProtoMessage() {}
+
+func (x *PrinterView) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[225]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
+func (*PrinterView) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{225}
+}
+
+func (x *PrinterView) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PrinterView) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PrinterView) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PrinterView) GetQueued() int64 {
+	if x != nil {
+		return x.Queued
+	}
+	return 0
+}
+
+func (x *PrinterView) GetOldestAt() int64 {
+	if x != nil {
+		return x.OldestAt
+	}
+	return 0
+}
+
+func (x *PrinterView) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *PrinterView) GetReroutedTo() string {
+	if x != nil {
+		return x.ReroutedTo
+	}
+	return ""
+}
+
+func (x *PrinterView) GetLast() *PrinterLast {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *PrinterView) GetUnsure() []*PrinterLast {
+	if x != nil {
+		return x.Unsure
+	}
+	return nil
+}
+
+func (x *PrinterView) GetJob() *PrinterJob {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
 var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\x8e@\n" +
+	"brigata.v1\"\xeaD\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -19426,7 +20618,15 @@ const file_event_proto_rawDesc = "" +
 	"\x1aworkorder_discard_proposed\x18k \x01(\v2$.brigata.v1.WorkorderDiscardProposedH\x00R\x18workorderDiscardProposed\x12X\n" +
 	"\x16workorder_was_assigned\x18l \x01(\v2 .brigata.v1.WorkorderWasAssignedH\x00R\x14workorderWasAssigned\x12L\n" +
 	"\x12workorder_was_done\x18m \x01(\v2\x1c.brigata.v1.WorkorderWasDoneH\x00R\x10workorderWasDone\x12L\n" +
-	"\x12order_dish_flagged\x18n \x01(\v2\x1c.brigata.v1.OrderDishFlaggedH\x00R\x10orderDishFlaggedB\a\n" +
+	"\x12order_dish_flagged\x18n \x01(\v2\x1c.brigata.v1.OrderDishFlaggedH\x00R\x10orderDishFlagged\x12B\n" +
+	"\x0eprinter_queued\x18o \x01(\v2\x19.brigata.v1.PrinterQueuedH\x00R\rprinterQueued\x12E\n" +
+	"\x0fprinter_sending\x18p \x01(\v2\x1a.brigata.v1.PrinterSendingH\x00R\x0eprinterSending\x12O\n" +
+	"\x13printer_was_printed\x18q \x01(\v2\x1d.brigata.v1.PrinterWasPrintedH\x00R\x11printerWasPrinted\x12L\n" +
+	"\x12printer_try_failed\x18r \x01(\v2\x1c.brigata.v1.PrinterTryFailedH\x00R\x10printerTryFailed\x12O\n" +
+	"\x13printer_went_unsure\x18s \x01(\v2\x1d.brigata.v1.PrinterWentUnsureH\x00R\x11printerWentUnsure\x12R\n" +
+	"\x14printer_was_rerouted\x18t \x01(\v2\x1e.brigata.v1.PrinterWasReroutedH\x00R\x12printerWasRerouted\x12C\n" +
+	"\x0forder_slips_due\x18u \x01(\v2\x19.brigata.v1.OrderSlipsDueH\x00R\rorderSlipsDue\x12F\n" +
+	"\x10order_slip_taken\x18v \x01(\v2\x1a.brigata.v1.OrderSlipTakenH\x00R\x0eorderSlipTakenB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -20484,7 +21684,66 @@ const file_event_proto_rawDesc = "" +
 	"\bdecision\x18\x04 \x01(\tR\bdecision\"<\n" +
 	"\x10OrderDishFlagged\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\tR\x05items\x12\x12\n" +
-	"\x04flag\x18\x02 \x01(\tR\x04flag\"\xa7\x04\n" +
+	"\x04flag\x18\x02 \x01(\tR\x04flag\"S\n" +
+	"\rPrinterQueued\x12\x18\n" +
+	"\aprinter\x18\x01 \x01(\tR\aprinter\x12(\n" +
+	"\x03job\x18\x02 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\"\xa1\x03\n" +
+	"\n" +
+	"PrinterJob\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\tR\x05order\x12\x0e\n" +
+	"\x02no\x18\x03 \x01(\x12R\x02no\x12\x14\n" +
+	"\x05label\x18\x04 \x01(\tR\x05label\x12\x12\n" +
+	"\x04type\x18\x05 \x01(\tR\x04type\x12\x18\n" +
+	"\astation\x18\x06 \x01(\tR\astation\x12\x16\n" +
+	"\x06course\x18\a \x01(\x12R\x06course\x12\x12\n" +
+	"\x04copy\x18\b \x01(\x12R\x04copy\x12\x12\n" +
+	"\x04rush\x18\t \x01(\bR\x04rush\x12\x16\n" +
+	"\x06server\x18\n" +
+	" \x01(\tR\x06server\x12\x16\n" +
+	"\x06guests\x18\v \x01(\x12R\x06guests\x12\x12\n" +
+	"\x04note\x18\f \x01(\tR\x04note\x12\x0e\n" +
+	"\x02at\x18\r \x01(\x12R\x02at\x12-\n" +
+	"\x05items\x18\x0e \x03(\v2\x17.brigata.v1.PrinterItemR\x05items\x12\x14\n" +
+	"\x05state\x18\x0f \x01(\tR\x05state\x12\x14\n" +
+	"\x05tries\x18\x10 \x01(\x12R\x05tries\x12\x12\n" +
+	"\x04from\x18\x11 \x01(\tR\x04from\x12\x14\n" +
+	"\x05spare\x18\x12 \x01(\tR\x05spare\"\xa4\x02\n" +
+	"\vPrinterItem\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
+	"\bfire_seq\x18\x02 \x01(\x12R\afireSeq\x12(\n" +
+	"\x04name\x18\x03 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x10\n" +
+	"\x03qty\x18\x04 \x01(\x12R\x03qty\x12(\n" +
+	"\x04mods\x18\x05 \x03(\v2\x14.brigata.v1.MenuTextR\x04mods\x122\n" +
+	"\tallergies\x18\x06 \x03(\v2\x14.brigata.v1.MenuTextR\tallergies\x12\x12\n" +
+	"\x04note\x18\a \x01(\tR\x04note\x12\x12\n" +
+	"\x04seat\x18\b \x01(\x12R\x04seat\x12\x14\n" +
+	"\x05added\x18\t \x01(\bR\x05added\x12\x12\n" +
+	"\x04void\x18\n" +
+	" \x01(\bR\x04void\"\"\n" +
+	"\x0ePrinterSending\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"5\n" +
+	"\x11PrinterWasPrinted\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\":\n" +
+	"\x10PrinterTryFailed\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"K\n" +
+	"\x11PrinterWentUnsure\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"6\n" +
+	"\x12PrinterWasRerouted\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\"<\n" +
+	"\rOrderSlipsDue\x12+\n" +
+	"\x05slips\x18\x01 \x03(\v2\x15.brigata.v1.OrderSlipR\x05slips\"]\n" +
+	"\tOrderSlip\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\x12\x18\n" +
+	"\aprinter\x18\x02 \x01(\tR\aprinter\x12(\n" +
+	"\x03job\x18\x03 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\"\x1e\n" +
+	"\x0eOrderSlipTaken\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\"\xa7\x04\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -20598,7 +21857,7 @@ const file_event_proto_rawDesc = "" +
 	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
 	"\n" +
 	"\b_failureB\t\n" +
-	"\a_action\"\xa7\x11\n" +
+	"\a_action\"\x9d\x12\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -20677,7 +21936,11 @@ const file_event_proto_rawDesc = "" +
 	"\btold_rev\x18C \x01(\x12R\atoldRev\x12\x14\n" +
 	"\x05heard\x18D \x01(\x12R\x05heard\x121\n" +
 	"\aaccount\x18E \x01(\v2\x17.brigata.v1.BillAccountR\aaccount\x123\n" +
-	"\areturns\x18H \x03(\v2\x19.brigata.v1.OrderReturnedR\areturns\x12\x10\n" +
+	"\areturns\x18H \x03(\v2\x19.brigata.v1.OrderReturnedR\areturns\x12+\n" +
+	"\x05slips\x18I \x03(\v2\x15.brigata.v1.OrderSlipR\x05slips\x12\x18\n" +
+	"\aprinted\x18J \x03(\tR\aprinted\x12\x15\n" +
+	"\x06slip_n\x18K \x01(\x12R\x05slipN\x12\x16\n" +
+	"\x06copies\x18L \x01(\x12R\x06copies\x12\x10\n" +
 	"\x03off\x18F \x01(\x12R\x03off\x12\x18\n" +
 	"\aallowed\x18G \x01(\x12R\aallowedB\t\n" +
 	"\a_serverB\n" +
@@ -20719,7 +21982,21 @@ const file_event_proto_rawDesc = "" +
 	"\tTableCame\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x14\n" +
 	"\x05asked\x18\x02 \x01(\tR\x05asked\x12\x18\n" +
-	"\asession\x18\x03 \x01(\tR\asession\"\xa1\x06\n" +
+	"\asession\x18\x03 \x01(\tR\asession\"\xfc\x01\n" +
+	"\fPrinterState\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x16.brigata.v1.PrinterJobR\x04jobs\x12\x12\n" +
+	"\x04done\x18\x03 \x03(\tR\x04done\x12\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\x12/\n" +
+	"\x06unsure\x18\x05 \x03(\v2\x17.brigata.v1.PrinterLastR\x06unsure\x120\n" +
+	"\x04last\x18\x06 \x01(\v2\x17.brigata.v1.PrinterLastH\x00R\x04last\x88\x01\x01\x12\x1a\n" +
+	"\brerouted\x18\a \x01(\tR\breroutedB\a\n" +
+	"\x05_last\"Y\n" +
+	"\vPrinterLast\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\tR\x05order\x12\x12\n" +
+	"\x04copy\x18\x03 \x01(\x12R\x04copy\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\x12R\x02at\"\xa1\x06\n" +
 	"\vSensorState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06exists\x18\x02 \x01(\bR\x06exists\x12)\n" +
@@ -21069,7 +22346,22 @@ const file_event_proto_rawDesc = "" +
 	"\bproposed\x18\x14 \x01(\tR\bproposed\x12\x14\n" +
 	"\x05holds\x18\x15 \x03(\tR\x05holds\x12,\n" +
 	"\x03log\x18\x16 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03logB\v\n" +
-	"\t_assignedB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
+	"\t_assigned\"\xd6\x02\n" +
+	"\vPrinterView\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
+	"\x06queued\x18\x04 \x01(\x12R\x06queued\x12\x1b\n" +
+	"\toldest_at\x18\x05 \x01(\x12R\boldestAt\x12\x14\n" +
+	"\x05error\x18\x06 \x01(\tR\x05error\x12\x1f\n" +
+	"\vrerouted_to\x18\a \x01(\tR\n" +
+	"reroutedTo\x120\n" +
+	"\x04last\x18\b \x01(\v2\x17.brigata.v1.PrinterLastH\x00R\x04last\x88\x01\x01\x12/\n" +
+	"\x06unsure\x18\t \x03(\v2\x17.brigata.v1.PrinterLastR\x06unsure\x12-\n" +
+	"\x03job\x18\n" +
+	" \x01(\v2\x16.brigata.v1.PrinterJobH\x01R\x03job\x88\x01\x01B\a\n" +
+	"\x05_lastB\x06\n" +
+	"\x04_jobB+Z)github.com/brigata/brigata/actors/wire/pbb\x06proto3"
 
 var (
 	file_event_proto_rawDescOnce sync.Once
@@ -21083,7 +22375,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 220)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 234)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -21260,51 +22552,65 @@ var file_event_proto_goTypes = []any{
 	(*WorkorderWasAssigned)(nil),     // 172: brigata.v1.WorkorderWasAssigned
 	(*WorkorderWasDone)(nil),         // 173: brigata.v1.WorkorderWasDone
 	(*OrderDishFlagged)(nil),         // 174: brigata.v1.OrderDishFlagged
-	(*StoreState)(nil),               // 175: brigata.v1.StoreState
-	(*StorePause)(nil),               // 176: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 177: brigata.v1.StoreDay
-	(*StoreTakings)(nil),             // 178: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 179: brigata.v1.MenuState
-	(*StockState)(nil),               // 180: brigata.v1.StockState
-	(*PaymentState)(nil),             // 181: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 182: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 183: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 184: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 185: brigata.v1.TableState
-	(*TableLeave)(nil),               // 186: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 187: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 188: brigata.v1.TableCame
-	(*SensorState)(nil),              // 189: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 190: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 191: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 192: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 193: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 194: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 195: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 196: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 197: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 198: brigata.v1.MenuView
-	(*StockView)(nil),                // 199: brigata.v1.StockView
-	(*PaymentView)(nil),              // 200: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 201: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 202: brigata.v1.OrderView
-	(*TableView)(nil),                // 203: brigata.v1.TableView
-	(*TableCart)(nil),                // 204: brigata.v1.TableCart
-	(*BillView)(nil),                 // 205: brigata.v1.BillView
-	(*BillPart)(nil),                 // 206: brigata.v1.BillPart
-	(*BillShare)(nil),                // 207: brigata.v1.BillShare
-	(*SensorView)(nil),               // 208: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 209: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 210: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 211: brigata.v1.WorkorderView
-	nil,                              // 212: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 213: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 214: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 215: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 216: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 217: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 218: brigata.v1.StockState.OrdersEntry
-	nil,                              // 219: brigata.v1.StockState.GoneEntry
+	(*PrinterQueued)(nil),            // 175: brigata.v1.PrinterQueued
+	(*PrinterJob)(nil),               // 176: brigata.v1.PrinterJob
+	(*PrinterItem)(nil),              // 177: brigata.v1.PrinterItem
+	(*PrinterSending)(nil),           // 178: brigata.v1.PrinterSending
+	(*PrinterWasPrinted)(nil),        // 179: brigata.v1.PrinterWasPrinted
+	(*PrinterTryFailed)(nil),         // 180: brigata.v1.PrinterTryFailed
+	(*PrinterWentUnsure)(nil),        // 181: brigata.v1.PrinterWentUnsure
+	(*PrinterWasRerouted)(nil),       // 182: brigata.v1.PrinterWasRerouted
+	(*OrderSlipsDue)(nil),            // 183: brigata.v1.OrderSlipsDue
+	(*OrderSlip)(nil),                // 184: brigata.v1.OrderSlip
+	(*OrderSlipTaken)(nil),           // 185: brigata.v1.OrderSlipTaken
+	(*StoreState)(nil),               // 186: brigata.v1.StoreState
+	(*StorePause)(nil),               // 187: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 188: brigata.v1.StoreDay
+	(*StoreTakings)(nil),             // 189: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 190: brigata.v1.MenuState
+	(*StockState)(nil),               // 191: brigata.v1.StockState
+	(*PaymentState)(nil),             // 192: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 193: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 194: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 195: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 196: brigata.v1.TableState
+	(*TableLeave)(nil),               // 197: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 198: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 199: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 200: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 201: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 202: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 203: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 204: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 205: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 206: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 207: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 208: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 209: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 210: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 211: brigata.v1.MenuView
+	(*StockView)(nil),                // 212: brigata.v1.StockView
+	(*PaymentView)(nil),              // 213: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 214: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 215: brigata.v1.OrderView
+	(*TableView)(nil),                // 216: brigata.v1.TableView
+	(*TableCart)(nil),                // 217: brigata.v1.TableCart
+	(*BillView)(nil),                 // 218: brigata.v1.BillView
+	(*BillPart)(nil),                 // 219: brigata.v1.BillPart
+	(*BillShare)(nil),                // 220: brigata.v1.BillShare
+	(*SensorView)(nil),               // 221: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 222: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 223: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 224: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 225: brigata.v1.PrinterView
+	nil,                              // 226: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 227: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 228: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 229: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 230: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 231: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 232: brigata.v1.StockState.OrdersEntry
+	nil,                              // 233: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -21417,275 +22723,297 @@ var file_event_proto_depIdxs = []int32{
 	172, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
 	173, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
 	174, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
-	3,   // 110: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 111: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 112: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 113: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 114: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	212, // 115: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	213, // 116: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	214, // 117: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 118: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 119: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 120: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 121: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 122: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 123: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 124: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 125: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 126: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 127: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 128: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 129: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	5,   // 130: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
-	18,  // 131: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 132: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 133: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 134: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 135: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 136: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 137: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 138: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 139: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 140: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 141: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 142: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 143: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 144: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 145: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 146: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 147: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	215, // 148: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 149: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 150: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 151: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 152: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 153: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 154: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 155: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 156: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 157: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 158: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 159: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 160: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 161: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 162: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 163: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 164: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 165: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 166: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 167: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 168: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 169: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 170: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 171: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 172: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 173: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 174: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 175: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 176: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 177: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 178: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 179: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 180: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 181: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 182: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 183: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 184: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 185: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 186: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 187: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 188: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 189: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 190: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 191: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 192: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 193: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 194: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 195: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 196: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 197: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 198: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 199: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 200: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 201: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 202: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 203: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 204: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 205: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 206: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 207: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 208: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 209: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 210: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 211: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 212: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 213: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 214: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 215: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 216: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 217: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 218: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 219: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 220: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 221: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 222: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 223: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 224: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 225: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 226: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 227: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 228: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 229: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 230: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 231: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 232: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 233: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 234: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 235: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 236: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 237: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 238: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 239: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 240: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 241: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 242: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 243: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 244: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 245: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 246: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 247: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 248: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 249: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 250: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 251: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 252: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 253: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 254: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 255: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 256: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 257: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 258: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 259: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 260: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 261: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 262: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 263: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 264: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 265: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 266: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 267: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 268: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	71,  // 269: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	142, // 270: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	216, // 271: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
-	53,  // 272: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 273: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
-	3,   // 274: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
-	53,  // 275: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
-	17,  // 276: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
-	16,  // 277: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 278: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	3,   // 279: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 280: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 281: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	3,   // 282: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 283: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 284: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 285: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	4,   // 286: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	176, // 287: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 288: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 289: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	177, // 290: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	217, // 291: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 292: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 293: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 294: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 295: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 296: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	218, // 297: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	219, // 298: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 299: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 300: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 301: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	142, // 302: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 303: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 304: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 305: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 306: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 307: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 308: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 309: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 310: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	183, // 311: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 312: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 313: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	184, // 314: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	3,   // 315: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 316: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 317: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 318: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	186, // 319: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	187, // 320: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	188, // 321: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	17,  // 322: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 323: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 324: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 325: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	190, // 326: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	191, // 327: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	192, // 328: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	192, // 329: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	193, // 330: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	193, // 331: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 332: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	195, // 333: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 334: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	196, // 335: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 336: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 337: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	176, // 338: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 339: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 340: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 341: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	142, // 342: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 343: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 344: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 345: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	201, // 346: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 347: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 348: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 349: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 350: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 351: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 352: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 353: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 354: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 355: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	204, // 356: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 357: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	205, // 358: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 359: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 360: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 361: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	206, // 362: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 363: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	207, // 364: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 365: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	209, // 366: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 367: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 368: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	210, // 369: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 370: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	196, // 371: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	1,   // 372: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	178, // 373: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	374, // [374:374] is the sub-list for method output_type
-	374, // [374:374] is the sub-list for method input_type
-	374, // [374:374] is the sub-list for extension type_name
-	374, // [374:374] is the sub-list for extension extendee
-	0,   // [0:374] is the sub-list for field type_name
+	175, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
+	178, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
+	179, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
+	180, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
+	181, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
+	182, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
+	183, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
+	185, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
+	3,   // 118: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 119: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 120: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 121: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 122: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	226, // 123: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	227, // 124: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	228, // 125: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 126: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 127: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 128: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 129: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 130: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 131: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 132: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 133: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 134: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	7,   // 135: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 136: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 137: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 138: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 139: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 140: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 141: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 142: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 143: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	27,  // 144: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	28,  // 145: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	29,  // 146: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	30,  // 147: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	31,  // 148: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	34,  // 149: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 150: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 151: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 152: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	30,  // 153: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 154: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 155: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	229, // 156: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	32,  // 157: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 158: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	33,  // 159: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 160: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	35,  // 161: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 162: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 163: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	27,  // 164: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 165: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 166: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 167: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	43,  // 168: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 169: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 170: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 171: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 172: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 173: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 174: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	53,  // 175: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 176: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 177: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 178: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	60,  // 179: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 180: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	65,  // 181: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	66,  // 182: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	71,  // 183: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	73,  // 184: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 185: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	28,  // 186: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	67,  // 187: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 188: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	69,  // 189: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	70,  // 190: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 191: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	67,  // 192: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 193: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 194: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 195: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 196: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	72,  // 197: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 198: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	66,  // 199: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	71,  // 200: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	73,  // 201: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	78,  // 202: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	79,  // 203: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	80,  // 204: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	81,  // 205: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	82,  // 206: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 207: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 208: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 209: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 210: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	88,  // 211: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	71,  // 212: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	89,  // 213: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	73,  // 214: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 215: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 216: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 217: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	94,  // 218: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 219: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 220: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	66,  // 221: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	73,  // 222: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	71,  // 223: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	73,  // 224: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	73,  // 225: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 226: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	71,  // 227: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	104, // 228: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	71,  // 229: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 230: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 231: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	107, // 232: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	108, // 233: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 234: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	71,  // 235: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 236: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 237: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 238: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 239: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	114, // 240: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	116, // 241: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 242: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	119, // 243: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	120, // 244: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	121, // 245: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 246: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	67,  // 247: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 248: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	120, // 249: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	120, // 250: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	124, // 251: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	125, // 252: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	128, // 253: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	71,  // 254: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 255: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 256: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 257: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	104, // 258: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 259: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	135, // 260: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 261: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	114, // 262: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	119, // 263: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	116, // 264: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	136, // 265: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	138, // 266: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	124, // 267: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	125, // 268: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	119, // 269: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	137, // 270: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 271: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 272: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	71,  // 273: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	104, // 274: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	106, // 275: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 276: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	71,  // 277: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	142, // 278: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	230, // 279: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	53,  // 280: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 281: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 282: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	53,  // 283: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 284: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 285: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 286: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	3,   // 287: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 288: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 289: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	3,   // 290: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 291: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 292: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 293: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	176, // 294: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	177, // 295: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	5,   // 296: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 297: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 298: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	184, // 299: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	176, // 300: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	4,   // 301: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	187, // 302: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 303: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 304: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	188, // 305: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	231, // 306: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	27,  // 307: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	27,  // 308: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 309: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 310: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	43,  // 311: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	232, // 312: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	233, // 313: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 314: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	53,  // 315: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 316: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	142, // 317: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 318: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	72,  // 319: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	65,  // 320: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	94,  // 321: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 322: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 323: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 324: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	73,  // 325: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	194, // 326: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	78,  // 327: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	138, // 328: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	195, // 329: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	184, // 330: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 331: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	66,  // 332: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	135, // 333: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	136, // 334: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	197, // 335: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	198, // 336: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	199, // 337: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	176, // 338: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	201, // 339: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	201, // 340: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 341: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 342: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 343: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 344: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	203, // 345: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	204, // 346: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	205, // 347: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	205, // 348: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	206, // 349: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	206, // 350: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 351: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	208, // 352: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 353: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	209, // 354: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 355: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 356: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	187, // 357: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 358: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 359: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 360: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	142, // 361: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 362: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 363: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 364: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	214, // 365: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 366: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 367: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 368: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 369: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 370: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 371: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 372: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 373: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 374: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	217, // 375: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 376: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	218, // 377: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 378: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 379: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 380: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	219, // 381: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 382: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	220, // 383: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 384: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	222, // 385: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 386: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 387: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	223, // 388: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 389: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	209, // 390: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	201, // 391: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	201, // 392: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	176, // 393: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 394: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	189, // 395: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	396, // [396:396] is the sub-list for method output_type
+	396, // [396:396] is the sub-list for method input_type
+	396, // [396:396] is the sub-list for extension type_name
+	396, // [396:396] is the sub-list for extension extendee
+	0,   // [0:396] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -21804,6 +23132,14 @@ func file_event_proto_init() {
 		(*Event_WorkorderWasAssigned)(nil),
 		(*Event_WorkorderWasDone)(nil),
 		(*Event_OrderDishFlagged)(nil),
+		(*Event_PrinterQueued)(nil),
+		(*Event_PrinterSending)(nil),
+		(*Event_PrinterWasPrinted)(nil),
+		(*Event_PrinterTryFailed)(nil),
+		(*Event_PrinterWentUnsure)(nil),
+		(*Event_PrinterWasRerouted)(nil),
+		(*Event_OrderSlipsDue)(nil),
+		(*Event_OrderSlipTaken)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -21826,24 +23162,26 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[137].OneofWrappers = []any{}
 	file_event_proto_msgTypes[141].OneofWrappers = []any{}
 	file_event_proto_msgTypes[148].OneofWrappers = []any{}
-	file_event_proto_msgTypes[175].OneofWrappers = []any{}
-	file_event_proto_msgTypes[179].OneofWrappers = []any{}
-	file_event_proto_msgTypes[181].OneofWrappers = []any{}
-	file_event_proto_msgTypes[182].OneofWrappers = []any{}
-	file_event_proto_msgTypes[185].OneofWrappers = []any{}
-	file_event_proto_msgTypes[198].OneofWrappers = []any{}
+	file_event_proto_msgTypes[186].OneofWrappers = []any{}
+	file_event_proto_msgTypes[190].OneofWrappers = []any{}
+	file_event_proto_msgTypes[192].OneofWrappers = []any{}
+	file_event_proto_msgTypes[193].OneofWrappers = []any{}
+	file_event_proto_msgTypes[196].OneofWrappers = []any{}
 	file_event_proto_msgTypes[200].OneofWrappers = []any{}
-	file_event_proto_msgTypes[202].OneofWrappers = []any{}
-	file_event_proto_msgTypes[203].OneofWrappers = []any{}
-	file_event_proto_msgTypes[208].OneofWrappers = []any{}
 	file_event_proto_msgTypes[211].OneofWrappers = []any{}
+	file_event_proto_msgTypes[213].OneofWrappers = []any{}
+	file_event_proto_msgTypes[215].OneofWrappers = []any{}
+	file_event_proto_msgTypes[216].OneofWrappers = []any{}
+	file_event_proto_msgTypes[221].OneofWrappers = []any{}
+	file_event_proto_msgTypes[224].OneofWrappers = []any{}
+	file_event_proto_msgTypes[225].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   220,
+			NumMessages:   234,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

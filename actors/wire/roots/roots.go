@@ -8,6 +8,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
@@ -45,10 +46,12 @@ var Events = []any{
 	&workorder.WasOpened{}, &workorder.Heard{}, &workorder.WasWarned{}, &workorder.HoldBegan{}, &workorder.DishHeld{},
 	&workorder.DiscardProposed{}, &workorder.WasAssigned{}, &workorder.WasDone{},
 	&order.DishFlagged{},
+	&printer.Queued{}, &printer.Sending{}, &printer.WasPrinted{}, &printer.TryFailed{}, &printer.WentUnsure{}, &printer.WasRerouted{},
+	&order.SlipsDue{}, &order.SlipTaken{},
 }
 
 // States by kind, for snapshots.
-var States = []any{&store.State{}, &menu.State{}, &stock.State{}, &payment.State{}, &order.State{}, &table.State{},
+var States = []any{&store.State{}, &menu.State{}, &stock.State{}, &payment.State{}, &order.State{}, &table.State{}, &printer.State{},
 	&sensor.State{}, &workorder.State{}}
 
 // Parts are what a turn carries beside events.
@@ -56,4 +59,4 @@ var Parts = []any{&command.Who{}, &refusal.Refusal{}}
 
 // Views are what nodes tell one another of their entities.
 var Views = []any{&store.View{}, &menu.View{}, &stock.View{}, &payment.View{}, &order.View{}, &table.View{},
-	&sensor.View{}, &workorder.View{}}
+	&sensor.View{}, &workorder.View{}, &printer.View{}}

@@ -145,7 +145,7 @@ var replies = map[string]reflect.Type{
 	"table.call": t[table.RingReply](), "table.ack": t[table.AckReply](), "cart.set": t[table.CartReply](),
 	"order.place": t[order.PlaceReply](), "order.add": t[order.PlaceReply](), "order.accept": t[order.AcceptReply](),
 	"order.reject": t[order.EndReply](), "order.cancel": t[order.EndReply](), "order.void": t[order.EndReply](),
-	"order.rush": t[order.RushReply](), "order.hand_off": t[order.HandOffReply](), "order.assign": t[order.DeliverReply](), "order.deliver": t[order.DeliverReply](),
+	"order.rush": t[order.RushReply](), "order.hand_off": t[order.HandOffReply](), "ticket.print": t[order.ReprintReply](), "order.assign": t[order.DeliverReply](), "order.deliver": t[order.DeliverReply](),
 	"item.hold": t[order.ItemsReply](), "item.fire": t[order.ItemsReply](), "item.start": t[order.ItemsReply](), "item.bump": t[order.ItemsReply](),
 	"item.recall": t[order.ItemsReply](), "item.serve": t[order.ItemsReply](), "item.void": t[order.ItemsReply](),
 	"stock.count": t[stock.Level](), "stock.restock": t[stock.Level](), "stock.out": t[stock.OutReply](), "stock.in": t[stock.Level](),

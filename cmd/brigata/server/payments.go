@@ -5,6 +5,7 @@ import (
 
 	"github.com/brigata/brigata/gateway/payments"
 	"github.com/brigata/brigata/gateway/payments/accounts"
+	"github.com/brigata/brigata/gateway/printing"
 )
 
 // tills reads which accounts the node has at payment providers.
@@ -15,11 +16,12 @@ func (n *Node) tills() (payments.Accounts, error) {
 	return accounts.Load(n.options.Payments)
 }
 
-// drive starts doing providers' work for the cells that are opened from now on.
+// drive starts doing providers' and printers' work for the cells that are opened from now on.
 func (n *Node) drive(tills payments.Accounts) {
 	if len(tills) > 0 {
 		n.payments = payments.NewDriver(payments.Config{Engine: n.host, Accounts: tills, Log: n.options.Log})
 	}
+	n.printing = printing.NewDriver(printing.Config{Engine: n.host, Log: n.options.Log})
 }
 
 // notifications takes what providers say; nil: there are none.

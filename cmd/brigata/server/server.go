@@ -30,6 +30,7 @@ import (
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/payments"
+	"github.com/brigata/brigata/gateway/printing"
 	"github.com/brigata/brigata/persistence/postgres"
 	"github.com/brigata/brigata/persistence/sqlite"
 	"github.com/brigata/brigata/web"
@@ -75,6 +76,7 @@ type Node struct {
 	gateway  *gateway.Server
 	hub      *hub.Hub
 	payments *payments.Driver // nil: no provider is set up
+	printing *printing.Driver
 	told     *telemetry.Telemetry
 	http     *http.Server
 	address  net.Addr
@@ -212,6 +214,7 @@ func (n *Node) publish(views []actors.View) {
 	if n.payments != nil { // it works for this node's cells
 		n.payments.Publish(views)
 	}
+	n.printing.Publish(views)
 	if n.joined != nil {
 		n.joined.bus.Publish(views)
 		return
@@ -344,6 +347,9 @@ func (n *Node) Stop() error {
 	}
 	if n.payments != nil {
 		n.payments.Stop()
+	}
+	if n.printing != nil {
+		n.printing.Stop()
 	}
 	if r := n.placed.Load(); r != nil {
 		errs = append(errs, r.Drain(ctx))

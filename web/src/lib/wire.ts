@@ -1326,6 +1326,20 @@ export interface TableOpenReply {
 	state: TableState;
 }
 
+export interface OrderReprint {
+	order: string;
+	station: string;
+	course?: number;
+	printer?: string;
+	note?: string;
+}
+
+export interface OrderReprintReply {
+	printer: string;
+	job: string;
+	copy: number;
+}
+
 export interface WorkorderAssign {
 	workorder: string;
 	to: string;
@@ -1389,6 +1403,7 @@ export interface Commands {
 	"table.merge": { d: TableGo; ok: TableGoReply };
 	"table.move": { d: TableGo; ok: TableGoReply };
 	"table.open": { d: TableOpen; ok: TableOpenReply };
+	"ticket.print": { d: OrderReprint; ok: OrderReprintReply };
 	"workorder.assign": { d: WorkorderAssign; ok: WorkorderStateReply };
 	"workorder.done": { d: WorkorderFinish; ok: WorkorderStateReply };
 }
