@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/sony/gobreaker/v2"
 
 	"github.com/brigata/brigata/actors"
@@ -304,11 +305,18 @@ type answer chan actors.Answer
 
 func (a answer) Reply(_ int64, x actors.Answer) { a <- x }
 
-// Send gives a report to whichever node has the store, and returns when it is durable.
-func Send(ctx context.Context, e Engine, store string, c *payment.Report) *refusal.Refusal {
+// Doer takes commands for stores wherever their cells are.
+type Doer interface{ Do(r *actors.Request) }
+
+// Send gives a report to the engine, and returns when it is durable.
+func Send(ctx context.Context, e Doer, store string, c *payment.Report) *refusal.Refusal {
 	to := make(answer, 1)
 	deadline, _ := ctx.Deadline()
-	e.Do(&actors.Request{Store: store, Target: command.Target{Kind: "payment", ID: c.Payment}, Command: c, ID: command.ID(newID()),
+	d, err := json.Marshal(c)
+	if err != nil {
+		return refusal.New(refusal.Internal, "", err.Error())
+	}
+	e.Do(&actors.Request{Store: store, Target: command.Target{Kind: "payment", ID: c.Payment}, Command: c, Name: "payment.report", Data: d, ID: command.ID(newID()),
 		By: By, Principal: "provider", Deadline: deadline, To: to})
 	select {
 	case a := <-to:

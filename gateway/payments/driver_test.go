@@ -54,7 +54,7 @@ func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
 	x.driver = driver
 	close(ready)
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/payments/{provider}/notify", driver.Notifications())
+	mux.Handle("POST /v1/payments/{provider}/notify", driver.Notifications(node))
 	x.web = httptest.NewServer(mux)
 	if err := node.Open(t.Context(), "s"); err != nil {
 		t.Fatal(err)

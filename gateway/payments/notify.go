@@ -17,8 +17,9 @@ const bodyMax = 256 << 10
 
 // Notifications answers POST /v1/payments/{provider}/notify. Nobody is logged in there:
 // a notification counts by its signature alone. It is acknowledged when what it says is
-// durable, so that a crash before that has it sent again.
-func (d *Driver) Notifications() http.Handler {
+// durable, so that a crash before that has it sent again. It may come to any node: e
+// reaches the one that has the store.
+func (d *Driver) Notifications(e Doer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("provider")
 		if d.lanes[name] == nil {
@@ -42,7 +43,7 @@ func (d *Driver) Notifications() http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), d.config.Within)
 		defer cancel()
-		account.Provider.Acknowledge(w, d.noticed(ctx, name, n))
+		account.Provider.Acknowledge(w, d.noticed(ctx, e, name, n))
 	})
 }
 
@@ -65,8 +66,8 @@ func (d *Driver) verify(name string, r *http.Request, body []byte) (Account, Not
 	return Account{}, Notice{}, ErrForged
 }
 
-func (d *Driver) noticed(ctx context.Context, name string, n Notice) error {
-	no := Send(ctx, d.config.Engine, n.Store, Report(n.Payment, n.Refund, n.Result))
+func (d *Driver) noticed(ctx context.Context, e Doer, name string, n Notice) error {
+	no := Send(ctx, e, n.Store, Report(n.Payment, n.Refund, n.Result))
 	if no == nil {
 		return nil
 	}

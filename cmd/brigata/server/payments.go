@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/payments"
 	"github.com/brigata/brigata/gateway/payments/accounts"
 	"github.com/brigata/brigata/gateway/printing"
@@ -25,9 +26,9 @@ func (n *Node) drive(tills payments.Accounts) {
 }
 
 // notifications takes what providers say; nil: there are none.
-func (n *Node) notifications() http.Handler {
+func (n *Node) notifications(e gateway.Engine) http.Handler {
 	if n.payments == nil {
 		return nil
 	}
-	return n.payments.Notifications()
+	return n.payments.Notifications(e)
 }

@@ -181,7 +181,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	engine, watch := n.engine()
 	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
-		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(), StoreDocument: n.document,
+		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), StoreDocument: n.document,
 		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
