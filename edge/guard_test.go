@@ -286,3 +286,30 @@ func TestTwoReaders(t *testing.T) {
 	deposed.mu.Unlock()
 	r.cell.counted(t, "temperature-1", 100)
 }
+
+// A device that connects again may send something new before what was not acknowledged:
+// nothing is missing in the end, and what is missing for good is counted.
+func TestOutOfOrder(t *testing.T) {
+	r := newRig(t, "temperature-1", "power-1")
+	b := r.box(r.options("box-1"))
+	r.ready(b)
+	c, err := device(t, b, "probe", "secret-of-probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	send := func(boot, seq int) {
+		say(t, c, "temperature-1", fmt.Sprintf(`{"boot":%d,"seq":%d,"at":%d,"value":3}`, boot, seq, at.Add(time.Duration(1000*boot+seq)*time.Second).UnixMilli()))
+	}
+	for _, seq := range []int{1, 2, 6, 7, 4, 3, 5, 5, 8} {
+		send(1, seq)
+	}
+	r.cell.counted(t, "temperature-1", 8)
+	send(2, 2) // a new boot, whose first is late
+	send(2, 1)
+	send(2, 5) // 3 and 4 never come
+	s := r.cell.counted(t, "temperature-1", 11)
+	if report := b.Report(); s.Boot != 2 || s.Seq != 5 || s.Last.Lost != 2 || report.Lost != 2 || report.Repeated != 1 {
+		t.Fatalf("%+v %+v", s.Last, report)
+	}
+}

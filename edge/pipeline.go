@@ -162,28 +162,33 @@ func (p *pipeline) message(ctx context.Context, m jetstream.Msg) error {
 		p.log.Debug("not a reading", "sensor", id, "bytes", len(m.Data()))
 		return m.Ack()
 	}
-	skipped, fresh := t.fresh(s)
-	if !fresh {
+	if !t.place(s, m, p.o.Now()) {
 		p.counts.repeated.Add(1)
 		return m.Ack()
 	}
-	p.count(s, skipped, len(m.Data()))
+	p.counts.rawBytes.Add(int64(len(m.Data())))
+	return p.drain(ctx, t, p.o.Now())
+}
+
+// take adds a reading to its window.
+func (p *pipeline) take(ctx context.Context, t *twin, s *sample, m jetstream.Msg) error {
 	if t.ends(s, p.o.Window) {
 		if err := p.close(ctx, t); err != nil {
 			return err
 		}
 	}
+	skipped := t.skipped(s)
+	p.count(s, skipped)
 	if t.set.Kind == "door" {
-		p.doors[id] = s.value >= 0.5
+		p.doors[t.set.ID] = s.value >= 0.5
 	}
 	t.take(s, skipped, p.suppress(t, s), p.o.Now())
 	t.raw = append(t.raw, m)
 	return nil
 }
 
-func (p *pipeline) count(s *sample, skipped int64, size int) {
+func (p *pipeline) count(s *sample, skipped int64) {
 	p.counts.taken.Add(1)
-	p.counts.rawBytes.Add(int64(size))
 	p.counts.lost.Add(skipped)
 	switch s.health {
 	case sensor.Absurd:
@@ -208,6 +213,9 @@ func (p *pipeline) suppress(t *twin, s *sample) string {
 func (p *pipeline) sweep(ctx context.Context, now time.Time) error {
 	for _, id := range slices.Sorted(maps.Keys(p.twins)) {
 		t := p.twins[id]
+		if err := p.drain(ctx, t, now); err != nil {
+			return err
+		}
 		if t.open.N > 0 && now.Sub(t.since) >= p.o.Window+p.o.Window/2 {
 			if err := p.close(ctx, t); err != nil {
 				return err

@@ -26,6 +26,7 @@ type twin struct {
 	state sensor.State // by the same rules as in the cell
 
 	boot, seq int64    // the last that was taken
+	early     []early  // that wait for readings before them
 	onDisk    [2]int64 // boot and seq of the last that was sent
 	open      sensor.Reading
 	sum       float64
@@ -42,23 +43,21 @@ type twin struct {
 	history history
 }
 
-// fresh says that a reading has not been taken; skipped is how many numbers are missing
-// before it.
-func (t *twin) fresh(s *sample) (skipped int64, ok bool) {
-	switch {
-	case s.boot < t.boot || s.boot == t.boot && s.seq <= t.seq:
-		return 0, false
-	case s.boot == t.boot:
-		return s.seq - t.seq - 1, true
-	case t.boot == 0:
-		return 0, true // the box has just started
+// skipped is how many numbers are missing before a reading; of a box that has just
+// started, nobody knows.
+func (t *twin) skipped(s *sample) int64 {
+	switch t.boot {
+	case 0:
+		return 0
+	case s.boot:
+		return s.seq - t.seq - 1
 	}
-	return s.seq - 1, true
+	return s.seq - 1
 }
 
 // back forgets what is in the open window: its messages come again.
 func (t *twin) back() {
-	t.open, t.raw = sensor.Reading{}, nil
+	t.open, t.raw, t.early = sensor.Reading{}, nil, nil
 	t.boot, t.seq = t.onDisk[0], t.onDisk[1]
 }
 

@@ -73,8 +73,15 @@ type player struct {
 	r    *rand.Rand
 	boot int64
 	seq  map[string]int64
-	wait []mqtt.Token
+	wait []flight
 	sent int
+}
+
+// flight is a message that the box has not acknowledged.
+type flight struct {
+	topic string
+	body  []byte
+	token mqtt.Token
 }
 
 // reading is a message as a device sends it.
@@ -97,7 +104,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		return 0, err
 	}
 	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(o.Broker).SetClientID("simulate-" + o.User).SetUsername(o.User).SetPassword(o.Password).
-		SetAutoReconnect(true).SetConnectTimeout(10 * time.Second).SetMaxResumePubInFlight(inflight))
+		SetAutoReconnect(true).SetCleanSession(false).SetStore(mqtt.NewOrderedMemoryStore()).SetMaxReconnectInterval(time.Second).SetConnectTimeout(10 * time.Second).SetMaxResumePubInFlight(inflight))
 	if t := c.Connect(); !t.WaitTimeout(15*time.Second) || t.Error() != nil {
 		return 0, fmt.Errorf("the box at %s: %w", o.Broker, errors.Join(t.Error(), errNoConnection(t)))
 	}
@@ -185,23 +192,30 @@ func (p *player) send(ctx context.Context, id string, at time.Time, r reading) e
 	if err != nil {
 		return err
 	}
-	p.wait = append(p.wait, p.c.Publish("brigata/"+id, 1, false, b))
+	topic := "brigata/" + id
+	p.wait = append(p.wait, flight{topic, b, p.c.Publish(topic, 1, false, b)})
 	return p.drain(ctx, inflight)
 }
 
-// drain waits until no more than most messages are not acknowledged.
+// drain waits until no more than most messages are not acknowledged. What a lost
+// connection took is said again: the box knows it by its number.
 func (p *player) drain(ctx context.Context, most int) error {
 	for len(p.wait) > most {
+		f := &p.wait[0]
 		select {
-		case <-p.wait[0].Done():
-			if err := p.wait[0].Error(); err != nil {
-				return err
-			}
-			p.sent++
-			p.wait = p.wait[1:]
+		case <-f.token.Done():
 		case <-ctx.Done():
 			return nil
 		}
+		if f.token.Error() != nil {
+			if until(ctx, time.Now().Add(100*time.Millisecond)) != nil {
+				return nil
+			}
+			f.token = p.c.Publish(f.topic, 1, false, f.body)
+			continue
+		}
+		p.sent++
+		p.wait = p.wait[1:]
 	}
 	return nil
 }

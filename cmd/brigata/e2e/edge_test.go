@@ -67,6 +67,12 @@ func (b *box) start() {
 	}
 	b.exited = make(chan error, 1)
 	go func(c *exec.Cmd, exited chan error) { exited <- c.Wait() }(b.cmd, b.exited)
+	b.ready(logs)
+}
+
+// ready waits until the box knows its sensors.
+func (b *box) ready(logs *tail) {
+	b.t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for b.status().Sensors == 0 {
 		select {
@@ -88,9 +94,12 @@ func (b *box) kill() {
 }
 
 type boxStatus struct {
-	Backlog int   `json:"backlog"`
-	Sensors int   `json:"sensors"`
-	Taken   int64 `json:"taken"`
+	Backlog  int   `json:"backlog"`
+	Sensors  int   `json:"sensors"`
+	Taken    int64 `json:"taken"`
+	Repeated int64 `json:"repeated"`
+	Unknown  int64 `json:"unknown"`
+	Lost     int64 `json:"lost"`
 }
 
 func (b *box) status() (s boxStatus) {
@@ -162,6 +171,9 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 	await(t, boss, "stock", "dish/mapo-tofu", func(d string) bool {
 		return strings.Contains(d, `"mode":"held"`) && strings.Contains(d, `"sensor":"walkin-1"`)
 	})
+	await(t, boss, "nodes", "node/edge-demo-edge-1", func(d string) bool {
+		return strings.Contains(d, `"kind":"edge"`) && strings.Contains(d, `"link":"up"`) && strings.Contains(d, `"model":"rules-1"`)
+	})
 	var walkin struct{ State, Workorder string }
 	view(t, boss, "sensors", "sensor/walkin-1", &walkin)
 	var order struct {
@@ -224,4 +236,55 @@ func (n *node) get(path string, into any) {
 	if err := json.NewDecoder(w.Body).Decode(into); err != nil || w.StatusCode != http.StatusOK {
 		n.t.Fatal(fmt.Sprint(w.Status), err)
 	}
+}
+
+// TestEdgeKills plays an hour of readings against the clock while node and box are killed
+// twice each: every reading that was acknowledged counts, and none of them twice.
+func TestEdgeKills(t *testing.T) {
+	data, hub, addr := t.TempDir(), freePort(t), freePort(t)
+	n := startNodeAt(t, addr, data, "--edge-listen", hub)
+	b := newBox(t, data, hub, "--believe")
+	play := exec.Command(program, "sensors", "simulate", "--broker", "tcp://"+b.mqtt, "--user", "kitchen", "--password", "a-long-secret",
+		"--for", "1h", "--every", "2s", "--speed", "150")
+	out := &tail{}
+	play.Stdout, play.Stderr = out, out
+	if err := play.Start(); err != nil {
+		t.Fatal(err)
+	}
+	played := make(chan error, 1)
+	go func() { played <- play.Wait() }()
+	reach := func(taken int64) { // readings since the box's start
+		t.Helper()
+		for end := time.Now().Add(60 * time.Second); b.status().Taken < taken; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the box does not come to %d readings: %+v %s", taken, b.status(), out.text())
+			}
+		}
+	}
+	for range 2 {
+		reach(1000)
+		n.kill()
+		reach(1500)
+		b.kill()
+		b.start() // it knows its sensors from before
+		n = startNodeAt(t, addr, data, "--edge-listen", hub)
+	}
+	if err := <-played; err != nil {
+		t.Fatalf("%v: %s", err, out.text())
+	}
+	began := time.Now()
+	for _, id := range []string{"walkin-1", "fridge-1", "freezer-1", "walkin-1-power"} {
+		for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			got := n.counted(id)
+			if got == 1800 {
+				break
+			}
+			if got > 1800 || time.Now().After(end) {
+				t.Fatalf("%s counted %d readings of 1800; %+v", id, got, b.status())
+			}
+		}
+	}
+	t.Logf("all there %v after the last was acknowledged", time.Since(began).Round(time.Millisecond))
+	n.args = nil // what serve alone understands
+	n.verify()
 }

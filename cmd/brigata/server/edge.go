@@ -10,6 +10,7 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/hub"
 	"github.com/brigata/brigata/edge/link"
@@ -34,7 +35,7 @@ func (n *Node) openHub() error {
 		return err
 	}
 	n.hub, err = hub.Start(hub.Options{Listen: o.EdgeListen, Name: o.Name, Authority: authority, Stores: n.Stores, Note: n.note, Settings: n.edgeSettings,
-		Here: func(store string) bool { return n.host.Today(store) != nil }, Log: o.Log})
+		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Log: o.Log})
 	if err != nil {
 		return fmt.Errorf("the boxes' listener: %w", err)
 	}
@@ -47,6 +48,30 @@ func (n *Node) EdgeAddress() string {
 		return ""
 	}
 	return n.hub.Address()
+}
+
+// boxChanged shows the boxes on topic nodes; in a cluster that is done each second.
+func (n *Node) boxChanged(hub.Box) {
+	if n.joined == nil {
+		n.gateway.ShowNodes(time.Now().UnixMilli(), n.Nodes())
+	}
+}
+
+// edges are the boxes that are linked to this node, and those that were.
+func (n *Node) edges() (all []wire.Node) {
+	if n.hub == nil {
+		return nil
+	}
+	for _, b := range n.hub.Boxes() {
+		x := wire.Node{ID: "edge-" + b.Store + "-" + b.Report.Name, Name: b.Report.Name, Kind: "edge", Version: b.Report.Version, State: b.State,
+			StartedAt: b.Report.StartedAt, Stores: []string{b.Store}, Store: b.Store, Link: "down", Backlog: int64(b.Report.Backlog), Model: b.Report.Model,
+			ClockOffsetMS: b.OffsetMS}
+		if b.Up {
+			x.Link = "up"
+		}
+		all = append(all, x)
+	}
+	return all
 }
 
 // noted tells the hub what became of readings.

@@ -143,6 +143,7 @@ func (n *Node) Nodes() []wire.Node {
 		}
 		all = append(all, j.statuses.gone(here, now)...)
 	}
+	all = append(all, n.edges()...)
 	slices.SortFunc(all, func(a, b wire.Node) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
