@@ -104,22 +104,6 @@ func TestSlopesAndDuty(t *testing.T) {
 	}
 }
 
-func TestStuckProbe(t *testing.T) {
-	p := &twin{set: store.Sensor{Kind: "temperature"}}
-	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
-	for i := range int64(40) {
-		p.take(&sample{boot: 1, seq: i + 1, at: at.Add(time.Duration(i) * time.Minute), value: 3.25, health: sensor.OK}, 0, "", at)
-		r, _ := p.close(Rules{})
-		if stuck := r.Health == sensor.Stuck; stuck != (i >= 30) {
-			t.Fatalf("minute %d: %s", i, r.Health)
-		}
-	}
-	p.take(&sample{boot: 1, seq: 41, at: at.Add(41 * time.Minute), value: 3.26, health: sensor.OK}, 0, "", at)
-	if r, _ := p.close(Rules{}); r.Health == sensor.Stuck {
-		t.Error("it moves again")
-	}
-}
-
 // TestMetadataIsSmall holds what leaves the box to its size: the samples never do.
 func TestMetadataIsSmall(t *testing.T) {
 	r, x := rand.New(rand.NewPCG(1, 2)), newExtractor()

@@ -41,6 +41,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(boxMemory)
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 	o, err := e.options()
 	if err != nil {
 		return terminal.Usage{Message: err.Error()}
