@@ -27,11 +27,6 @@ func (e *entity) decide(c command.Command, into []any) (events []any, reply any,
 // misdecide takes a command in the rules' place.
 func (e *entity) misdecide(c command.Command) (events []any, reply any, ok bool) {
 	switch c := c.(type) {
-	case *stock.Release:
-		s := e.machine.state().(*stock.State)
-		if _, has := s.Orders.Get(c.Order); !has && mutant.Is(mutant.NoTombstone) {
-			return nil, &stock.Freed{}, true
-		}
 	case *stock.Reserve:
 		s := e.machine.state().(*stock.State)
 		if _, has := s.Orders.Get(c.Order); !has && mutant.Is(mutant.StockUnchecked) && s.Exists {
@@ -116,13 +111,9 @@ func (e *entity) forgets(d command.Duty) bool {
 	case *order.Tell:
 		return mutant.Every(3, mutant.DutyLost)
 	case *stock.Release:
-		if mutant.Is(mutant.ReleaseAckedOnly) {
-			f := flightOf(command.Duty{To: d.To, Do: &stock.Reserve{}})
-			for _, x := range e.flying {
-				if x.to == f.to && x.do == f.do {
-					return true // it has not answered, so it has nothing
-				}
-			}
+		if mutant.Is(mutant.ReleaseUnsent) {
+			e.tell(&outcome{from: e, is: d, reply: &stock.Freed{}})
+			return true
 		}
 	}
 	return false

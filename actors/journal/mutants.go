@@ -32,7 +32,7 @@ func (w *Writer) skip(slots []Slot) {
 
 // pick keeps of each span what conflicts with nothing.
 func (w *Writer) pick(slots []Slot) {
-	kept := Batch{Token: w.batch.Token, Pos: w.batch.Pos, Heads: w.batch.Heads}
+	kept := Batch{Epoch: w.batch.Epoch, Token: w.batch.Token, Pos: w.batch.Pos, Heads: w.batch.Heads}
 	spans := w.spans[:0:0]
 	for _, s := range w.spans {
 		at := s

@@ -59,8 +59,7 @@ const (
 	DutiesForgotten
 	DutyLost
 	InnerByIdentity
-	ReleaseAckedOnly
-	NoTombstone
+	ReleaseUnsent
 	MoveTakenTwice
 	WakeDropped
 	StashLost
@@ -105,7 +104,6 @@ const (
 	HeadNotRevived
 	SplitBatch
 	TwoWriters
-	ProbeAtOnce
 
 	// Leases and claims.
 	EvictWithoutFence
@@ -120,6 +118,5 @@ const (
 	LapseKeepsEpoch
 	WallClock
 	FrozenClock
-	JoinNotCompared
 	OpenOnDemand
 )

@@ -24,7 +24,7 @@ var _ cells.World = (*keeping)(nil)
 func newKeeping(p *process, c *conn) *keeping {
 	k := &keeping{process: p, conn: c}
 	w := p.world
-	k.keeper = cells.NewKeeper(k, c, cells.Options{TTL: 2 * time.Second, Dwell: 3 * time.Second}, cells.Events{
+	k.keeper = cells.NewKeeper(k, c, cells.Options{TTL: 2 * time.Second, Dwell: 500 * time.Millisecond, Settle: 200 * time.Millisecond}, cells.Events{
 		Joined: func(l journal.Lease) { w.tell("node %d joins as %d, epoch %d", p.node.index, l.Node, l.Epoch) },
 		Lapsed: func(why error) {
 			p.lapsed = true

@@ -166,7 +166,7 @@ func (c *conn) begin(s *session, b *journal.Batch, done func(error)) {
 	}
 	took := w.between(500, 4*millisecond)
 	if w.chance(w.plan.Slow) {
-		took += w.between(0, 4*second)
+		took += w.between(0, 5*second)
 	}
 	goesOn := w.rng.IntN(2) == 0 // a backend that is told to end may be past the point of no return
 	w.after(took, func() {
@@ -211,7 +211,7 @@ func (c *conn) write(b *journal.Batch) error {
 func (c *conn) Probe(b *journal.Batch) (slots []journal.Slot, err error) {
 	old, sent := c.session, clone(b)
 	c.session = &session{boot: c.db.boot}
-	if err := c.ask(c.session, time.Second, func(done func()) { old.dead = !mutant.Is(mutant.ProbeAtOnce); done() }); err != nil {
+	if err := c.ask(c.session, time.Second, func(done func()) { old.dead = true; done() }); err != nil {
 		c.session = old
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (c *conn) Probe(b *journal.Batch) (slots []journal.Slot, err error) {
 			if c.db.boot != boot {
 				return
 			}
-			if slices.ContainsFunc(sent.Rows, func(r journal.Row) bool { return c.db.slots[slot{r.Key, r.Seq}] > 0 }) && !mutant.Is(mutant.ProbeAtOnce) {
+			if slices.ContainsFunc(sent.Rows, func(r journal.Row) bool { return c.db.slots[slot{r.Key, r.Seq}] > 0 }) {
 				c.db.world.after(2*millisecond, try)
 				return
 			}

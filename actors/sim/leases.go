@@ -71,9 +71,6 @@ func (c *conn) Raise(ctx context.Context, l journal.Lease) (journal.Lease, error
 		return l, nil
 	}
 	next, err := lease(ctx, c, func() []int64 { return c.db.lives(c.process.node) }, func() (journal.Lease, error) {
-		if mutant.Is(mutant.JoinNotCompared) {
-			l, _ = c.store.Self(context.Background())
-		}
 		return c.store.Raise(context.Background(), l)
 	})
 	if err == nil {

@@ -67,6 +67,7 @@ var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmu
 type Options struct {
 	Faults  []string // instead of the swarm's choice
 	Slow    float64  // instead of its choice
+	Tail    float64
 	Panics  float64
 	Calm    bool
 	Short   bool // few clients: for sweeps
@@ -79,7 +80,7 @@ func NewPlan(seed uint64, o Options) *Plan {
 	p := &Plan{Seed: seed, Nodes: 1 + r.IntN(3), Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
 		Began: began(r), Document: document(r), IdleAfter: 10 * time.Minute, RowsMax: 1 + r.IntN(40)}
 	if r.IntN(2) == 0 {
-		p.IdleAfter = time.Duration(1+r.IntN(4)) * time.Second
+		p.IdleAfter = time.Duration(1+r.IntN(2000)) * time.Millisecond
 	}
 	g := &storyteller{plan: p, rand: r}
 	chains := 14 + r.IntN(10)
@@ -103,6 +104,9 @@ func NewPlan(seed uint64, o Options) *Plan {
 	kinds := swarm(r, o.Faults)
 	if o.Slow > 0 {
 		p.Slow = o.Slow
+	}
+	if o.Tail > 0 {
+		p.Tail = o.Tail
 	}
 	if o.Panics > 0 {
 		p.Panics = o.Panics

@@ -184,12 +184,13 @@ func (g *storyteller) pay(of string) {
 	for range g.rand.IntN(3) {
 		by := g.pick("cash", "terminal")
 		id := g.do("payment.create", `{%s,"provider":%q,"amount":$total,"tip":%d}`, of, by, g.rand.IntN(3))
-		switch g.rand.IntN(6) {
-		case 0:
+		if g.chance(5) {
 			g.do("payment.cancel", `{"payment":%q}`, id)
-		case 1:
+		}
+		if !g.chance(3) {
 			g.do("payment.confirm", `{"payment":%q}`, id)
-		case 2:
+		}
+		if g.chance(3) {
 			g.do("payment.refund", `{"payment":%q,"amount":%d,"reason":"quality"}`, id, 1+g.rand.IntN(3000))
 		}
 	}
