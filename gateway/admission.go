@@ -55,7 +55,7 @@ const (
 )
 
 // admission bounds how much is under way by how long answers take: it admits less while
-// they take longer than they should, and more again while they do not. What would only
+// they take longer than they should, and more while they do not and more is asked for. What would only
 // queue is refused at once, and says when to come back.
 type admission struct {
 	target time.Duration // what answers should take, on average
@@ -73,7 +73,10 @@ type admission struct {
 
 func (a *admission) init(target time.Duration, most int) {
 	a.target, a.most = target, int64(most)
-	a.limit.Store(int64(most))
+	a.limit.Store(min(a.most, admitMin))
+	if target < 0 {
+		a.limit.Store(a.most)
+	}
 }
 
 // enter counts a request as under way, or says why not.
@@ -146,9 +149,11 @@ func (a *admission) adjust(ms int64) {
 		return
 	}
 	limit, under := a.limit.Load(), a.inflight.Load()
-	if time.Duration(sum/n) > a.target {
-		a.limit.Store(max(admitMin, min(limit, under+admitStep)*7/10))
-	} else {
+	switch {
+	case a.target < 0:
+	case time.Duration(sum/n) > a.target:
+		a.limit.Store(max(admitMin, limit*7/10))
+	case under*2 > limit: // what nobody needs is not known to be good
 		a.limit.Store(min(a.most, limit+max(admitStep, limit/8)))
 	}
 }

@@ -48,6 +48,16 @@ func TestAdmissionShedsByClass(t *testing.T) {
 		a.inflight.Add(1)
 		a.leave(now, time.Millisecond, true)
 	}
+	most := a.limit.Load()
+	a.inflight.Store(0)
+	for range 20 {
+		now = now.Add(adjustEach)
+		a.inflight.Add(1)
+		a.leave(now, time.Millisecond, true)
+	}
+	if a.limit.Load() != most {
+		t.Fatal("the limit of an idle node grows: the first flood would find no bound")
+	}
 }
 
 // While nothing is answered nobody waits, but for one request a second that tries.

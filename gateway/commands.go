@@ -126,6 +126,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 	of, now := classOf(who, m.Cmd), c.server.now()
 	if bad := c.server.admission.would(of, now); bad != nil { // before it costs anything
 		c.refuse(m.ID, bad)
+		c.rest = time.Duration(bad.AfterMS) * time.Millisecond
 		return
 	}
 	is := c.server.begin(who, c.address, m, c.trace)

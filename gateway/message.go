@@ -103,6 +103,7 @@ func (c *session) message(b []byte) {
 	case m.Sub != nil:
 		if bad := c.server.admission.would(readClass(who), c.server.now()); bad != nil {
 			c.refuse(m.ID, bad)
+			c.rest = time.Duration(bad.AfterMS) * time.Millisecond
 			return
 		}
 		c.subscribe(who, &m)

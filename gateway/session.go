@@ -38,8 +38,9 @@ type session struct {
 	trace   wire.Trace // of the upgrade: of every command
 	out     feed.Queue
 	limiter *rate.Limiter
-	over    int   // refusals for rate in a row; the reader's
-	ponged  int64 // ms when a client's own ping was last answered; the reader's
+	over    int           // refusals for rate in a row; the reader's
+	rest    time.Duration // before the next message is read: a node that refuses has no time to refuse more; the reader's
+	ponged  int64         // ms when a client's own ping was last answered; the reader's
 
 	writing atomic.Int64 // ms since when a write runs; 0: none
 	heard   atomic.Int64 // ms of the last message
@@ -123,6 +124,10 @@ func (c *session) read() {
 		putBuffer(p, b)
 		if err != nil {
 			return
+		}
+		if c.rest > 0 {
+			time.Sleep(c.rest) // half a second or so; nobody waits for a reader but its client
+			c.rest = 0
 		}
 	}
 }

@@ -31,7 +31,7 @@ type ServeBrigata struct {
 // Run serves until it is told to stop.
 func (s *ServeBrigata) Run(ctx context.Context) error {
 	limits := gateway.Limits{Rate: 1e6, Burst: 1e6, PerAddress: 1e5, PerUser: 1e5, DialRate: 1e5,
-		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, AnswerWithin: time.Minute}
+		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, AnswerWithin: -1}
 	n, err := server.Start(ctx, server.Options{Listen: "127.0.0.1:0", Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.Stores,
 		Name: "bench", Limits: limits, Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
