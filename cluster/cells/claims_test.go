@@ -87,6 +87,8 @@ func TestJoinAndDrain(t *testing.T) {
 	s := newStage(t, 1)
 	a, b := s.start("a", 1), s.start("b", 1)
 	names := s.make(a, 60)
+	s.until(60*sec, "balance", func() bool { return s.placed(names, "a", "b") })
+	s.run(11 * sec) // every cell has been where it is for the dwell
 	opened := s.now
 	c := s.start("c", 1)
 	first := true
@@ -114,6 +116,27 @@ func TestJoinAndDrain(t *testing.T) {
 		t.Fatal("a node that drains took cells")
 	}
 	t.Logf("drained in %v", took)
+}
+
+// A cell does not wait for ever for the node that it should go to: that one may be there
+// and not answer.
+func TestPatience(t *testing.T) {
+	s := newStage(t, 1)
+	a, b, c := s.start("a", 1), s.start("b", 1), s.start("c", 1)
+	names := s.make(a, 30)
+	s.until(90*sec, "balance", func() bool { return s.placed(names, "a", "b", "c") })
+	b.pausedTill = s.now + 2500*ms // its lease would not be up
+	c.drains = true
+	c.turn(0, c.keeper.Drain)
+	s.until(2300*ms, "what was c's is a's", func() bool {
+		o := s.owners()
+		for _, n := range names {
+			if cells.Preferred(n, []string{"a", "b", "c"}) == "c" && o[n] != "a" {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Two views of where a cell should be do not make it flap: it stays for the dwell.

@@ -2,6 +2,7 @@ package cells_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/brigata/brigata/actors/journal"
@@ -128,6 +129,7 @@ func TestDatabaseAwayEvictsNobody(t *testing.T) {
 	for _, n := range []*node{a, b} {
 		n.toDB, n.fromDB = false, false
 	}
+	b.latency = 300 * ms // the other one has read all leases before it is back
 	s.until(10*sec, "all cells", func() bool { return len(s.owners()) == len(names) })
 	if len(a.evicted)+len(b.evicted) > 0 {
 		t.Fatalf("evicted %+v, %+v", a.evicted, b.evicted)
@@ -145,6 +147,23 @@ func TestMuteDatabase(t *testing.T) {
 	if len(b.evicted) > 0 {
 		t.Fatalf("evicted %+v", b.evicted)
 	}
+}
+
+// A node that is fenced while its lease would still hold drops everything with the next
+// renewal, and does not go on under an epoch that it did not take.
+func TestFencedRenewal(t *testing.T) {
+	s := newStage(t, 1)
+	a, b := s.start("a", 1), s.start("b", 1)
+	s.make(a, 4)
+	self, _ := a.journal.Self(context.Background())
+	if done, err := b.journal.Fence(context.Background(), self); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	s.until(700*ms, "it lapses", func() bool { return len(a.lapsed) == 1 })
+	if !errors.Is(a.lapsed[0], journal.ErrFenced) {
+		t.Fatalf("lapsed by %v", a.lapsed[0])
+	}
+	s.until(5*sec, "it takes a new epoch", func() bool { return len(a.joined) == 2 && a.joined[1].Epoch == self.Epoch+2 })
 }
 
 // A lost cell is claimed anew, for another activation; a fenced append ends them all.
