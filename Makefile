@@ -91,6 +91,17 @@ gen: ## regenerate what is generated: protobuf code, the browser's types
 gen-check: # the browser's types are held by a test of actors/wire/typescript
 	@cp -r actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$ && go generate ./actors/wire && diff -rq actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$; s=$$?; rm -rf $(or $(TMPDIR),/tmp)/wire.$$$$; [ $$s = 0 ] || { echo "generated code is stale: commit what make gen wrote"; exit 1; }
 
+.PHONY: cluster faults bin/brigata-fleet
+cluster: deps bin/brigata bin/brigata-fleet ## three nodes and a temporary Postgres on this machine, until ^C
+	@./bin/brigata-fleet cluster
+
+SCENARIO ?= all
+ROUNDS ?= 1
+faults: deps bin/brigata bin/brigata-fleet ## break nodes, network, database under load: SCENARIO=kill|pause|partition|database|join|rolling|all ROUNDS=n
+	@./bin/brigata-fleet faults --scenario $(SCENARIO) --rounds $(ROUNDS)
+bin/brigata-fleet:
+	@go build -trimpath -o bin/brigata-fleet ./cmd/brigata-fleet
+
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 

@@ -94,6 +94,8 @@ func (e *Engine) Do(r *actors.Request) {
 	case !ok:
 		r.To.Reply(r.Tag, actors.Answer{Refusal: refusal.New(refusal.NotFound, "", "There is no such store").
 			With(refusal.Fields{Kind: "store", ID: r.Store})})
+	case r.Command != nil && r.Name == "": // this node's own, which no other could read
+		r.To.Reply(r.Tag, actors.Answer{Refusal: errMoved})
 	case (o.Node == 0 || o.Mine) && !e.config.Good():
 		r.To.Reply(r.Tag, actors.Answer{Refusal: errLapsed}) // at once: nobody can say when it ends
 	default:

@@ -35,6 +35,7 @@ type cli struct {
 	Stock     terminal.Stock `cmd:"" help:"Show or change a dish's stock."`
 	Sensors   SensorsCmd     `cmd:"" help:"Answer alerts, and work orders."`
 	Get       terminal.Get   `cmd:"" help:"Show an order, a table or a dish's stock."`
+	Nodes     terminal.Nodes `cmd:"" help:"Show the nodes of the cluster, with their leases and cells."`
 }
 
 func main() {

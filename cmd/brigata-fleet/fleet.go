@@ -1,0 +1,338 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/brigata/brigata/cluster/cells"
+	"github.com/brigata/brigata/cluster/certtest"
+	"github.com/brigata/brigata/cluster/peers"
+	"github.com/brigata/brigata/cmd/brigata/demo"
+	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/persistence/pgtest"
+)
+
+// layout is how a fleet lies on the machine.
+type layout struct {
+	port   int  // of the first node's clients, on loopback
+	demo   bool // the nodes make the demo store
+	spaces bool // each node in a network namespace of its own
+}
+
+// fleet is nodes, each a process, on one Postgres.
+type fleet struct {
+	shared Shared
+	layout layout
+	dir    string
+	db     *pgtest.Server
+	dbURL  string // for the nodes
+	net    *network
+	keys   *auth.Keys
+	certs  certtest.Files // in namespaces: they are not loopback
+	nodes  []*node
+}
+
+// node is one process, or the place of one that is down.
+type node struct {
+	fleet        *fleet
+	index        int
+	name         string
+	data, log    string
+	host         string
+	port, gossip int
+	cmd          *exec.Cmd
+	exited       chan struct{}
+}
+
+const (
+	readyIn = 30 * time.Second
+	stopIn  = 30 * time.Second
+)
+
+func newFleet(s Shared, l layout) (*fleet, error) {
+	f := &fleet{shared: s, layout: l}
+	if err := f.prepare(); err != nil {
+		f.stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *fleet) prepare() (err error) {
+	if f.dir, err = os.MkdirTemp("", "brigata-fleet"); err != nil {
+		return err
+	}
+	if err = os.Chmod(f.dir, 0o755); err != nil { // Postgres reads its rules here
+		return err
+	}
+	settings := map[string]string{}
+	if f.layout.spaces {
+		if f.net, err = newNetwork(); err != nil {
+			return err
+		}
+		rules := filepath.Join(f.dir, "hba.conf")
+		text := "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all " + f.net.subnet() + " trust\n"
+		if err = os.WriteFile(rules, []byte(text), 0o644); err != nil {
+			return err
+		}
+		settings["listen_addresses"], settings["hba_file"] = "127.0.0.1,"+f.net.database(), rules
+		if f.certs, err = certtest.Write(f.dir, peers.ServerName); err != nil {
+			return err
+		}
+		key := make([]byte, 32)
+		_, _ = rand.Read(key)
+		if err = os.WriteFile(f.gossipKey(), []byte(base64.StdEncoding.EncodeToString(key)), 0o600); err != nil {
+			return err
+		}
+	}
+	if f.db, err = pgtest.Start(pgtest.Options{Settings: settings}); err != nil {
+		return err
+	}
+	if f.dbURL = f.db.URL(); f.net != nil {
+		f.dbURL = strings.Replace(f.dbURL, "127.0.0.1", f.net.database(), 1)
+	}
+	// One signing key for all: the tokens of the load are good everywhere from the start.
+	if f.keys, err = auth.LoadKeys(filepath.Join(f.dir, "signing-key.pem")); err != nil {
+		return err
+	}
+	for i := range f.shared.Nodes {
+		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: 7950 + 10*i}
+		n.data, n.log = filepath.Join(f.dir, n.name), filepath.Join(f.dir, n.name+".log")
+		if f.net != nil {
+			if n.host, err = f.net.add(i); err != nil {
+				return err
+			}
+			n.port, n.gossip = 8080, 7946
+		}
+		if err = os.Mkdir(n.data, 0o700); err != nil {
+			return err
+		}
+		if err = copyFile(filepath.Join(f.dir, "signing-key.pem"), filepath.Join(n.data, "signing-key.pem")); err != nil {
+			return err
+		}
+		f.nodes = append(f.nodes, n)
+	}
+	return nil
+}
+
+func (f *fleet) gossipKey() string { return filepath.Join(f.dir, "gossip.key") }
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o600)
+}
+
+func (n *node) url() string { return fmt.Sprintf("http://%s:%d", n.host, n.port) }
+
+// start starts a node and returns when it is ready.
+func (f *fleet) start(ctx context.Context, i int) error {
+	n := f.nodes[i]
+	args := []string{"serve", "--listen", fmt.Sprintf("%s:%d", n.host, n.port), "--data", n.data, "--database-url", f.dbURL, "--name", n.name,
+		"--gossip", fmt.Sprintf("%s:%d", n.host, n.gossip)}
+	for _, o := range f.nodes {
+		if o != n {
+			args = append(args, "--join", fmt.Sprintf("%s:%d", o.host, o.gossip))
+		}
+	}
+	if !f.layout.demo {
+		args = append(args, "--no-demo")
+	}
+	binary, err := filepath.Abs(f.shared.Brigata)
+	if err != nil {
+		return err
+	}
+	if f.net != nil {
+		args = append(args, "--tls-ca", f.certs.CA, "--tls-cert", f.certs.Cert, "--tls-key", f.certs.Key, "--gossip-key-file", f.gossipKey())
+		args = append([]string{"netns", "exec", f.net.space(i), binary}, args...)
+		binary = "ip" // it becomes the node: same process id
+	}
+	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	n.cmd = exec.Command(binary, args...)
+	n.cmd.Stdout, n.cmd.Stderr = log, log
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C is for us to pass on
+	if err := n.cmd.Start(); err != nil {
+		return err
+	}
+	n.exited = make(chan struct{})
+	go func(c *exec.Cmd, done chan struct{}) { c.Wait(); close(done) }(n.cmd, n.exited)
+	return n.await(ctx, readyIn)
+}
+
+// await returns when the node says that it is ready.
+func (n *node) await(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		r, err := http.NewRequestWithContext(ctx, "GET", n.url()+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := http.DefaultClient.Do(r); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-n.exited:
+			return fmt.Errorf("%s ended: %s", n.name, n.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %s", n.name, n.tail())
+		}
+	}
+}
+
+func (n *node) tail() string {
+	b, _ := os.ReadFile(n.log)
+	return string(b[max(0, len(b)-2000):])
+}
+
+func (n *node) signal(s syscall.Signal) error { return n.cmd.Process.Signal(s) }
+
+// end sends a signal that ends the node, and waits for that.
+func (n *node) end(s syscall.Signal) error {
+	if n.cmd == nil {
+		return nil
+	}
+	select {
+	case <-n.exited:
+		return nil
+	default:
+	}
+	if err := n.signal(s); err != nil {
+		return err
+	}
+	select {
+	case <-n.exited:
+		return nil
+	case <-time.After(stopIn):
+		n.signal(syscall.SIGKILL)
+		<-n.exited
+		return fmt.Errorf("%s did not end", n.name)
+	}
+}
+
+// stop ends everything and removes what it left.
+func (f *fleet) stop() error {
+	var errs []error
+	for _, n := range f.nodes {
+		if n.cmd != nil {
+			n.signal(syscall.SIGCONT)
+			errs = append(errs, n.end(syscall.SIGTERM))
+		}
+	}
+	if f.db != nil {
+		errs = append(errs, f.db.Stop())
+	}
+	if f.net != nil {
+		f.net.remove()
+	}
+	return errors.Join(append(errs, os.RemoveAll(f.dir))...)
+}
+
+func numbered(n int) (stores []string) {
+	for i := range n {
+		stores = append(stores, fmt.Sprintf("demo-%d", i+1))
+	}
+	return stores
+}
+
+// load loads demo stores, each at the node that should have it.
+func (f *fleet) load(ctx context.Context, stores []string) error {
+	var names []string
+	up := map[string]*node{}
+	for _, n := range f.nodes {
+		if n.cmd != nil {
+			names, up[n.name] = append(names, n.name), n
+		}
+	}
+	for i, s := range stores {
+		token, err := f.token("root", "admin", s)
+		if err != nil {
+			return err
+		}
+		n := up[cells.Preferred(s, names)]
+		if _, err := f.call(ctx, n, "PUT", "/v1/stores/"+s, token, demo.Numbered(i+1)); err != nil {
+			return fmt.Errorf("load %s at %s: %w", s, n.name, err)
+		}
+	}
+	return nil
+}
+
+// call makes a REST request and returns the body of a good answer.
+func (f *fleet) call(ctx context.Context, n *node, method, path, token string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, n.url()+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 300 {
+		err = &answered{res.StatusCode, string(b)}
+	}
+	return b, err
+}
+
+// answered is an answer that is none to be glad of.
+type answered struct {
+	status int
+	body   string
+}
+
+func (a *answered) Error() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+
+// spread counts the cells of each node as n sees them.
+func (f *fleet) spread(ctx context.Context, n *node) (map[string]int, error) {
+	token, err := f.token("root", "admin", "demo-1")
+	if err != nil {
+		return nil, err
+	}
+	b, err := f.call(ctx, n, "GET", "/v1/cluster", token, nil)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Nodes []struct {
+			Name, State string
+			Cells       int
+		}
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return nil, err
+	}
+	all := map[string]int{}
+	for _, x := range in.Nodes {
+		if x.State != "gone" {
+			all[x.Name] = x.Cells
+		}
+	}
+	return all, nil
+}

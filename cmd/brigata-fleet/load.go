@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/cmd/brigata/client"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+// dish is what every order of the load wants: it runs out, and comes back.
+const dish = "kung-pao-chicken"
+
+const (
+	// attemptIn is how long a client waits before it asks another node.
+	attemptIn = 1500 * time.Millisecond
+	// settleIn is how long it goes on with a command once the load has ended.
+	settleIn = 40 * time.Second
+	stocked  = 12 // portions at first
+	restock  = 5
+)
+
+func (f *fleet) token(user, role string, stores ...string) (string, error) {
+	return f.keys.Issue(auth.Subject(user, user, stores, command.Role(role)), time.Now(), time.Hour)
+}
+
+// load is one client per store, each on a socket to some node: it places orders, marks
+// them urgent and not, and reads them back from yet another node.
+type load struct {
+	fleet   *fleet
+	every   time.Duration
+	history history
+
+	paused  atomic.Bool
+	ctx     context.Context
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	busy    atomic.Int64
+}
+
+// worker is a client. It belongs to its goroutine.
+type worker struct {
+	*load
+	store, token string
+	client       int
+	at           int // node that it is connected with
+	conn         *client.Conn
+	left         *atomic.Bool // the node said bye, or closed the socket
+	order        string
+	rush         bool
+}
+
+func startLoad(f *fleet, stores []string, every time.Duration) (*load, error) {
+	l := &load{fleet: f, every: every}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	for i, s := range stores {
+		token, err := f.token(fmt.Sprintf("load-%d", i), "manager", s)
+		if err != nil {
+			return nil, err
+		}
+		w := &worker{load: l, store: s, token: token, client: i, at: i % len(f.nodes)}
+		l.workers.Go(w.run)
+	}
+	return l, nil
+}
+
+// pause has every client end what it does and wait.
+func (l *load) pause() {
+	l.paused.Store(true)
+	for end := time.Now().Add(settleIn); l.busy.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (l *load) resume() { l.paused.Store(false) }
+
+func (l *load) stop() {
+	l.cancel()
+	l.workers.Wait()
+}
+
+func (w *worker) run() {
+	defer func() {
+		if w.conn != nil {
+			w.conn.Close()
+		}
+	}()
+	w.count()
+	for n := 0; w.ctx.Err() == nil; n++ {
+		if !w.paused.Load() {
+			w.busy.Add(1)
+			if !w.paused.Load() {
+				w.step(n)
+			}
+			w.busy.Add(-1)
+		}
+		select {
+		case <-time.After(w.every/2 + mathrand.N(w.every)):
+		case <-w.ctx.Done():
+		}
+	}
+}
+
+func (w *worker) count() {
+	w.busy.Add(1)
+	defer w.busy.Add(-1)
+	if a := w.do("stock.count", fmt.Sprintf(`{"dish":%q,"qty":%d}`, dish, stocked)); a.ok {
+		w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "count", qty: stocked}, a)
+	}
+}
+
+func (w *worker) step(n int) {
+	switch {
+	case w.order == "" || n%3 == 0:
+		a := w.do("order.place", fmt.Sprintf(`{"type":"dine_in","table":"T%02d","lines":[{"id":"1","dish":%q,"qty":1}]}`, 1+n%20, dish))
+		w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "take", qty: 1}, a)
+		if a.ok {
+			w.order, w.rush = a.cid, false
+			w.history.placed(w.store, a)
+			w.history.add(w.client, w.store+"/"+a.cid, orderOp{kind: "place"}, a)
+		} else if a.code == "sold_out" {
+			a := w.do("stock.restock", fmt.Sprintf(`{"dish":%q,"qty":%d}`, dish, restock))
+			w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "restock", qty: restock}, a)
+		}
+	default:
+		w.rush = !w.rush
+		order := w.order
+		var read sync.WaitGroup
+		read.Go(func() { w.read(order) }) // at the same time, from another node
+		a := w.do("order.rush", fmt.Sprintf(`{"order":%q,"on":%t}`, order, w.rush))
+		w.history.add(w.client, w.store+"/"+order, orderOp{kind: "rush", on: w.rush}, a)
+		read.Wait()
+	}
+}
+
+// read reads the order once, over REST, wherever.
+func (w *worker) read(order string) {
+	ctx, cancel := context.WithTimeout(w.ctx, attemptIn)
+	defer cancel()
+	a := answer{call: w.history.now()}
+	n := w.fleet.nodes[mathrand.N(len(w.fleet.nodes))]
+	b, err := w.fleet.call(ctx, n, "GET", "/v1/stores/"+w.store+"/orders/"+order, w.token, nil)
+	a.back = w.history.now()
+	var bad *answered
+	var o struct{ Rush bool }
+	switch {
+	case errors.As(err, &bad) && bad.status == 404:
+		w.history.add(1_000_000+w.client, w.store+"/"+order, orderOp{kind: "read"}, a)
+	case err == nil && json.Unmarshal(b, &o) == nil:
+		a.ok = true
+		w.history.add(1_000_000+w.client, w.store+"/"+order, orderOp{kind: "read", on: o.Rush}, a)
+	}
+}
+
+// answer is what became of a command, and when.
+type answer struct {
+	cid        string
+	ok, known  bool
+	code       string
+	d          json.RawMessage
+	call, back time.Duration
+	failed     int // tries before the one that was answered
+}
+
+// do executes a command until it is answered, on whatever node answers, under one id.
+func (w *worker) do(name, d string) answer {
+	a := answer{cid: newID(), call: w.history.now()}
+	defer func() { w.history.took(w.store, &a) }()
+	var end time.Time
+	for ; ; a.failed++ {
+		if w.ctx.Err() != nil && end.IsZero() {
+			end = time.Now().Add(settleIn)
+		}
+		if !end.IsZero() && time.Now().After(end) {
+			a.back = w.history.now()
+			return a // unknown
+		}
+		m, err := w.try(name, a.cid, d)
+		switch {
+		case err != nil:
+			w.elsewhere()
+			continue
+		case m.Err != nil && m.Err.Retry:
+			w.history.refused(m.Err.Code)
+			time.Sleep(min(time.Duration(m.Err.AfterMS)*time.Millisecond, 100*time.Millisecond))
+			continue
+		case m.Err != nil:
+			a.code, a.known = m.Err.Code, true
+		default:
+			a.ok, a.known = true, true
+			var ok struct{ D json.RawMessage }
+			if json.Unmarshal(m.OK, &ok) == nil {
+				a.d = ok.D
+			}
+		}
+		a.back = w.history.now()
+		return a
+	}
+}
+
+func (w *worker) try(name, cid, d string) (client.Message, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), attemptIn)
+	defer cancel()
+	if w.conn != nil && w.left.Load() { // as told: it is no failure
+		w.elsewhere()
+	}
+	if w.conn == nil {
+		c, err := client.Dial(ctx, w.fleet.nodes[w.at].url(), w.token, fmt.Sprintf("load-%d", w.client))
+		if err != nil {
+			return client.Message{}, err
+		}
+		w.conn, w.left = c, new(atomic.Bool)
+		go func(left *atomic.Bool) {
+			for m := range c.Pushes() {
+				if m.Bye != nil {
+					left.Store(true)
+				}
+			}
+			left.Store(true)
+		}(w.left)
+	}
+	return w.conn.Command(ctx, name, cid, json.RawMessage(d), false)
+}
+
+// elsewhere gives the connection up for one to the next node.
+func (w *worker) elsewhere() {
+	if w.conn != nil {
+		go w.conn.Close() // a dead peer's takes its time
+		w.conn = nil
+	}
+	w.at = (w.at + 1) % len(w.fleet.nodes)
+	time.Sleep(10 * time.Millisecond)
+}
+
+// newID mints a UUIDv7.
+func newID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[6:])
+	ms := uint64(time.Now().UnixMilli())
+	binary.BigEndian.PutUint32(id[:4], uint32(ms>>16))
+	binary.BigEndian.PutUint16(id[4:6], uint16(ms))
+	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
+	h := hex.EncodeToString(id[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

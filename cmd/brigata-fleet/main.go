@@ -1,0 +1,101 @@
+// Command brigata-fleet runs several nodes and a Postgres on one machine: for people to
+// look at (cluster), or to be broken under load and held to what was promised (faults).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Cluster Cluster `cmd:"" help:"Run nodes and a temporary Postgres on this machine until ^C."`
+	Faults  Faults  `cmd:"" help:"Break nodes, network and database under load, and audit what is left."`
+}
+
+// Shared is what both need.
+type Shared struct {
+	Brigata string `help:"The server's binary." default:"bin/brigata" type:"existingfile"`
+	Nodes   int    `help:"How many nodes." default:"3"`
+}
+
+// Cluster runs nodes for people.
+type Cluster struct {
+	Shared
+	Port   int `help:"Port of the first node; the others follow." default:"8081"`
+	Stores int `help:"Demo stores to load besides demo." default:"9"`
+}
+
+// Run starts the nodes and waits for a signal.
+func (c *Cluster) Run(ctx context.Context) error {
+	if c.Nodes < 1 || c.Nodes > 9 {
+		return errors.New("--nodes is 1 to 9")
+	}
+	f, err := newFleet(c.Shared, layout{port: c.Port, demo: true})
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	for i := range c.Nodes {
+		if err := f.start(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := f.load(ctx, numbered(c.Stores)); err != nil {
+		return err
+	}
+	fmt.Printf("Postgres   %s\n", f.db.URL())
+	for _, n := range f.nodes {
+		fmt.Printf("%s     %s   data %s   log %s\n", n.name, n.url(), n.data, n.log)
+	}
+	fmt.Printf("try        bin/brigata nodes --data %s\n           bin/brigata watch kitchen --data %s\n           bin/brigata order --table T03 kung-pao-chicken=2 --data %s\n",
+		f.nodes[0].data, f.nodes[0].data, f.nodes[len(f.nodes)-1].data)
+	fmt.Println("^C stops all of it")
+	<-ctx.Done()
+	fmt.Println("stopping …")
+	return nil
+}
+
+// Faults breaks things.
+type Faults struct {
+	Shared
+	Scenario string        `help:"kill, pause, partition, database, join, rolling or all." default:"all" enum:"kill,pause,partition,database,join,rolling,all"`
+	Rounds   int           `help:"How often each." default:"1"`
+	Stores   int           `help:"Stores under load, one client each." default:"100"`
+	Every    time.Duration `help:"Between the commands of a client." default:"1s"`
+	Long     bool          `help:"Pauses and partitions of 60 s too."`
+}
+
+// Run runs the scenarios, prints a line for each and a summary last.
+func (x *Faults) Run(ctx context.Context) error {
+	if x.Nodes < 2 || x.Nodes > 9 || x.Rounds < 1 || x.Stores < 1 {
+		return errors.New("--nodes is 2 to 9, --rounds and --stores at least 1")
+	}
+	began := time.Now()
+	s := &suite{options: *x}
+	err := s.run(ctx)
+	fmt.Printf("summary: %d rounds in %.0f s, %d commands acknowledged, %d failed rounds\n", s.rounds, time.Since(began).Seconds(), s.acked, s.failed)
+	if err == nil && s.failed > 0 {
+		err = errors.New("some rounds failed: see above")
+	}
+	return err
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	k := kong.Parse(&c, kong.Name("brigata-fleet"), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
+		stop()
+		os.Exit(1)
+	}
+}
