@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brigata/brigata/cmd/brigata/client"
+)
+
+// gossipPort finds a port whose next two are free as well.
+func gossipPort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		free := port < 65000
+		for i := range 3 {
+			next, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i)))
+			if err != nil {
+				free = false
+				continue
+			}
+			next.Close()
+		}
+		if free {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		}
+	}
+	t.Fatal("no free ports")
+	return ""
+}
+
+// states tells the state of each node by name, as n sees them.
+func states(t *testing.T, n *node) map[string]string {
+	t.Helper()
+	r, err := http.NewRequest("GET", n.url+"/v1/cluster", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var in struct {
+		Nodes []struct{ Name, State string }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&in); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, x := range in.Nodes {
+		all[x.Name] = x.State
+	}
+	return all
+}
+
+// Two nodes are one server: either takes orders for the store of the other, each shows
+// what the other does, and when one is stopped the other has it all.
+func TestCluster(t *testing.T) {
+	url, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := gossipPort(t), gossipPort(t)
+	a := startNode(t, t.TempDir(), "--database-url", url, "--name", "a", "--gossip", first, "--join", second)
+	b := startNode(t, t.TempDir(), "--database-url", url, "--name", "b", "--gossip", second, "--join", first)
+	within(t, 20*time.Second, "the nodes see each other", func() bool {
+		return states(t, a)["b"] == "alive" && states(t, b)["a"] == "alive"
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	dial := func(n *node, token string) *client.Conn {
+		c, err := client.Dial(ctx, n.url, token, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	// Each node's token is good on the other.
+	atA, atB := dial(a, b.token), dial(b, a.token)
+	boards := []*client.Conn{atA, atB}
+	for _, c := range boards {
+		if got, _, err := c.Subscribe(ctx, client.Sub{T: "kitchen.all"}); err != nil || got[0].Err != nil {
+			t.Fatalf("%+v %v", got, err)
+		}
+	}
+	for i, c := range boards {
+		id := newID()
+		m, err := c.Command(ctx, "order.place", id, json.RawMessage(`{"type":"dine_in","table":"T0`+strconv.Itoa(i+1)+`","lines":[{"id":"1","dish":"mapo-tofu","qty":1}]}`), false)
+		if err != nil || m.Err != nil {
+			t.Fatalf("%+v %v", m.Err, err)
+		}
+		for j, board := range boards {
+			for shown := false; !shown; {
+				select {
+				case m, ok := <-board.Pushes():
+					if !ok {
+						t.Fatalf("board %d ended: %v", j, board.Err())
+					}
+					shown = strings.Contains(m.K, id)
+				case <-ctx.Done():
+					t.Fatalf("order %d is not on board %d", i, j)
+				}
+			}
+		}
+	}
+	// nodes, from the terminal.
+	out, err := exec.Command(program, "nodes", "--data", a.data).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "alive") || strings.Count(string(out), "\n") < 3 {
+		t.Errorf("brigata nodes: %v\n%s", err, out)
+	}
+	a.stop()
+	within(t, 20*time.Second, "a is gone", func() bool { return states(t, b)["a"] == "gone" })
+	m, err := atB.Command(ctx, "order.place", newID(), json.RawMessage(`{"type":"dine_in","table":"T03","lines":[{"id":"1","dish":"mapo-tofu","qty":1}]}`), false)
+	if err != nil || m.Err != nil {
+		t.Fatalf("after a has left: %+v %v", m.Err, err)
+	}
+	var ok struct {
+		D struct{ No int }
+	}
+	if err := json.Unmarshal(m.OK, &ok); err != nil || ok.D.No != 3 {
+		t.Errorf("the third order has number %d", ok.D.No)
+	}
+}
+
+// What would not be safe does not start, and says why.
+func TestClusterRefusesToStart(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--database-url": {"--join", "127.0.0.1:7946"},
+		"--tls-ca":       {"--database-url", "postgres://x", "--gossip", "10.1.2.3:7946"},
+		"--advertise":    {"--database-url", "postgres://x", "--gossip", "0.0.0.0:7946"},
+		"host:port":      {"--database-url", "postgres://x", "--gossip", "here"},
+		"belong":         {"--database-url", "postgres://x", "--gossip", "127.0.0.1:7946", "--tls-ca", "ca.pem"},
+	} {
+		out, err := exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, args...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v %s", args, err, out)
+		}
+	}
+}
