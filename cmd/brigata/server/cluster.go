@@ -215,6 +215,7 @@ func (j *joined) changed() {
 	for _, m := range all {
 		if m.ID != self.ID {
 			others = append(others, m.Route)
+			j.statuses.know(&m)
 			now[m.Address] = m.ID
 		}
 	}

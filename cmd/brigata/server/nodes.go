@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/cluster/membership"
 	"github.com/brigata/brigata/persistence/postgres"
 )
 
@@ -44,12 +45,23 @@ func (s *statuses) take(b []byte) {
 	s.last[n.ID] = status{n, time.Now()}
 }
 
-// of returns what a node told last.
-func (s *statuses) of(id string) (status, bool) {
+// know notes a member that has told nothing of itself yet.
+func (s *statuses) know(m *membership.Member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x, ok := s.last[id]
-	return x, ok
+	if s.last == nil {
+		s.last = map[string]status{}
+	}
+	if _, ok := s.last[m.ID]; !ok {
+		s.last[m.ID] = status{wire.Node{ID: m.ID, Name: m.Name, Kind: "server", Address: m.URL, Version: m.Version, State: "alive", StartedAt: m.Start}, time.Now()}
+	}
+}
+
+// of returns what a node told last.
+func (s *statuses) of(id string) status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[id]
 }
 
 // gone lists nodes that told of themselves and are not here any more.
@@ -126,18 +138,14 @@ func (n *Node) Nodes() []wire.Node {
 			if m.ID == self.ID {
 				continue
 			}
+			j.statuses.know(&m)
 			here[m.ID] = true
-			x, ok := j.statuses.of(m.ID)
-			if !ok {
-				x.Node = wire.Node{ID: m.ID, Name: m.Name, Kind: "server", Address: m.URL, Version: m.Version, StartedAt: m.Start}
-			}
+			x := j.statuses.of(m.ID)
 			switch {
-			case still[m.ID] || ok && now.Sub(x.at) > quietFor:
+			case still[m.ID] || now.Sub(x.at) > quietFor:
 				x.State = "suspect"
 			case m.Draining:
 				x.State = "draining"
-			case x.State == "":
-				x.State = "alive"
 			}
 			all = append(all, x.Node)
 		}
