@@ -119,7 +119,7 @@ type waiting struct {
 }
 
 func (c *session) command(who *auth.Principal, m *message) {
-	if c.server.draining.Load() {
+	if c.server.refusing.Load() {
 		c.refuse(m.ID, errDraining)
 		return
 	}

@@ -11,20 +11,32 @@ import (
 	"github.com/brigata/brigata/gateway/auth"
 )
 
+// crossing is how long commands are still taken after the bye: those that were sent
+// before it was read.
+const crossing = 150 * time.Millisecond
+
 // byeWithin spreads the clients' return over this time, in milliseconds.
 const byeWithin = 3000
 
-// Drain ends the gateway: it is no longer ready, new sockets and commands are turned
-// away, clients are told when to come back, commands under way get their answers, and
-// then every socket is closed 4001. It returns when nothing of it runs any more; when
+// Drain ends the gateway: it is no longer ready, new sockets and calls are turned away,
+// clients are told when to come back, commands that cross that and those under way get
+// their answers, and then every socket is closed 4001. It returns when nothing of it runs any more; when
 // ctx ends first, what is left is cut.
 func (s *Server) Drain(ctx context.Context) error {
 	if s.draining.Swap(true) {
 		return s.tasks.wait(ctx)
 	}
-	for _, c := range s.all() {
+	open := s.all()
+	for _, c := range open {
 		c.reply(appendBye(closeDraining, 200+mathrand.Int64N(byeWithin)))
 	}
+	if len(open) > 0 {
+		select {
+		case <-time.After(crossing):
+		case <-ctx.Done():
+		}
+	}
+	s.refusing.Store(true)
 	s.answerAll(ctx)
 	for _, c := range s.all() {
 		c.end(closeDraining)

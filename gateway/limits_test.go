@@ -115,6 +115,15 @@ func TestDrain(t *testing.T) {
 	if g := c.next(); g.Bye == nil || g.Bye.Code != 4001 || g.Bye.AfterMS < 200 {
 		t.Fatalf("%+v", g)
 	}
+	c.send(`{"id":3,` + fmt.Sprintf(place, uuid(3)) + `}`) // it may have been sent before the bye was read
+	crossed := <-asked
+	crossed.To.Reply(crossed.Tag, actors.Answer{V: 8})
+	if g := c.next(); *g.ID != 3 || string(g.OK) != `{"v":8,"dup":false,"d":{}}` {
+		t.Fatalf("a command that crosses the bye: %+v", g)
+	}
+	for !n.refusing.Load() {
+		time.Sleep(time.Millisecond)
+	}
 	if g := c.reply(fmt.Sprintf(place, uuid(2))); g.Err == nil || g.Err.Code != refusal.Moved {
 		t.Fatalf("a new command: %+v", g)
 	}

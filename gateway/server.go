@@ -87,6 +87,7 @@ type Server struct {
 	archive   breaker
 
 	draining atomic.Bool
+	refusing atomic.Bool  // commands too
 	open     atomic.Int64 // connections
 	stop     chan struct{}
 	stopOnce sync.Once

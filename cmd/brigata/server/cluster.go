@@ -370,16 +370,21 @@ func claim(c journal.Claim) *pb.Claim {
 // watch has a store's views come to the boards here.
 func (j *joined) watch(storeID string) *refusal.Refusal { return j.bus.Watch(storeID) }
 
-// drain tells all that this node will leave.
-func (j *joined) drain() {
-	if j.members == nil {
-		return
+// tellDrain tells all that this node will leave; what it returns is closed when they have
+// been told.
+func (n *Node) tellDrain() <-chan struct{} {
+	told := make(chan struct{})
+	if n.joined == nil || n.joined.members == nil {
+		close(told)
+		return told
 	}
-	j.tasks.Go(func() { // the drain does not wait for whoever does not hear it
-		if err := j.members.Drain(); err != nil {
-			j.node.options.Log.Warn("drain not told", "error", err)
+	n.joined.tasks.Go(func() {
+		defer close(told)
+		if err := n.joined.members.Drain(); err != nil {
+			n.options.Log.Warn("drain not told", "error", err)
 		}
 	})
+	return told
 }
 
 // leave ends it, in the reverse order.

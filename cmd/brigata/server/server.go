@@ -336,9 +336,7 @@ func (n *Node) Stop() error {
 	if n.hub != nil {
 		n.hub.Stop()
 	}
-	if n.joined != nil {
-		n.joined.drain()
-	}
+	told := n.tellDrain()
 	if n.gateway != nil {
 		errs = append(errs, n.gateway.Drain(ctx))
 	}
@@ -352,6 +350,7 @@ func (n *Node) Stop() error {
 		n.printing.Stop()
 	}
 	if r := n.placed.Load(); r != nil {
+		<-told // or the others would wait for this node to take what it gives away
 		errs = append(errs, r.Drain(ctx))
 		r.Stop()
 	}
