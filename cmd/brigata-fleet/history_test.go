@@ -13,7 +13,7 @@ import (
 	"github.com/brigata/brigata/gateway/boards"
 )
 
-func at(call, back int, ok bool) answer {
+func called(call, back int, ok bool) answer {
 	return answer{cid: "x", known: true, ok: ok, call: time.Duration(call), back: time.Duration(back)}
 }
 
@@ -24,37 +24,37 @@ func TestHistories(t *testing.T) {
 		bad  bool
 	}{
 		"the last portion once": {func(h *history) {
-			h.add(1, "s/d", stockOp{"count", 1}, at(1, 2, true))
-			h.add(1, "s/d", stockOp{"take", 1}, at(3, 9, true))
-			h.add(2, "s/d", stockOp{"take", 1}, at(4, 8, false))
+			h.add(1, "s/d", stockOp{"count", 1}, called(1, 2, true))
+			h.add(1, "s/d", stockOp{"take", 1}, called(3, 9, true))
+			h.add(2, "s/d", stockOp{"take", 1}, called(4, 8, false))
 		}, false},
 		"the last portion twice": {func(h *history) {
-			h.add(1, "s/d", stockOp{"count", 1}, at(1, 2, true))
-			h.add(1, "s/d", stockOp{"take", 1}, at(3, 9, true))
-			h.add(2, "s/d", stockOp{"take", 1}, at(4, 8, true))
+			h.add(1, "s/d", stockOp{"count", 1}, called(1, 2, true))
+			h.add(1, "s/d", stockOp{"take", 1}, called(3, 9, true))
+			h.add(2, "s/d", stockOp{"take", 1}, called(4, 8, true))
 		}, true},
 		"sold out though there was one": {func(h *history) {
-			h.add(1, "s/d", stockOp{"count", 1}, at(1, 2, true))
-			h.add(2, "s/d", stockOp{"take", 1}, at(4, 8, false))
+			h.add(1, "s/d", stockOp{"count", 1}, called(1, 2, true))
+			h.add(2, "s/d", stockOp{"take", 1}, called(4, 8, false))
 		}, true},
 		"an unanswered one may have taken it": {func(h *history) {
-			h.add(1, "s/d", stockOp{"count", 1}, at(1, 2, true))
+			h.add(1, "s/d", stockOp{"count", 1}, called(1, 2, true))
 			h.add(2, "s/d", stockOp{"take", 1}, answer{cid: "x", call: 3, back: 4})
-			h.add(3, "s/d", stockOp{"take", 1}, at(5, 6, false))
+			h.add(3, "s/d", stockOp{"take", 1}, called(5, 6, false))
 		}, false},
 		"a stale read": {func(h *history) {
-			h.add(1, "s/o", orderOp{kind: "place"}, at(1, 2, true))
-			h.add(1, "s/o", orderOp{kind: "rush", on: true}, at(3, 4, true))
-			h.add(2, "s/o", orderOp{kind: "read", on: false}, at(5, 6, true))
+			h.add(1, "s/o", orderOp{kind: "place"}, called(1, 2, true))
+			h.add(1, "s/o", orderOp{kind: "rush", on: true}, called(3, 4, true))
+			h.add(2, "s/o", orderOp{kind: "read", on: false}, called(5, 6, true))
 		}, true},
 		"a read at the same time": {func(h *history) {
-			h.add(1, "s/o", orderOp{kind: "place"}, at(1, 2, true))
-			h.add(1, "s/o", orderOp{kind: "rush", on: true}, at(3, 7, true))
-			h.add(2, "s/o", orderOp{kind: "read", on: false}, at(5, 6, true))
+			h.add(1, "s/o", orderOp{kind: "place"}, called(1, 2, true))
+			h.add(1, "s/o", orderOp{kind: "rush", on: true}, called(3, 7, true))
+			h.add(2, "s/o", orderOp{kind: "read", on: false}, called(5, 6, true))
 		}, false},
 		"an acknowledged order that is gone": {func(h *history) {
-			h.add(1, "s/o", orderOp{kind: "place"}, at(1, 2, true))
-			h.add(2, "s/o", orderOp{kind: "read"}, at(5, 6, false))
+			h.add(1, "s/o", orderOp{kind: "place"}, called(1, 2, true))
+			h.add(2, "s/o", orderOp{kind: "read"}, called(5, 6, false))
 		}, true},
 	} {
 		var h history

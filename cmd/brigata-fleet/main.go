@@ -17,6 +17,7 @@ import (
 
 type cli struct {
 	Cluster Cluster `cmd:"" help:"Run nodes and a temporary Postgres on this machine until ^C."`
+	Hop     Hop     `cmd:"" help:"Measure what an order costs more whose socket is on another node."`
 	Faults  Faults  `cmd:"" help:"Break nodes, network and database under load, and audit what is left."`
 }
 
