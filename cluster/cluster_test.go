@@ -170,3 +170,29 @@ func TestValuesFollow(t *testing.T) {
 		t.Error("the menu's view is not known")
 	}
 }
+
+// Boards that cannot be held to their store's node are right or said to be stale: those
+// who watch are told, and nobody new is shown them, until they are right again.
+func TestStaleBoards(t *testing.T) {
+	w := newTown(t, "a", "b")
+	a, b := w.nodes[0], w.nodes[1]
+	w.open(a)
+	there := b.show("kitchen.all")
+	b.lonely.Store(true)
+	waitFor(t, "nobody is told", func() bool { b.bus.Changed(); return b.stale.Load() == 1 })
+	if no := b.bus.Watch("demo"); no == nil || no.Code != refusal.Unavailable {
+		t.Fatalf("stale boards are shown: %+v", no)
+	}
+	id := newID()
+	if x := a.ask(request(t, id, "order.place", placed)); x.Refusal != nil {
+		t.Fatal(x.Refusal)
+	}
+	b.lonely.Store(false)
+	if no := b.bus.Watch("demo"); no != nil {
+		t.Fatalf("right again: %+v", no)
+	}
+	waitFor(t, "the boards are not right again", func() bool { return there.all() == a.show("kitchen.all").all() })
+	if n := b.stale.Load(); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

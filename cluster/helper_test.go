@@ -5,6 +5,7 @@ package cluster_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -47,7 +48,19 @@ type node struct {
 	boards *boards.Boards
 	routes *routes.Engine
 	good   atomic.Bool
+	stale  atomic.Int32 // how often its boards were told to be so
+	lonely atomic.Bool  // it reaches no other node
 }
+
+// shown is a node's boards as its bus has them.
+type shown struct {
+	*boards.Boards
+	*node
+}
+
+func (s shown) Stale(string) { s.stale.Add(1) }
+
+var errLonely = errors.New("lonely")
 
 func newTown(t testing.TB, names ...string) *town {
 	w := &town{t: t}
@@ -94,7 +107,7 @@ func (w *town) add(name string) *node {
 	}
 	n.boards = boards.New(boards.Config{Epoch: name, Now: time.Now, Today: func(s string) *store.Today { return n.routes.Today(s) }, Read: n.read,
 		Watch: func(s string) *refusal.Refusal { return n.bus.Watch(s) }})
-	n.bus = bus.New(bus.Config{Self: name, Server: n.server, Boards: n.boards, Here: n.here, Where: n.where, Read: n.read, Ask: n.peers.Ask, Log: quiet})
+	n.bus = bus.New(bus.Config{Self: name, Server: n.server, Boards: shown{n.boards, n}, Here: n.here, Where: n.where, Read: n.read, Ask: n.asks, Log: quiet, StaleAfter: time.Second})
 	n.routes = routes.New(routes.Config{Host: hostOf{n}, Peers: n.peers, Where: n.where, Good: n.good.Load, Elsewhere: n.bus.Today, Log: quiet})
 	n.peers.Handle(func(m *pb.Parcel, answer func(*pb.Parcel)) {
 		if q := m.GetRequest(); q != nil {
@@ -117,6 +130,14 @@ func (n *node) stop() {
 		n.town.t.Error(err)
 	}
 	n.server.Stop()
+}
+
+func (n *node) asks(address string, m *pb.Parcel, within time.Duration, got func(*pb.Parcel, error)) {
+	if n.lonely.Load() {
+		got(nil, errLonely)
+		return
+	}
+	n.peers.Ask(address, m, within, got)
 }
 
 // hostOf is the host as far as the store is its node's.

@@ -14,6 +14,7 @@ const (
 	closeSlow         websocket.StatusCode = 4003
 	closeNoPong       websocket.StatusCode = 4004
 	closeExpired      websocket.StatusCode = 4005
+	closeResync       websocket.StatusCode = 4006
 	closeRate         websocket.StatusCode = 4007
 	closeBadToken     websocket.StatusCode = 4500
 	closeBadRequest   websocket.StatusCode = 4501
@@ -32,6 +33,7 @@ var reasons = map[websocket.StatusCode]string{
 	closeSlow:        "too slow",
 	closeNoPong:      "no pong",
 	closeExpired:     "token expired",
+	closeResync:      "stale; come back",
 	closeRate:        "rate",
 	closeBadToken:    "bad token",
 	closeBadRequest:  "bad request",

@@ -21,6 +21,27 @@ func (s *Server) Stores() map[string]bool { return s.boards.Stores() }
 // Forget drops what the boards hold of a store that lives elsewhere, unless it is watched.
 func (s *Server) Forget(store string) bool { return s.boards.Forget(store) }
 
+// Stale closes the sockets that show a store whose boards cannot be held to its node any
+// more: they show that, come back, and are refused until the boards are right.
+func (s *Server) Stale(store string) {
+	for _, c := range s.all() {
+		if c.shows(store) {
+			c.end(closeResync)
+		}
+	}
+}
+
+func (c *session) shows(store string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range c.subs {
+		if x.Store == store {
+			return true
+		}
+	}
+	return false
+}
+
 // ShowNodes brings the nodes of the cluster onto topic nodes; v ascends.
 func (s *Server) ShowNodes(v int64, all []wire.Node) { s.boards.ShowNodes(v, all) }
 

@@ -31,9 +31,10 @@ type Boards interface {
 	Known(store string) []actors.View
 	Stores() map[string]bool // of which anything is known, and whether somebody watches
 	Forget(store string) bool
+	Stale(store string) // what is shown may not be so any more: tell those who watch
 }
 
-// Config makes a Bus; all but Stored and Log is needed.
+// Config makes a Bus; all but Stored, Zone, Log and StaleAfter is needed.
 type Config struct {
 	Self   string // this start of this node
 	Server *Server
@@ -50,6 +51,9 @@ type Config struct {
 	Stored func(ctx context.Context, store string) (*store.Today, error)
 	Zone   func(name string) (*time.Location, error)
 	Log    *slog.Logger
+	// StaleAfter is how long the boards may go without being held to a store's node: past
+	// it whoever watches is told, and nobody may begin to. 0: 10 s.
+	StaleAfter time.Duration
 }
 
 const (
@@ -112,6 +116,9 @@ func New(c Config) *Bus {
 	}
 	if c.Zone == nil {
 		c.Zone = time.LoadLocation
+	}
+	if c.StaleAfter == 0 {
+		c.StaleAfter = 10 * time.Second
 	}
 	b := &Bus{config: c, log: c.Log, out: make(chan message, queueMax), kick: make(chan struct{}, 1), work: make(chan struct{}, answersMax),
 		outlets: map[string]*outlet{}, mirrors: map[string]*mirror{}}

@@ -55,6 +55,7 @@ func (b *Bus) tend() {
 			b.mirror(id, true)
 		case watched:
 			m.used.Store(time.Now().UnixMilli())
+			m.tellStale()
 		case m == nil:
 			b.config.Boards.Forget(id)
 		}
@@ -71,6 +72,19 @@ func (b *Bus) tend() {
 		if here && m.watched.Load() {
 			b.spawn(func() { b.settle(id) })
 		}
+	}
+}
+
+// tellStale tells those who watch, once, that the boards cannot be held to the store's
+// node any more.
+func (m *mirror) tellStale() {
+	switch fresh := m.fresh(); {
+	case fresh:
+		m.told = false
+	case !m.told && m.right.Load() != 0:
+		m.told = true
+		m.bus.log.Warn("boards are stale", "store", m.store)
+		m.bus.config.Boards.Stale(m.store)
 	}
 }
 
@@ -134,6 +148,7 @@ func (b *Bus) compared(m *mirror, s *pb.StandOf, gate chan struct{}) {
 // the bus wait for it: they are newer, or change nothing.
 func (m *mirror) sync(ctx context.Context, said standing) error {
 	if m.reaches(ctx, said) {
+		m.right.Store(time.Now().UnixMilli())
 		return nil
 	}
 	m.mu.Lock()
@@ -160,9 +175,9 @@ func (m *mirror) sync(ctx context.Context, said standing) error {
 		m.bus.stats.Healed.Add(1)
 	} else {
 		m.synced = true
-		close(m.ready)
 	}
 	m.at, m.stale = at, false
+	m.right.Store(time.Now().UnixMilli())
 	return nil
 }
 

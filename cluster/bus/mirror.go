@@ -28,7 +28,8 @@ type mirror struct {
 	fetches sync.Mutex // one at a time
 	of      atomic.Pointer[standing]
 
-	ready   chan struct{} // closed once the boards hold all that lives
+	right   atomic.Int64 // unix ms: when the boards were last known to be right
+	told    bool         // that they are stale; heal's
 	syncing atomic.Bool
 	watched atomic.Bool
 
@@ -69,7 +70,7 @@ func (b *Bus) mirror(id string, watch bool) *mirror {
 	b.mu.Lock()
 	m := b.mirrors[id]
 	if m == nil {
-		m = &mirror{bus: b, store: id, ready: make(chan struct{}), stale: true}
+		m = &mirror{bus: b, store: id, stale: true}
 		b.mirrors[id] = m
 	}
 	b.mu.Unlock()
@@ -159,17 +160,13 @@ func (b *Bus) Watch(id string) *refusal.Refusal {
 		return nil // there is no such store: the boards say so
 	}
 	m := b.mirror(id, true)
-	select {
-	case <-m.ready:
-		return nil
-	default:
-	}
 	timer := time.NewTimer(watchIn)
 	defer timer.Stop()
-	for {
+	if !m.fresh() {
+		b.Changed()
+	}
+	for !m.fresh() {
 		select {
-		case <-m.ready:
-			return nil
 		case <-time.After(20 * time.Millisecond): // the cell may have come here meanwhile
 			if b.config.Here(id) != nil {
 				return nil
@@ -180,6 +177,12 @@ func (b *Bus) Watch(id string) *refusal.Refusal {
 			return errNode
 		}
 	}
+	return nil
+}
+
+// fresh says that the boards were right not long ago.
+func (m *mirror) fresh() bool {
+	return time.Since(time.UnixMilli(m.right.Load())) < m.bus.config.StaleAfter
 }
 
 // Today returns the values of a store that lives elsewhere: those at hand, or, the first
