@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/brigata/brigata/actors"
@@ -21,7 +20,6 @@ import (
 
 // ledger is what the database's log folds to, with nobody at work.
 type ledger struct {
-	mu     sync.Mutex
 	boards *boards.Boards
 	values map[string]*store.Today
 	orders map[string]*order.View // store/id

@@ -82,8 +82,6 @@ func (l *load) pause() {
 	}
 }
 
-func (l *load) resume() { l.paused.Store(false) }
-
 func (l *load) stop() {
 	l.cancel()
 	l.workers.Wait()
