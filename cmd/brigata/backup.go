@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/brigata/brigata/persistence/sqlite"
 )
 
-// Backup copies the SQLite database of a running node.
+// Backup copies the SQLite databases of a running node.
 type Backup struct {
 	terminal.Options
 	File string `arg:"" help:"New file to write."`
@@ -36,14 +35,15 @@ func (b *Backup) Run(ctx context.Context) error {
 // Restore makes a data folder of a backup, and verifies it.
 type Restore struct {
 	File string `arg:"" type:"existingfile" help:"Backup."`
-	Data string `help:"Folder for the database; it must not hold one." default:"./data" env:"BRIGATA_DATA"`
+	Data string `help:"Folder for the databases; it must not hold any." default:"./data" env:"BRIGATA_DATA"`
 }
 
-// Run copies the backup beside its place, verifies it there, and moves it into place.
+// Run unpacks the backup beside its place, verifies it there, and moves it into place.
 func (r *Restore) Run(ctx context.Context) error {
-	file := filepath.Join(r.Data, server.DatabaseFile)
-	if _, err := os.Stat(file); err == nil {
-		return terminal.Usage{Message: file + " exists: move it away first, or choose another folder with --data"}
+	for _, name := range server.BackupFiles {
+		if file := filepath.Join(r.Data, name); exists(file) {
+			return terminal.Usage{Message: file + " exists: move it away first, or choose another folder with --data"}
+		}
 	}
 	if err := os.MkdirAll(r.Data, 0o700); err != nil {
 		return err
@@ -53,42 +53,44 @@ func (r *Restore) Run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	temp := filepath.Join(dir, server.DatabaseFile)
-	if err := copyFile(r.File, temp); err != nil {
-		return err
-	}
-	j, err := sqlite.Open(temp)
-	if err != nil {
+	if err := r.unpack(ctx, dir); err != nil {
 		return fmt.Errorf("%s is no backup: %w", r.File, err)
-	}
-	cells, err := j.Cells(ctx)
-	if err = errors.Join(err, j.Close()); err != nil {
-		return err
-	}
-	if len(cells) == 0 {
-		return fmt.Errorf("%s holds no store", r.File)
 	}
 	v := Verify{Database: Database{Data: dir}}
 	if err := v.Run(ctx); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, file); err != nil {
-		return err
+	for _, name := range server.BackupFiles {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(r.Data, name)); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("restored to %s; start it with: brigata serve --data %s\n", file, r.Data)
+	fmt.Printf("restored to %s; start it with: brigata serve --data %s\n", r.Data, r.Data)
 	return nil
 }
 
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
+// unpack leaves the backup's databases in dir, or says what they are not.
+func (r *Restore) unpack(ctx context.Context, dir string) error {
+	f, err := os.Open(r.File)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	defer f.Close()
+	if err := server.Unpack(f, dir); err != nil {
+		return err
+	}
+	j, err := sqlite.Open(filepath.Join(dir, server.DatabaseFile))
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	cells, err := j.Cells(ctx)
+	if err = errors.Join(err, j.Close()); err == nil && len(cells) == 0 {
+		err = errors.New("it holds no store")
+	}
+	return err
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }

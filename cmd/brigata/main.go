@@ -27,7 +27,7 @@ type cli struct {
 	Doctor    Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
 	Verify    Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`
 	Export    Export         `cmd:"" help:"Print a store's events as JSON."`
-	Backup    Backup         `cmd:"" help:"Copy the SQLite database of a running node."`
+	Backup    Backup         `cmd:"" help:"Copy the SQLite databases of a running node."`
 	Restore   Restore        `cmd:"" help:"Make a data folder of a backup."`
 	Order     terminal.Order `cmd:"" help:"Place an order."`
 	Watch     terminal.Watch `cmd:"" help:"Show a board as it changes."`

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +27,7 @@ func TestBackup(t *testing.T) {
 		guests[i].n = i
 		wg.Go(func() { guests[i].load(n.url, n.token) })
 	}
-	file := filepath.Join(t.TempDir(), "copy.db")
+	file := filepath.Join(t.TempDir(), "copy.tar")
 	if out, errs, status := n.terminal("backup", file); status != 0 {
 		t.Fatal(out, errs)
 	}
@@ -43,6 +45,9 @@ func TestBackup(t *testing.T) {
 		t.Errorf("over a database: %d %s", status, errs)
 	}
 	again := startNode(t, data)
+	if accounts(t, again) != accounts(t, n) {
+		t.Error("the people are not those of the backup")
+	}
 	c := again.dial(again.token, "after")
 	for _, a := range before.done {
 		if r := must(t, send(t, c, "order.place", a.cid, a.body)); !r.Dup || r.D.No != a.no {
@@ -75,6 +80,26 @@ func TestBackup(t *testing.T) {
 	if !strings.Contains(out, before.done[0].cid) {
 		t.Error("an order is not in the export")
 	}
+}
+
+// accounts is the list of users as an admin sees it.
+func accounts(t *testing.T, n *node) string {
+	t.Helper()
+	r, err := http.NewRequest("GET", n.url+"/v1/users", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	b, err := io.ReadAll(got.Body)
+	if err != nil || got.StatusCode != http.StatusOK || !strings.Contains(string(b), `"created_at"`) {
+		t.Fatalf("%s: %s %v", got.Status, b, err)
+	}
+	return string(b)
 }
 
 // TestVerifyPostgres verifies what a node leaves in a Postgres, while it runs.

@@ -111,6 +111,20 @@ func TestKill(t *testing.T) {
 	})
 }
 
+// repeat sends an order again as the protocol asks: after as long as a refusal says, while
+// it says that the same may succeed later.
+func repeat(t *testing.T, c *client.Conn, a attempt) (m client.Message) {
+	t.Helper()
+	for range 20 {
+		if m = send(t, c, "order.place", a.cid, a.body); m.Err == nil || !m.Err.Retry {
+			return m
+		}
+		<-time.After(time.Duration(m.Err.AfterMS) * time.Millisecond)
+	}
+	t.Fatalf("%s is still refused: %s", a.cid, m.Raw)
+	return m
+}
+
 func audit(t *testing.T, n *node, guests []guest, stock int64) {
 	var taken, answered int64
 	numbers := map[int]string{}
@@ -123,7 +137,7 @@ func audit(t *testing.T, n *node, guests []guest, stock int64) {
 			c := n.dial(n.token, fmt.Sprintf("audit-%d-%d", i, from))
 			for _, a := range g.done[from:min(from+30, len(g.done))] {
 				answered++
-				m := send(t, c, "order.place", a.cid, a.body)
+				m := repeat(t, c, a)
 				if a.code != "" {
 					if m.Err == nil || m.Err.Code != a.code {
 						t.Fatalf("%s was refused %s, and now got %s", a.cid, a.code, m.Raw)
