@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/refusal"
@@ -26,6 +27,8 @@ type Archive interface {
 	Orders(ctx context.Context, store string, q OrderQuery) (items []byte, next string, err error)
 	History(ctx context.Context, store, order string) (items []byte, err error)
 	WorkOrders(ctx context.Context, store string, q WorkOrderQuery) (list []*workorder.View, next string, err error)
+	// Reports returns what makes a store's reports, without a period.
+	Reports(store string) actors.Reports
 }
 
 // OrderQuery asks for a page of orders, the newest first. Zero values do not narrow.

@@ -31,6 +31,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.storeRoutes(api)
 	s.orderRoutes(api)
 	s.sensorRoutes(api)
+	s.reportRoutes(api)
 	s.menuRoutes(m, api)
 	s.draftRoutes(api)
 	s.serviceRoutes(m)

@@ -15,6 +15,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/persistence/memory"
 )
 
 type fakeArchive struct{ asked OrderQuery }
@@ -41,6 +42,10 @@ func (*fakeArchive) WorkOrders(_ context.Context, _ string, q WorkOrderQuery) ([
 	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
 	return []*workorder.View{{ID: uuid(7), Asset: "walk-in", Sensor: "walkin-1", State: workorder.Opened,
 		Log: []workorder.Entry{{At: at, What: "alert: limit"}, {At: at, By: command.Who{ID: "chen"}, What: "=1+1"}}}}, "n2", nil
+}
+
+func (*fakeArchive) Reports(store string) actors.Reports {
+	return actors.Reports{Archive: actors.Archive{Journal: memory.NewDatabase().Open(memory.Options{})}, Store: store}
 }
 
 type response struct {

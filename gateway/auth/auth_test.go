@@ -187,11 +187,11 @@ func TestMay(t *testing.T) {
 		no   string
 	}{
 		{command.Guest, "order.place cart.set payment.create topic:table topic:menu rest:menu:read", "order.add order.accept item.bump payment.confirm table.open topic:kitchen topic:floor topic:stock topic:nodes rest:orders:read rest:history:read"},
-		{command.Waiter, "table.open order.place order.add item.serve payment.confirm topic:floor rest:orders:read", "order.void bill.discount payment.refund stock.release menu.publish day.close topic:nodes"},
+		{command.Waiter, "table.open order.place order.add item.serve payment.confirm topic:floor rest:orders:read", "order.void bill.discount payment.refund stock.release menu.publish day.close topic:nodes rest:reports:read"},
 		{command.Kitchen, "item.bump stock.out ticket.print topic:kitchen topic:stock", "order.place payment.create topic:floor stock.release"},
 		{command.Cashier, "bill.split payment.create payment.confirm", "order.place payment.refund"},
 		{command.Dispatcher, "order.assign order.deliver topic:dispatch", "item.bump"},
-		{command.Manager, "order.void bill.discount payment.refund stock.release menu.publish day.close topic:kitchen", "topic:nodes order.fly rest:stores:write"},
+		{command.Manager, "order.void bill.discount payment.refund stock.release menu.publish day.close topic:kitchen rest:reports:read", "topic:nodes order.fly rest:stores:write"},
 		{command.Admin, "topic:nodes order.void rest:stores:write", "order.fly topic:secrets"},
 		{command.Device, "topic:menu topic:store", "order.place topic:kitchen"},
 		{command.Channel, "order.place topic:order", "cart.set topic:table topic:floor"},

@@ -125,6 +125,7 @@ var permissions = map[string]roles{
 	"rest:profiles:read":   nobody, // adminOnly
 	"rest:backup:read":     nobody, // adminOnly
 	"rest:haccp:read":      nobody,
+	"rest:reports:read":    nobody,
 }
 
 // adminOnly is what managers may not do either.

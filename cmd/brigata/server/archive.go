@@ -20,3 +20,7 @@ func (a archive) Orders(ctx context.Context, storeID string, q gateway.OrderQuer
 func (a archive) WorkOrders(ctx context.Context, storeID string, q gateway.WorkOrderQuery) ([]*workorder.View, string, error) {
 	return a.Archive.WorkOrders(ctx, storeID, actors.WorkOrderQuery{State: workorder.Status(q.State), From: q.From, To: q.To, Limit: q.Limit, Cursor: q.Cursor})
 }
+
+func (a archive) Reports(storeID string) actors.Reports {
+	return actors.Reports{Archive: a.Archive, Store: storeID}
+}
