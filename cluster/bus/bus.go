@@ -34,7 +34,7 @@ type Boards interface {
 	Stale(store string) // what is shown may not be so any more: tell those who watch
 }
 
-// Config makes a Bus; all but Stored, Zone, Log and StaleAfter is needed.
+// Config makes a Bus; all but Stored, Zone, Log, Arrived and StaleAfter is needed.
 type Config struct {
 	Self   string // this start of this node
 	Server *Server
@@ -51,6 +51,8 @@ type Config struct {
 	Stored func(ctx context.Context, store string) (*store.Today, error)
 	Zone   func(name string) (*time.Location, error)
 	Log    *slog.Logger
+	// Arrived is told of each view that came over the bus, and is as quick as a hook must be.
+	Arrived func(*actors.View)
 	// StaleAfter is how long the boards may go without being held to a store's node: past
 	// it whoever watches is told, and nobody may begin to. 0: 10 s.
 	StaleAfter time.Duration
@@ -245,8 +247,12 @@ func (b *Bus) sendOne(m *message) {
 
 // viewOf is a view as nodes send it.
 func viewOf(v *actors.View, source string, n uint64) *pb.View {
-	return &pb.View{Kind: v.Target.Kind, Id: v.Target.ID, V: v.V, Live: v.Live, View: wire.MarshalView(v.View), Source: source, N: n,
+	p := &pb.View{Kind: v.Target.Kind, Id: v.Target.ID, V: v.V, Live: v.Live, View: wire.MarshalView(v.View), Source: source, N: n,
 		Trace: v.Trace.String()}
+	if !v.At.IsZero() {
+		p.AtUs = v.At.UnixMicro()
+	}
+	return p
 }
 
 // readView is its opposite.

@@ -135,6 +135,12 @@ func (m *mirror) take(msg *nats.Msg) {
 		b.log.Debug("view not read", "store", m.store, "error", err)
 	} else {
 		b.stats.Taken.Add(1)
+		if p.AtUs != 0 {
+			v.At = time.UnixMicro(p.AtUs)
+		}
+		if b.config.Arrived != nil {
+			b.config.Arrived(&v)
+		}
 		b.config.Boards.Publish([]actors.View{v})
 	}
 	switch {

@@ -28,7 +28,7 @@ type Host interface {
 	Today(store string) *store.Today
 }
 
-// Config makes an Engine; all of it is needed.
+// Config makes an Engine; all of it but Routed and Log is needed.
 type Config struct {
 	Host  Host
 	Peers *peers.Peers
@@ -38,7 +38,16 @@ type Config struct {
 	Good func() bool
 	// Elsewhere returns the values of a store that lives on another node, or nil.
 	Elsewhere func(store string) *store.Today
-	Log       *slog.Logger
+	// Routed is told what another node has answered, or that it has not. It may be nil.
+	Routed func(Routed)
+	Log    *slog.Logger
+}
+
+// Routed is one request that was brought to another node.
+type Routed struct {
+	Trace        wire.Trace
+	Code         refusal.Code // "": done
+	Began, Ended time.Time
 }
 
 // Engine is the host of all stores, wherever they are. Stop ends it.
@@ -145,8 +154,18 @@ func (e *Engine) forward(m *pb.Parcel, to actors.Replier, tag int64, deadline ti
 	e.tasks.Go(func() { to.Reply(tag, e.ask(m, deadline)) })
 }
 
-func (e *Engine) ask(m *pb.Parcel, deadline time.Time) actors.Answer {
+func (e *Engine) ask(m *pb.Parcel, deadline time.Time) (answer actors.Answer) {
 	q := m.GetRequest()
+	if e.config.Routed != nil {
+		r := Routed{Trace: wire.ParseTrace(q.Trace), Began: time.Now()}
+		defer func() {
+			if answer.Refusal != nil {
+				r.Code = answer.Refusal.Code
+			}
+			r.Ended = time.Now()
+			e.config.Routed(r)
+		}()
+	}
 	a, err := e.config.Peers.Request(q.Store, q.Entity, q.Kind, m, time.Until(deadline))
 	switch {
 	case errors.Is(err, peers.ErrFull):
@@ -156,8 +175,7 @@ func (e *Engine) ask(m *pb.Parcel, deadline time.Time) actors.Answer {
 	case err != nil:
 		return actors.Answer{Refusal: errNode}
 	}
-	answer, err := Answer(a)
-	if err != nil {
+	if answer, err = Answer(a); err != nil {
 		e.config.Log.Error("answer of a node not read", "store", q.Store, "error", err)
 		return actors.Answer{Refusal: errNode}
 	}

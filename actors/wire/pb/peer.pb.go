@@ -997,6 +997,7 @@ type View struct {
 	Source        string                 `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
 	N             uint64                 `protobuf:"varint,7,opt,name=n,proto3" json:"n,omitempty"`
 	Trace         string                 `protobuf:"bytes,8,opt,name=trace,proto3" json:"trace,omitempty"`
+	AtUs          int64                  `protobuf:"zigzag64,9,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"` // when it was decided, by its node's clock, in µs since 1970; over the bus
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1085,6 +1086,13 @@ func (x *View) GetTrace() string {
 		return x.Trace
 	}
 	return ""
+}
+
+func (x *View) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
 }
 
 // Values asks for what a store looks up today: its document and its menu.
@@ -1511,7 +1519,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x02of\x18\x02 \x03(\v2\x10.brigata.v1.HeldR\x02of\"C\n" +
 	"\x05Views\x12 \n" +
 	"\x02of\x18\x01 \x03(\v2\x10.brigata.v1.ViewR\x02of\x12\x18\n" +
-	"\arefusal\x18\x02 \x01(\fR\arefusal\"\x9c\x01\n" +
+	"\arefusal\x18\x02 \x01(\fR\arefusal\"\xb1\x01\n" +
 	"\x04View\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\f\n" +
@@ -1520,7 +1528,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x04view\x18\x05 \x01(\fR\x04view\x12\x16\n" +
 	"\x06source\x18\x06 \x01(\tR\x06source\x12\f\n" +
 	"\x01n\x18\a \x01(\x04R\x01n\x12\x14\n" +
-	"\x05trace\x18\b \x01(\tR\x05trace\"\x1e\n" +
+	"\x05trace\x18\b \x01(\tR\x05trace\x12\x13\n" +
+	"\x05at_us\x18\t \x01(\x12R\x04atUs\"\x1e\n" +
 	"\x06Values\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\"\xb3\x01\n" +
 	"\vStoreValues\x12\x16\n" +

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/brigata/brigata/cmd/brigata/client"
 )
 
 // collector takes spans as an OpenTelemetry collector does: OTLP over HTTP.
@@ -24,11 +27,12 @@ type collector struct {
 	*httptest.Server
 	mu    sync.Mutex
 	spans []*tracepb.Span
+	nodes map[*tracepb.Span]string // who told of each
 	more  chan struct{}
 }
 
 func newCollector(t *testing.T) *collector {
-	c := &collector{more: make(chan struct{}, 1)}
+	c := &collector{nodes: map[*tracepb.Span]string{}, more: make(chan struct{}, 1)}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil || r.URL.Path != "/v1/traces" {
@@ -53,8 +57,17 @@ func (c *collector) take(t *testing.T, b []byte) {
 			t.Error("the export cannot be read")
 			return
 		}
+		node := ""
+		for _, a := range r.Resource.GetAttributes() {
+			if a.Key == "service.instance.id" {
+				node = a.Value.GetStringValue()
+			}
+		}
 		for _, s := range r.ScopeSpans {
 			c.spans = append(c.spans, s.Spans...)
+			for _, x := range s.Spans {
+				c.nodes[x] = node
+			}
 		}
 		b = b[n+m:]
 	}
@@ -96,12 +109,9 @@ func named(spans []*tracepb.Span, name string) *tracepb.Span {
 	return nil
 }
 
-// TestTrace follows one order from a phone's traceparent to the push: one trace, and
-// the transaction that made it durable linked to it.
-func TestTrace(t *testing.T) {
-	col := newCollector(t)
-	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0")
-	const trace, phone = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+// tracedOrder places an order from a phone that begins the trace.
+func tracedOrder(t *testing.T, n *node, trace, phone string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, strings.Replace(n.url, "http", "ws", 1)+"/v1/ws", &websocket.DialOptions{
@@ -123,6 +133,15 @@ func TestTrace(t *testing.T) {
 			t.Fatalf("%s: %v", b, err)
 		}
 	}
+}
+
+// TestTrace follows one order from a phone's traceparent to the push: one trace, and
+// the transaction that made it durable linked to it.
+func TestTrace(t *testing.T) {
+	col := newCollector(t)
+	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0")
+	const trace, phone = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	tracedOrder(t, n, trace, phone)
 	want := []string{"order.place", "order turn", "stock turn", "table turn", "store turn", "gate", "push", "journal commit"}
 	spans := col.wait(t, func(s []*tracepb.Span) bool {
 		return !slices.ContainsFunc(want, func(name string) bool { return named(s, name) == nil })
@@ -139,6 +158,80 @@ func TestTrace(t *testing.T) {
 	commit := named(spans, "journal commit")
 	if len(commit.Links) == 0 || string(commit.Links[0].SpanId) != string(root.SpanId) {
 		t.Errorf("the transaction is not linked to the command: %v", commit)
+	}
+	// The metrics name the trace too, to whoever asks in OpenMetrics.
+	r, err := http.NewRequest("GET", n.url+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	b, err := io.ReadAll(got.Body)
+	exemplar := regexp.MustCompile(`brigata_command_duration_seconds_bucket\{[^}]*command="order.place"[^}]*\} 1 # \{[^}]*trace_id="` + trace)
+	if err != nil || !exemplar.Match(b) {
+		t.Errorf("no exemplar of the trace: %v", err)
+	}
+}
+
+// TestTraceAcrossNodes follows an order whose phone is on one node and whose store is on
+// another: one trace, with the way there and the way back to a board.
+func TestTraceAcrossNodes(t *testing.T) {
+	col := newCollector(t)
+	url, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := gossipPort(t), gossipPort(t)
+	nodes := []*node{
+		startNode(t, t.TempDir(), "--database-url", url, "--name", "a", "--gossip", first, "--join", second, "--otlp", col.URL, "--trace-share", "0"),
+		startNode(t, t.TempDir(), "--database-url", url, "--name", "b", "--gossip", second, "--join", first, "--otlp", col.URL, "--trace-share", "0"),
+	}
+	within(t, 20*time.Second, "the nodes see each other", func() bool {
+		return states(t, nodes[0])["b"] == "alive" && states(t, nodes[1])["a"] == "alive"
+	})
+	for _, n := range nodes {
+		got, _, err := n.dial(n.token, "board").Subscribe(t.Context(), client.Sub{T: "kitchen.all"})
+		if err != nil || got[0].Err != nil {
+			t.Fatalf("%+v %v", got, err)
+		}
+	}
+	traces := []string{"4bf92f3577b34da6a3ce929d0e0e4731", "4bf92f3577b34da6a3ce929d0e0e4732"} // one of the two crosses
+	for i, n := range nodes {
+		tracedOrder(t, n, traces[i], "00f067aa0ba902b7")
+	}
+	var of []*tracepb.Span
+	col.wait(t, func(all []*tracepb.Span) bool {
+		for i, trace := range traces {
+			of = of[:0:0]
+			for _, s := range all {
+				if hex.EncodeToString(s.TraceId) == trace {
+					of = append(of, s)
+				}
+			}
+			if named(of, "route") == nil {
+				continue
+			}
+			here, there := []string{"a", "b"}[i], []string{"b", "a"}[i]
+			told := map[string]bool{}
+			col.mu.Lock()
+			for _, s := range of {
+				told[s.Name+" "+col.nodes[s]] = true
+			}
+			col.mu.Unlock()
+			return told["order.place "+here] && told["route "+here] && told["order turn "+there] && told["gate "+there] &&
+				told["push "+there] && told["bus "+here] && told["push "+here]
+		}
+		return false
+	})
+	root := named(of, "order.place")
+	for _, s := range of {
+		if s != root && string(s.ParentSpanId) != string(root.SpanId) {
+			t.Errorf("%s is not below the command", s.Name)
+		}
 	}
 }
 

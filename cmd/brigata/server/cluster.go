@@ -169,7 +169,7 @@ func (n *Node) meet() (err error) {
 // route makes the engine that the gateway talks to.
 func (j *joined) route() {
 	n := j.node
-	j.routes = routes.New(routes.Config{Host: n.host, Peers: j.peers, Where: n.where, Good: n.placed.Good, Log: n.options.Log,
+	j.routes = routes.New(routes.Config{Host: n.host, Peers: j.peers, Where: n.where, Good: n.placed.Good, Log: n.options.Log, Routed: n.told.Routed,
 		Elsewhere: func(s string) *store.Today { return j.bus.Today(s) }})
 }
 
@@ -179,7 +179,7 @@ func (j *joined) join(incarnation int64) (err error) {
 	id := strconv.FormatInt(incarnation, 10)
 	archive := actors.Archive{Journal: n.journal}
 	j.bus = bus.New(bus.Config{Self: id, Server: j.server, Boards: n.gateway, Here: n.host.Today, Where: n.where, Read: j.read, Ask: j.peers.Ask,
-		Stored: archive.Today, Log: n.options.Log})
+		Stored: archive.Today, Arrived: n.told.Arrived, Log: n.options.Log})
 	if err := j.bus.Statuses(j.statuses.take); err != nil {
 		return err
 	}

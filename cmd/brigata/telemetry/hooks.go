@@ -13,6 +13,7 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/cluster/routes"
 	"github.com/brigata/brigata/gateway"
 )
 
@@ -138,8 +139,38 @@ func (t *Telemetry) committed(c journal.Committed) {
 		attributes: []attribute.KeyValue{attribute.Int("brigata.rows", c.Rows), attribute.Int("brigata.bytes", c.Bytes)}})
 }
 
+// Routed tells of a request that another node was asked.
+func (t *Telemetry) Routed(r routes.Routed) {
+	code := "ok"
+	if r.Code != "" {
+		code = string(r.Code)
+	}
+	t.m.route.Record(context.Background(), r.Ended.Sub(r.Began).Seconds(), t.m.set("code", code, "", ""))
+	if t.traces != nil && r.Trace.Sampled() {
+		t.traces.add(span{name: "route", parent: r.Trace, kind: trace.SpanKindClient, began: r.Began, ended: r.Ended,
+			attributes: []attribute.KeyValue{attribute.String("brigata.code", code)}})
+	}
+}
+
+// Arrived tells of a view of another node's. Its way began by that node's clock.
+func (t *Telemetry) Arrived(v *actors.View) {
+	if t.traces != nil && v.Trace.Sampled() {
+		now := time.Now()
+		t.traces.add(span{name: "bus", parent: v.Trace, kind: trace.SpanKindConsumer, began: earlier(v.At, now), ended: now,
+			attributes: []attribute.KeyValue{attribute.String("brigata.kind", v.Target.Kind), attribute.String("brigata.id", v.Target.ID)}})
+	}
+}
+
+// earlier is when something began that ended then, should the clock that said so be ahead.
+func earlier(began, ended time.Time) time.Time {
+	if began.After(ended) {
+		return ended
+	}
+	return began
+}
+
 func (t *Telemetry) published(p gateway.Published) {
-	t.m.lag.Record(context.Background(), p.Done.Sub(p.Oldest).Seconds())
+	t.m.lag.Record(context.Background(), p.Done.Sub(earlier(p.Oldest, p.Done)).Seconds())
 	if t.traces == nil {
 		return
 	}

@@ -17,11 +17,12 @@ import (
 
 // instruments are what hooks record.
 type instruments struct {
-	command, commit, gate, lag metric.Float64Histogram // s
-	rows, bytes                metric.Int64Histogram
-	panics, lost               metric.Int64Counter
-	unreadable, refused        metric.Int64Counter
-	unknown, resumes, closes   metric.Int64Counter
+	command, commit, gate, lag, route metric.Float64Histogram // s
+
+	rows, bytes              metric.Int64Histogram
+	panics, lost             metric.Int64Counter
+	unreadable, refused      metric.Int64Counter
+	unknown, resumes, closes metric.Int64Counter
 
 	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
 
@@ -52,6 +53,7 @@ func (m *instruments) make(meter metric.Meter) error {
 	duration(&m.command, "brigata.command.duration", "From a command's receipt to its answer, by command and code (ok or the refusal's).")
 	duration(&m.commit, "brigata.journal.commit.duration", "One transaction of the journal's writer.")
 	duration(&m.gate, "brigata.gate.wait", "From a cell's first turn after a cut until the gate opened for it.")
+	duration(&m.route, "brigata.route.duration", "From asking the node that has a store to its answer, by code (ok or the refusal's).")
 	duration(&m.lag, "brigata.board.lag", "From a decision until its view stood in the queues of those who watch.")
 	amount(&m.rows, "brigata.journal.batch.rows", "", "Rows of one transaction.", counts)
 	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
