@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	neturl "net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/cmd/brigata/server"
+	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
 )
@@ -26,13 +29,21 @@ type ServeBrigata struct {
 	Stores      []string `required:"" help:"Store documents."`
 	Profile     string
 	After, For  time.Duration `help:"When the profile begins after the start, and how long it takes."`
+	Untold      bool          `help:"Without telemetry."`
+	Traced      bool          `help:"With one command in a hundred traced, and its spans sent to a collector that reads no further."`
 }
 
 // Run serves until it is told to stop.
 func (s *ServeBrigata) Run(ctx context.Context) error {
 	limits := gateway.Limits{Rate: 1e6, Burst: 1e6, PerAddress: 1e5, PerUser: 1e5, DialRate: 1e5,
 		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, AnswerWithin: -1}
-	n, err := server.Start(ctx, server.Options{Listen: "127.0.0.1:0", Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.Stores,
+	told := telemetry.Options{Off: s.Untold}
+	if s.Traced {
+		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		defer collector.Close()
+		told.OTLP, told.Sample = collector.URL, 0.01
+	}
+	n, err := server.Start(ctx, server.Options{Telemetry: told, Listen: "127.0.0.1:0", Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.Stores,
 		Name: "bench", Limits: limits, Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err
@@ -47,11 +58,9 @@ func (s *ServeBrigata) Run(ctx context.Context) error {
 }
 
 // brigata measures a node on a database of its own and audits what it left there.
-func (b *bench) brigata(w workload, sqlite bool) error {
-	system, url, drop := "brigata", "", func() {}
-	if sqlite {
-		system = "brigata-sqlite"
-	} else {
+func (b *bench) brigata(w workload, system string) error {
+	url, drop, sqlite := "", func() {}, system == "brigata-sqlite"
+	if !sqlite {
 		var err error
 		if url, drop, err = b.newDatabase(); err != nil {
 			return err
@@ -64,6 +73,12 @@ func (b *bench) brigata(w workload, sqlite bool) error {
 	}
 	defer os.RemoveAll(data)
 	args := []string{"serve-brigata", "--data", data, "--database-url", url}
+	switch system {
+	case "brigata-untold":
+		args = append(args, "--untold")
+	case "brigata-traced":
+		args = append(args, "--traced")
+	}
 	if b.Profile != "" {
 		args = append(args, "--profile", b.Profile, "--after", (b.Warm + 500*time.Millisecond).String(), "--for", (b.Duration - 500*time.Millisecond).String())
 	}

@@ -48,7 +48,7 @@ func (r *report) measured(system string, m measured) {
 // ratio says how many times more orders system placed than other, in this run.
 func (r *report) ratio(system, other string) {
 	a, b := r.median(system, "orders_per_s"), r.median(other, "orders_per_s")
-	if b > 0 {
+	if a > 0 && b > 0 {
 		r.add(system+"/"+other, "ratio", a/b, "1")
 	}
 }

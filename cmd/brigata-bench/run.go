@@ -28,7 +28,7 @@ type Run struct {
 	Warm        time.Duration `default:"1s" help:"Time before measuring."`
 	Rounds      int           `default:"1" help:"Interleaved rounds; medians are reported."`
 	Connections int           `default:"16" help:"The conventional way's pool size."`
-	Systems     []string      `default:"echo,limit,conventional,conventional-batch,brigata" help:"Systems to run, in this order."`
+	Systems     []string      `default:"echo,limit,conventional,conventional-batch,brigata" help:"Systems to run, in this order. There are brigata-sqlite too, brigata-untold without telemetry, and brigata-traced with one command in a hundred traced."`
 	DatabaseURL string        `help:"PostgreSQL to use; without it a temporary one is started." env:"BRIGATA_DATABASE_URL"`
 	JSON        bool          `name:"json" help:"One JSON object a line instead of a table."`
 	Profile     string        `help:"Write Brigata's CPU profile of the measured time to this file."`
@@ -68,11 +68,12 @@ func (r *Run) Run(ctx context.Context) error {
 			}
 		}
 	}
-	for _, other := range []string{"conventional", "conventional-batch", "echo", "brigata-sqlite"} {
+	for _, other := range []string{"conventional", "conventional-batch", "echo", "brigata-sqlite", "brigata-untold"} {
 		if slices.Contains(r.Systems, "brigata") {
 			b.report.ratio("brigata", other)
 		}
 	}
+	b.report.ratio("brigata-traced", "brigata-untold")
 	if r.JSON {
 		return b.report.json(os.Stdout)
 	}
@@ -92,8 +93,8 @@ func (b *bench) system(name string) error {
 	switch name {
 	case "limit":
 		return b.limit()
-	case "brigata", "brigata-sqlite":
-		return b.brigata(w, name == "brigata-sqlite")
+	case "brigata", "brigata-sqlite", "brigata-untold", "brigata-traced":
+		return b.brigata(w, name)
 	case "echo":
 		w.echo, w.boards = true, 0
 		args = []string{"serve-echo"}

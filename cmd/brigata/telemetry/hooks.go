@@ -19,6 +19,9 @@ import (
 
 // Host returns the host's hooks, and those of its writer.
 func (t *Telemetry) Host() (actors.Hooks, journal.Hooks) {
+	if t.options.Off {
+		return actors.Hooks{}, journal.Hooks{}
+	}
 	return actors.Hooks{
 			Turn:       func(kind string, _ int) { t.m.turns[kind].Add(1) },
 			Traced:     t.turn,
@@ -51,6 +54,9 @@ func (t *Telemetry) Refused() { t.m.refused.Add(context.Background(), 1) }
 
 // Gateway returns the gateway's hooks.
 func (t *Telemetry) Gateway() gateway.Hooks {
+	if t.options.Off {
+		return gateway.Hooks{}
+	}
 	return gateway.Hooks{
 		Trace:      t.trace,
 		Answered:   t.answered,

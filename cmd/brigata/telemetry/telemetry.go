@@ -31,6 +31,8 @@ type Options struct {
 	// Sample is the share of commands that are traced whole, 0 to 1. Commands that fail or
 	// are slow are kept all the same, without the steps inside.
 	Sample float64
+	// Off has no hook called, to measure what they cost.
+	Off bool
 	// Slow is from when on a command counts as slow: 1 s.
 	Slow time.Duration
 }
