@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -72,24 +71,6 @@ func (s *Serve) Run(ctx context.Context) error {
 		fmt.Println("stopped")
 	}
 	return err
-}
-
-// tune trades memory for fewer collections, unless the operator has set them.
-func tune() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	b, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return
-	}
-	var kib int64
-	if _, err := fmt.Sscanf(string(b), "MemTotal: %d kB", &kib); err == nil && kib > 0 {
-		debug.SetMemoryLimit(kib * 1024 / 10 * 7)
-	}
 }
 
 func (s *Serve) greet(n *server.Node, took time.Duration) {

@@ -25,9 +25,21 @@ func (p *placement) Lost(store string, claim int64, err error) { p.Load().Lost(s
 // Outdated implements actors.Lease.
 func (p *placement) Outdated(store string, claim int64) { p.Load().Outdated(store, claim) }
 
+// told tells whether the database answers, of the question that is asked without end.
+type told struct {
+	journal.Leases
+	asked func(error)
+}
+
+func (t told) Renew(ctx context.Context, l journal.Lease) (bool, []journal.Lease, error) {
+	renewed, all, err := t.Leases.Renew(ctx, l)
+	t.asked(err)
+	return renewed, all, err
+}
+
 // place starts to claim cells, and returns when those that should be here are open.
 func (n *Node) place(ctx context.Context, j *postgres.Journal) error {
-	c := cells.Config{Host: n.host, Leases: j, Self: cells.Member{Name: n.options.Name, Node: j.Node()}, Events: n.events()}
+	c := cells.Config{Host: n.host, Leases: told{j, n.told.Asked}, Self: cells.Member{Name: n.options.Name, Node: j.Node()}, Events: n.events()}
 	if n.joined != nil {
 		c.Members, c.Events.Changed = n.joined.cellMembers, n.joined.moved
 	}

@@ -31,8 +31,18 @@ func (t *Telemetry) Host() (actors.Hooks, journal.Hooks) {
 			Lost:       func(_ string, err error) { t.m.count(t.m.lost, "reason", reasonOf(err)) },
 		}, journal.Hooks{
 			Committed: t.committed,
-			Unknown:   func(error) { t.m.unknown.Add(context.Background(), 1) },
+			Unknown:   func(err error) { t.m.unknown.Add(context.Background(), 1); t.Asked(err) },
+			Probed:    t.Asked,
 		}
+}
+
+// Asked tells whether the database has answered.
+func (t *Telemetry) Asked(err error) {
+	if err == nil {
+		t.m.silent.Store(0)
+		return
+	}
+	t.m.silent.CompareAndSwap(0, time.Now().UnixNano())
 }
 
 func reasonOf(err error) string {
@@ -129,6 +139,7 @@ func (t *Telemetry) opened(o actors.Opened) {
 }
 
 func (t *Telemetry) committed(c journal.Committed) {
+	t.Asked(nil)
 	ctx := context.Background()
 	t.m.commit.Record(ctx, c.Took.Seconds())
 	t.m.rows.Record(ctx, int64(c.Rows))

@@ -26,6 +26,8 @@ type instruments struct {
 
 	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
 
+	silent atomic.Int64 // since when the database has not answered, in ns; 0: it has
+
 	sets sync.Map // label values → metric.MeasurementOption: made once each
 }
 
@@ -64,7 +66,7 @@ func (m *instruments) make(meter metric.Meter) error {
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
-	if err := errors.Join(append(errs, m.countTurns(meter))...); err != nil {
+	if err := errors.Join(append(errs, m.countTurns(meter), m.tellSilence(meter))...); err != nil {
 		return err
 	}
 	m.zero()
@@ -80,6 +82,20 @@ func (m *instruments) countTurns(meter metric.Meter) error {
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			for kind, n := range m.turns {
 				o.Observe(n.Load(), m.set("kind", kind, "", ""))
+			}
+			return nil
+		}))
+	return err
+}
+
+func (m *instruments) tellSilence(meter metric.Meter) error {
+	_, err := meter.Float64ObservableGauge("brigata.database.silence", metric.WithUnit("s"),
+		metric.WithDescription("For how long the database has failed whatever it was asked; 0: it answers."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			if since := m.silent.Load(); since != 0 {
+				o.Observe(time.Since(time.Unix(0, since)).Seconds())
+			} else {
+				o.Observe(0)
 			}
 			return nil
 		}))
