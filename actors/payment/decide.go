@@ -86,7 +86,10 @@ func (s State) settled(id command.ID, e Event) ([]Event, Reply, error) {
 var methods = map[string][]string{"cash": {""}, "terminal": {""}, "stripe": {"card"}, "wechat": {"native", "jsapi"}, "alipay": {"native"}}
 
 func (s State) create(c *Create) ([]Event, Reply, error) {
-	if s.ID != "" {
+	switch {
+	case s.ID != "" && c.IsGuest() && !s.isOf(c.Guest):
+		return nil, nil, errCreate
+	case s.ID != "":
 		return nil, ViewOf(s), nil
 	}
 	method, err := c.check()
@@ -219,9 +222,13 @@ func (s State) confirm(c *Confirm) ([]Event, Reply, error) {
 	return s.done(&Confirmed{c.At, c.By, c.Tendered, c.Reference})
 }
 
+// isOf says that a guest made it: the others at the table may not touch it, and nobody
+// is the same as somebody else that has no name.
+func (s *State) isOf(guest string) bool { return guest != "" && s.Guest && s.GuestID == guest }
+
 func (s State) cancel(c *Cancel) ([]Event, Reply, error) {
 	switch {
-	case c.IsGuest() && (!s.Guest || c.Session != s.Session || s.Table == "" && c.Guest != s.GuestID):
+	case c.IsGuest() && !s.isOf(c.Guest):
 		return nil, nil, errYours
 	case s.Status == Cancelled || s.Status == Failed || s.Cancelling:
 		return nil, ViewOf(s), nil

@@ -366,4 +366,5 @@ var (
 	errManager = refusal.New(refusal.Forbidden, "", "Only a manager gives money back").With(refusal.Fields{Need: "payment.refund"})
 	errStaff   = refusal.New(refusal.Forbidden, "", "Only the staff may").With(refusal.Fields{Need: "payment.confirm"})
 	errYours   = refusal.New(refusal.Forbidden, "", "Not your payment").With(refusal.Fields{Need: "payment.cancel"})
+	errCreate  = refusal.New(refusal.Forbidden, "", "Not your payment").With(refusal.Fields{Need: "payment.create"})
 )

@@ -18,14 +18,18 @@ var today = store.State{Config: &store.Config{ID: "s", DayStarts: "05:00", Reaso
 
 // attempt is a payment under test: each step checks that deciding changes nothing.
 type attempt struct {
-	t *testing.T
-	s State
+	t     *testing.T
+	s     State
+	guest string // whose commands those of guests are; "g1"
 }
 
 func (a *attempt) do(role command.Role, c Command) (any, error) {
 	a.t.Helper()
 	h := c.Head()
 	h.ID, h.At, h.By, h.Today, h.Session = "p1", noon, command.Who{ID: "x", Name: "X", Role: role}, today, "s1"
+	if role == command.Guest {
+		h.Guest = a.guest
+	}
 	was := a.s
 	events, reply, err := Decide(a.s, c)
 	if !reflect.DeepEqual(was, a.s) {
@@ -62,7 +66,7 @@ func (a *attempt) settle(no *refusal.Refusal) (owed []string) {
 }
 
 func begun(t *testing.T, role command.Role) *attempt {
-	a := &attempt{t: t}
+	a := &attempt{t: t, guest: "g1"}
 	if reply, err := a.do(role, &Create{Table: "T1", Provider: "cash", Amount: 900, Tip: 100}); err != nil || reply != (command.Later{}) {
 		t.Fatal(reply, err)
 	}
@@ -113,6 +117,11 @@ func TestGuest(t *testing.T) {
 	if v := ViewOf(a.s); v.State != Pending || v.Action.Kind != "wait_staff" {
 		t.Fatalf("%+v", v)
 	}
+	for _, a.guest = range []string{"", "g2"} { // at the same table, under the same id
+		a.refused(command.Guest, &Cancel{}, refusal.Forbidden)
+		a.refused(command.Guest, &Create{Table: "T1", Provider: "cash", Amount: 900}, refusal.Forbidden)
+	}
+	a.guest = "g1"
 	if _, err := a.do(command.Guest, &Cancel{}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +133,9 @@ func TestGuest(t *testing.T) {
 	b := begun(t, command.Waiter)
 	b.settle(nil)
 	b.refused(command.Guest, &Cancel{}, refusal.Forbidden)
+	for _, b.guest = range []string{"", "g1"} {
+		b.refused(command.Guest, &Cancel{}, refusal.Forbidden)
+	}
 }
 
 func TestRefusedClaim(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brigata/brigata/cmd/brigata/client"
 	"github.com/brigata/brigata/gateway/payments/fake"
 )
 
@@ -208,5 +209,49 @@ func balance(t *testing.T, p *payers, all []paid) {
 	}
 	if charged != booked || len(all) == 0 {
 		t.Errorf("the provider has %d, the books say %d, of %d payments", charged, booked, len(all))
+	}
+}
+
+// TestGuestsPayForThemselves holds guests apart: nobody pays, cancels or reads what
+// another guest pays, with a table or without one, though it knows the id.
+func TestGuestsPayForThemselves(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	boss := n.dial(n.token, "boss")
+	var table struct{ D struct{ Session string } }
+	if err := json.Unmarshal(send(t, boss, "table.open", newID(), `{"table":"T03","guests":2}`).OK, &table); err != nil {
+		t.Fatal(err)
+	}
+	here := []string{"--table", "T03", "--session", table.D.Session}
+	for name, x := range map[string]struct {
+		as         []string
+		order, pay string
+	}{
+		"without a table": {nil, `{"type":"pickup","lines":[{"dish":"mapo-tofu","qty":1}],"contact":{"name":"A","phone":"1"}}`, `"order":%q`},
+		"at a table":      {here, `{"type":"dine_in","table":"T03","lines":[{"dish":"mapo-tofu","qty":1}]}`, `"table":"T03"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := func(name string) *client.Conn {
+				return n.dial(n.roleToken("guest", append([]string{"--user", newID()}, x.as...)...), name)
+			}
+			mine, other := as("mine"), as("other")
+			order, paying := newID(), newID()
+			must(t, send(t, mine, "order.place", order, x.order))
+			create, not := x.pay, "conflict"
+			if x.as == nil {
+				create, not = fmt.Sprintf(x.pay, order), "forbidden"
+				refused(t, send(t, other, "payment.create", newID(), "{"+create+`,"provider":"cash","amount":1}`), "forbidden")
+			}
+			create = "{" + create + `,"provider":"cash","amount":100}`
+			must(t, send(t, mine, "payment.create", paying, create))
+			cancel := fmt.Sprintf(`{"payment":%q}`, paying)
+			refused(t, send(t, other, "payment.create", paying, create), not)
+			refused(t, send(t, other, "payment.cancel", newID(), cancel), "forbidden")
+			for _, who := range []*client.Conn{mine, other} {
+				refused(t, send(t, who, "payment.confirm", newID(), cancel), "forbidden")
+				refused(t, send(t, who, "payment.refund", newID(), fmt.Sprintf(`{"payment":%q,"amount":1,"reason":"other"}`, paying)), "forbidden")
+				refused(t, send(t, who, "payment.report", newID(), fmt.Sprintf(`{"payment":%q,"outcome":"charged"}`, paying)), "bad_request")
+			}
+			must(t, send(t, mine, "payment.cancel", newID(), cancel))
+		})
 	}
 }
