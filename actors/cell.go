@@ -50,7 +50,7 @@ func newCell(n *Node, storeID string) *cell {
 		known: map[journal.Key]struct{}{}, ids: map[command.ID]*entity{}, tracked: map[string]bool{}, held: map[string]bool{}, zone: time.UTC}
 	c.gate.cell = c
 	c.alias.Store(&map[string]string{})
-	c.today.Store(store.State{}.Today(nil, time.UTC, nil))
+	c.renew(func() {})
 	return c
 }
 
@@ -271,7 +271,9 @@ func (c *cell) renew(change func()) {
 		}
 	}
 	t := c.storeS.Today(c.menuM, c.zone, c.tracked)
-	t.Providers = c.node.config.Providers
+	if c.node.config.Providers != nil {
+		t.Providers = c.node.config.Providers(c.store)
+	}
 	c.today.Store(t)
 }
 

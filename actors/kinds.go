@@ -143,11 +143,11 @@ func always[S any](*S) bool { return true }
 
 var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: at(store.Owes), due: at(store.Due),
 	live: always[store.State],
-	view: func(s *store.State, _ *store.Today, _ string) any {
+	view: func(s *store.State, t *store.Today, _ string) any {
 		if s.Config == nil {
 			return nil
 		}
-		return store.ViewOf(*s)
+		return store.ViewOf(*s, t.Providers)
 	}}
 
 var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: at(menu.Owes), due: at(menu.Due),

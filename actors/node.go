@@ -32,7 +32,8 @@ type Config struct {
 	Engine  Engine          // what runs the actors: Proto.Actor
 	Threads threads.Threads // what runs beside them: goroutines
 
-	Providers   []string      // through which money can be taken, beside cash and terminals
+	// Providers says through whom a store can take money, beside cash and terminals; nil: nobody.
+	Providers   func(store string) []string
 	MailboxMax  int           // messages that wait for one entity: 4096
 	ResidentMax int           // entities in memory beside those that stay: 500 000
 	IdleAfter   time.Duration // what nobody asked for is taken out of memory: 10 min

@@ -200,6 +200,8 @@ type View struct {
 	Open     bool      `json:"open"`
 	Paused   []Pause   `json:"paused"`
 	WaitMS   int64     `json:"wait_ms"`
+	// Providers are the ways to pay here: cash, terminal, and what the node has accounts at.
+	Providers []string `json:"providers"`
 }
 
 var (
@@ -477,13 +479,15 @@ func Due(s State) time.Time {
 	return due
 }
 
-// ViewOf is what others may see. The waiting time is told in whole minutes.
-func ViewOf(s State) *View {
+// ViewOf is what others may see; providers are those of Today. The waiting time is told
+// in whole minutes.
+func ViewOf(s State, providers []string) *View {
 	if s.Config == nil {
-		return &View{Paused: []Pause{}}
+		return &View{Paused: []Pause{}, Providers: []string{}}
 	}
 	v := &View{ID: s.Config.ID, Name: s.Config.Name, Zone: s.Config.Zone, Currency: s.Config.Currency, Date: s.Date,
-		Open: !s.closed(s.Date), Paused: s.Paused, WaitMS: (s.WaitMS + 30_000) / 60_000 * 60_000}
+		Open: !s.closed(s.Date), Paused: s.Paused, WaitMS: (s.WaitMS + 30_000) / 60_000 * 60_000,
+		Providers: append([]string{"cash", "terminal"}, providers...)}
 	if v.Paused == nil {
 		v.Paused = []Pause{}
 	}

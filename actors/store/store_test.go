@@ -106,7 +106,7 @@ func TestNumbers(t *testing.T) {
 			t.Fatalf("%+v", n)
 		}
 	}
-	if v := ViewOf(e.s); v.WaitMS != 600_000 || !v.Open || v.Date != "2026-11-23" {
+	if v := ViewOf(e.s, nil); v.WaitMS != 600_000 || !v.Open || v.Date != "2026-11-23" {
 		t.Errorf("%+v", v)
 	}
 	if n := e.do(20*time.Hour, &TakeNumber{Order: "b"}).(*Number); n.No != 1 || n.Date != "2026-11-24" {
@@ -173,11 +173,11 @@ func TestDayClose(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	e.refused(0, &CloseDay{Date: "2026-11-23", Counted: 790}, refusal.Conflict)
-	if ViewOf(e.s).Open {
+	if ViewOf(e.s, nil).Open {
 		t.Error("a closed day takes orders")
 	}
 	e.do(20*time.Hour, &command.Tick{})
-	if !ViewOf(e.s).Open {
+	if !ViewOf(e.s, nil).Open {
 		t.Error("the next day does not")
 	}
 	for range 3 * daysMax {

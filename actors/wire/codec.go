@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1422
+const Format = 1423
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -11476,6 +11476,9 @@ func appendStoreView(b []byte, v *store.View) []byte {
 	if v.WaitMS != 0 {
 		b = num(b, 64, v.WaitMS)
 	}
+	for _, x := range v.Providers {
+		b = str(b, 74, x)
+	}
 	return b
 }
 
@@ -11507,8 +11510,10 @@ func decodeStoreView(b []byte, v *store.View) (err error) {
 			}
 		case 8:
 			v.WaitMS = f.int()
+		case 9:
+			v.Providers = append(v.Providers, f.str())
 		default:
-			if f.num > 8 {
+			if f.num > 9 {
 				return newer("StoreView", f.num)
 			}
 		}

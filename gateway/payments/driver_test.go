@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
 	x := &till{t: t, bank: bank, seen: make(chan actors.View, 1000)}
 	var driver *payments.Driver
 	ready := make(chan struct{})
-	node, err := actors.NewNode(actors.Config{Journal: db.Open(memory.Options{}), Providers: names, Publish: func(v []actors.View) {
+	node, err := actors.NewNode(actors.Config{Journal: db.Open(memory.Options{}), Providers: func(string) []string { return names }, Publish: func(v []actors.View) {
 		<-ready
 		driver.Publish(v)
 		for _, v := range v {
@@ -86,6 +87,16 @@ func (x *till) load() {
 	}
 	x.ask("menu", "", &menu.Load{Menu: m, Text: text})
 	x.ask("store", "", &store.Configure{Config: c})
+	offered := until(x, func(v actors.View) ([]string, bool) {
+		s, ok := v.View.(*store.View)
+		if !ok {
+			return nil, false
+		}
+		return s.Providers, true
+	})
+	if !slices.Equal(offered, []string{"cash", "terminal", "stripe", "wechat", "alipay"}) {
+		x.t.Errorf("the store offers %v", offered)
+	}
 }
 
 type once chan actors.Answer

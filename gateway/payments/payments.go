@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors/payment"
@@ -117,6 +118,11 @@ func (a Accounts) Names() (names []string) {
 		}
 	}
 	return names
+}
+
+// Of lists the providers at which a store has an account.
+func (a Accounts) Of(store string) []string {
+	return slices.DeleteFunc(a.Names(), func(name string) bool { return a.For(name, store) == nil })
 }
 
 // For finds a store's account at a provider; nil: it has none.

@@ -18185,6 +18185,7 @@ type StoreView struct {
 	Open          bool                   `protobuf:"varint,6,opt,name=open,proto3" json:"open,omitempty"`
 	Paused        []*StorePause          `protobuf:"bytes,7,rep,name=paused,proto3" json:"paused,omitempty"`
 	WaitMs        int64                  `protobuf:"zigzag64,8,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	Providers     []string               `protobuf:"bytes,9,rep,name=providers,proto3" json:"providers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18273,6 +18274,13 @@ func (x *StoreView) GetWaitMs() int64 {
 		return x.WaitMs
 	}
 	return 0
+}
+
+func (x *StoreView) GetProviders() []string {
+	if x != nil {
+		return x.Providers
+	}
+	return nil
 }
 
 type MenuView struct {
@@ -22080,7 +22088,7 @@ const file_event_proto_rawDesc = "" +
 	"\x0eWorkorderEntry\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x12\n" +
-	"\x04what\x18\x03 \x01(\tR\x04what\"\xe6\x01\n" +
+	"\x04what\x18\x03 \x01(\tR\x04what\"\x84\x02\n" +
 	"\tStoreView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
@@ -22089,7 +22097,8 @@ const file_event_proto_rawDesc = "" +
 	"\x04date\x18\x05 \x01(\tR\x04date\x12\x12\n" +
 	"\x04open\x18\x06 \x01(\bR\x04open\x12.\n" +
 	"\x06paused\x18\a \x03(\v2\x16.brigata.v1.StorePauseR\x06paused\x12\x17\n" +
-	"\await_ms\x18\b \x01(\x12R\x06waitMs\"\x94\x01\n" +
+	"\await_ms\x18\b \x01(\x12R\x06waitMs\x12\x1c\n" +
+	"\tproviders\x18\t \x03(\tR\tproviders\"\x94\x01\n" +
 	"\bMenuView\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x12R\aversion\x12\x13\n" +
 	"\x05e_tag\x18\x02 \x01(\tR\x04eTag\x12!\n" +

@@ -168,7 +168,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	c := actors.Config{Journal: n.journal, Log: o.Log, Hooks: hooks, Writer: journal.Options{Hooks: writerHooks},
-		Providers: tills.Names(), Publish: n.publish}
+		Providers: tills.Of, Publish: n.publish}
 	if o.DatabaseURL != "" {
 		c.Lease = &n.placed
 	}

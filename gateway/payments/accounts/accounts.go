@@ -31,9 +31,10 @@ type Entry struct {
 	Store    string `json:"store,omitzero"`    // "": every store without one of its own
 	Endpoint string `json:"endpoint,omitzero"` // "": the provider's own
 
-	SecretKey     string `json:"secret_key,omitzero"`     // stripe
-	WebhookSecret string `json:"webhook_secret,omitzero"` // stripe
-	Zone          string `json:"zone,omitzero"`           // stripe: of its statements
+	SecretKey      string `json:"secret_key,omitzero"`      // stripe
+	PublishableKey string `json:"publishable_key,omitzero"` // stripe: what browsers pay with
+	WebhookSecret  string `json:"webhook_secret,omitzero"`  // stripe
+	Zone           string `json:"zone,omitzero"`            // stripe: of its statements
 
 	AppID       string `json:"app_id,omitzero"` // wechat, alipay
 	MchID       string `json:"mch_id,omitzero"` // wechat
@@ -101,7 +102,7 @@ func (e *Entry) provider(public string) (payments.Provider, error) {
 		if err != nil {
 			return nil, err
 		}
-		return stripe.New(stripe.Config{SecretKey: e.SecretKey, WebhookSecret: e.WebhookSecret, Endpoint: e.Endpoint, Zone: zone})
+		return stripe.New(stripe.Config{SecretKey: e.SecretKey, PublishableKey: e.PublishableKey, WebhookSecret: e.WebhookSecret, Endpoint: e.Endpoint, Zone: zone})
 	case "wechat":
 		return wechat.New(wechat.Config{AppID: e.AppID, MchID: e.MchID, Serial: e.Serial, PrivateKey: e.PrivateKey, APIv3Key: e.APIv3Key,
 			PublicKeyID: e.PublicKeyID, PublicKey: e.PublicKey, NotifyURL: notify, Description: e.Title, Endpoint: e.Endpoint})

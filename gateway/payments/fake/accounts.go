@@ -15,7 +15,7 @@ func (b *Bank) Entry() accounts.Entry {
 	e := accounts.Entry{Provider: b.Name, Endpoint: b.URL}
 	switch b.Name {
 	case "stripe":
-		e.SecretKey, e.WebhookSecret = StripeKey, StripeSecret
+		e.SecretKey, e.PublishableKey, e.WebhookSecret = StripeKey, StripePublishable, StripeSecret
 	case "wechat":
 		f := b.front.(*wechat)
 		e.AppID, e.MchID, e.Serial, e.PrivateKey, e.APIv3Key = WechatApp, WechatMch, WechatSerial, privatePEM(f.merchant), WechatV3Key

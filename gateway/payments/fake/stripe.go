@@ -14,8 +14,9 @@ import (
 
 // The stand-in's merchant at Stripe.
 const (
-	StripeKey    = "sk_test_fake"
-	StripeSecret = "whsec_fake"
+	StripeKey         = "sk_test_fake"
+	StripePublishable = "pk_test_fake"
+	StripeSecret      = "whsec_fake"
 )
 
 type stripe struct{}

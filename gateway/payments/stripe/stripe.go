@@ -21,8 +21,10 @@ import (
 type Config struct {
 	SecretKey     string
 	WebhookSecret string
-	Endpoint      string         // "": Stripe's own
-	Zone          *time.Location // of statements; nil: UTC
+	// PublishableKey is what a payer's client opens the intent with; "": it knows by itself.
+	PublishableKey string
+	Endpoint       string         // "": Stripe's own
+	Zone           *time.Location // of statements; nil: UTC
 }
 
 // Account is a payments.Provider.
@@ -57,7 +59,7 @@ func (a *Account) Start(ctx context.Context, c payments.Charge) (payments.Result
 	if err != nil {
 		return refused(err)
 	}
-	return resultOf(i), nil
+	return a.resultOf(i), nil
 }
 
 // intent finds the payment's intent; without a reference, creating it again under the
@@ -83,19 +85,19 @@ func (a *Account) Cancel(ctx context.Context, c payments.Charge) (payments.Resul
 	if err != nil {
 		return refused(err)
 	}
-	if r := resultOf(i); r.Outcome != payment.Started {
+	if r := a.resultOf(i); r.Outcome != payment.Started {
 		return r, nil
 	}
 	p := &stripe.PaymentIntentCancelParams{}
 	p.SetIdempotencyKey(c.ID + "-cancel")
 	done, err := a.client.V1PaymentIntents.Cancel(ctx, i.ID, p)
 	if err == nil {
-		return resultOf(done), nil
+		return a.resultOf(done), nil
 	}
 	if i, err = a.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil); err != nil {
 		return payments.Result{}, err
 	}
-	if r := resultOf(i); r.Outcome != payment.Started {
+	if r := a.resultOf(i); r.Outcome != payment.Started {
 		return r, nil
 	}
 	return payments.Result{}, errors.New("the intent can be cancelled neither yet")
@@ -138,7 +140,7 @@ func refused(err error) (payments.Result, error) {
 	return payments.Result{}, err
 }
 
-func resultOf(i *stripe.PaymentIntent) payments.Result {
+func (a *Account) resultOf(i *stripe.PaymentIntent) payments.Result {
 	r := payments.Result{Reference: i.ID}
 	switch i.Status {
 	case stripe.PaymentIntentStatusSucceeded:
@@ -147,6 +149,9 @@ func resultOf(i *stripe.PaymentIntent) payments.Result {
 		r.Outcome = payment.Dropped
 	default: // a declined card leaves it open for another one
 		r.Outcome, r.Action = payment.Started, &payment.Action{Kind: "client_secret", Data: i.ClientSecret}
+		if a.config.PublishableKey != "" {
+			r.Action.Params = map[string]string{"publishable_key": a.config.PublishableKey}
+		}
 	}
 	return r
 }
@@ -175,7 +180,7 @@ func (a *Account) Notice(r *http.Request, body []byte) (payments.Notice, error) 
 		if err := json.Unmarshal(e.Data.Raw, &i); err != nil {
 			return payments.Notice{}, err
 		}
-		n := payments.Notice{Store: i.Metadata["store"], Payment: i.Metadata["payment"], Result: resultOf(&i)}
+		n := payments.Notice{Store: i.Metadata["store"], Payment: i.Metadata["payment"], Result: a.resultOf(&i)}
 		if n.Payment == "" || n.Outcome == payment.Started { // started is what our own call says
 			return n, payments.ErrIgnored
 		}

@@ -318,6 +318,7 @@ export interface Store {
 	open: boolean;
 	paused: StorePause[];
 	wait_ms: number;
+	providers: string[];
 }
 
 export interface StorePause {
