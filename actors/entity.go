@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"encoding/hex"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -369,12 +370,29 @@ var news = sync.Pool{New: func() any { return new(command.Answered) }}
 
 func flightOf(d command.Duty) flight { return flight{d.To, d.N, reflect.TypeOf(d.Do)} }
 
+// traceOf is the trace that a message belongs to, or "".
+func traceOf(m any) string {
+	var t wire.Trace
+	switch m := m.(type) {
+	case *Request:
+		t = m.Trace
+	case *duty:
+		t = m.trace
+	case *outcome:
+		t = m.trace
+	}
+	if t.ID == [16]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(t.ID[:])
+}
+
 // panicked answers internal and has the entity loaded again once all it appended is
 // durable. Messages wait for that.
 func (e *entity) panicked(m, value any) {
 	stack := debug.Stack()
 	n := e.cell.node
-	n.log.Error("rules panicked", "store", e.cell.store, "kind", e.target.Kind, "id", e.target.ID, "value", value, "stack", string(stack))
+	n.log.Error("rules panicked", "store", e.cell.store, "kind", e.target.Kind, "id", e.target.ID, "value", value, "trace_id", traceOf(m), "stack", string(stack))
 	if n.config.Hooks.Panicked != nil {
 		n.config.Hooks.Panicked(e.cell.store, e.target.Kind, e.target.ID, value, stack)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -30,7 +29,7 @@ type Edge struct {
 	HTTP        string        `name:"http" help:"Address for devices without MQTT, /healthz and /status." default:"127.0.0.1:8090"`
 	ClockSlack  time.Duration `help:"How far a device's clock may be off before the box's is taken." default:"2m"`
 	Believe     bool          `help:"Take devices' times as they are: for simulations that are faster than time."`
-	Verbose     bool          `help:"Log what the links say."`
+	Logs        `embed:""`
 }
 
 // boxMemory is what a box may use: they are small.
@@ -72,12 +71,9 @@ func (e *Edge) options() (o edge.Options, err error) {
 			return o, err
 		}
 	}
-	o = edge.Options{Credentials: c, Data: e.Data, MQTT: e.MQTT, HTTP: e.HTTP, Slack: e.ClockSlack, Version: server.Version(), Log: slog.Default()}
+	o = edge.Options{Credentials: c, Data: e.Data, MQTT: e.MQTT, HTTP: e.HTTP, Slack: e.ClockSlack, Version: server.Version(), Log: e.logger(os.Stderr)}
 	if e.Believe {
 		o.Slack = -1
-	}
-	if e.Verbose {
-		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	if e.Devices != "" {
 		if o.Devices, err = edge.ReadDevices(e.Devices); err != nil {

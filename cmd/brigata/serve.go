@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -44,20 +43,22 @@ type Serve struct {
 	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
 	OTLP        string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
 	TraceShare  float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
+	Logs        `embed:""`
 }
 
 // Run starts the node and waits for a signal.
 func (s *Serve) Run(ctx context.Context) error {
 	tune()
-	began := time.Now()
+	began, log := time.Now(), s.logger(os.Stderr)
 	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
-		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: slog.Default(),
+		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: log,
 		Cluster: server.Cluster{Gossip: s.Gossip, Advertise: s.Advertise, Join: s.Join, CA: s.TLSCA, Cert: s.TLSCert, Key: s.TLSKey,
 			KeyFile: s.GossipKeyFile, Insecure: s.InsecureCluster},
 		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, Payments: s.Payments, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
 	}
+	log.Debug("ready", "url", n.URL(), "stores", len(n.Stores()), "took", time.Since(began))
 	s.greet(n, time.Since(began))
 	select {
 	case <-ctx.Done():
@@ -67,6 +68,7 @@ func (s *Serve) Run(ctx context.Context) error {
 	if stopErr := n.Stop(); err == nil {
 		err = stopErr
 	}
+	log.Debug("stopped", "error", err)
 	if err == nil {
 		fmt.Println("stopped")
 	}

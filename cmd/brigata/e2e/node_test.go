@@ -88,6 +88,7 @@ type node struct {
 	url    string
 	token  string
 	args   []string // of serve, beside --listen and --data
+	logs   *tail
 	exited chan error
 }
 
@@ -109,7 +110,7 @@ func startNodeAt(t *testing.T, addr, data string, args ...string) *node {
 	n := &node{t: t, data: data, url: "http://" + addr, args: args, exited: make(chan error, 1)}
 	n.cmd = exec.Command(program, append([]string{"serve", "--listen", addr, "--data", data}, args...)...)
 	logs := &tail{}
-	n.cmd.Stdout, n.cmd.Stderr = logs, logs
+	n.logs, n.cmd.Stdout, n.cmd.Stderr = logs, logs, logs
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func (n *node) verify() {
 	}
 }
 
-// tail keeps the last lines that a process wrote.
+// tail keeps the last lines that a process wrote, and tells the last few.
 type tail struct {
 	mu    sync.Mutex
 	lines []string
@@ -234,7 +235,7 @@ func (l *tail) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		l.lines = append(l.lines, line)
-		if len(l.lines) > 40 {
+		if len(l.lines) > 10_000 {
 			l.lines = l.lines[1:]
 		}
 	}
@@ -243,5 +244,5 @@ func (l *tail) Write(p []byte) (int, error) {
 func (l *tail) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(l.lines, "") + l.rest.String()
+	return strings.Join(l.lines[max(0, len(l.lines)-40):], "") + l.rest.String()
 }

@@ -158,7 +158,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
-	o.Telemetry.Node, o.Telemetry.Version = o.Name, version()
+	o.Telemetry.Node, o.Telemetry.Version, o.Telemetry.Log = o.Name, version(), o.Log
 	if n.told, err = telemetry.New(ctx, o.Telemetry); err != nil {
 		return err
 	}

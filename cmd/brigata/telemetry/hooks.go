@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -107,14 +108,24 @@ func (t *Telemetry) answered(c gateway.Command) {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, contextOf(c.Trace))
 	}
 	t.m.answered(ctx, c.Name, code, took)
-	if t.traces == nil || !sampled && !t.kept(c.Code, took) {
+	kept := t.kept(c.Code, took)
+	if !sampled && !kept {
 		return
 	}
-	s := span{name: c.Name, parent: c.Parent, kind: trace.SpanKindServer, began: c.Received, ended: c.Answered,
-		attributes: []attribute.KeyValue{attribute.String("brigata.store", c.Store), attribute.String("brigata.code", code)}}
-	if sampled {
-		s.is = c.Trace
+	if !sampled {
+		c.Trace = newTrace()
+		if c.Parent.ID != [16]byte{} {
+			c.Trace.ID = c.Parent.ID
+		}
 	}
+	if kept && t.options.Log != nil && t.logs.Allow() {
+		t.options.Log.Warn("command failed or slow", "command", c.Name, "store", c.Store, "code", code, "took", took, "trace_id", hex.EncodeToString(c.Trace.ID[:]))
+	}
+	if t.traces == nil {
+		return
+	}
+	s := span{name: c.Name, is: c.Trace, parent: c.Parent, kind: trace.SpanKindServer, began: c.Received, ended: c.Answered,
+		attributes: []attribute.KeyValue{attribute.String("brigata.store", c.Store), attribute.String("brigata.code", code)}}
 	if t.kept(c.Code, 0) {
 		s.failed = code
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	semconv "go.opentelemetry.io/otel/semconv/v1.34.0"
+	"golang.org/x/time/rate"
 )
 
 // Options say what is told, and where to.
@@ -31,6 +33,8 @@ type Options struct {
 	// Sample is the share of commands that are traced whole, 0 to 1. Commands that fail or
 	// are slow are kept all the same, without the steps inside.
 	Sample float64
+	// Log takes commands that failed or were slow, ten a second at most; nil: none.
+	Log *slog.Logger
 	// Off has no hook called, to measure what they cost.
 	Off bool
 	// Slow is from when on a command counts as slow: 1 s.
@@ -44,6 +48,7 @@ type Telemetry struct {
 	provider *sdkmetric.MeterProvider
 	meter    metric.Meter
 	m        instruments
+	logs     *rate.Limiter
 	traces   *traces // nil: none are exported
 }
 
@@ -56,7 +61,7 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 		o.Slow = time.Second
 	}
 	what := resource.NewSchemaless(semconv.ServiceName("brigata"), semconv.ServiceInstanceID(o.Node), semconv.ServiceVersion(o.Version))
-	t := &Telemetry{options: o, registry: prometheus.NewRegistry()}
+	t := &Telemetry{options: o, registry: prometheus.NewRegistry(), logs: rate.NewLimiter(10, 10)}
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,7 +24,8 @@ func TestKept(t *testing.T) {
 		bodies = append(bodies, b...)
 	}))
 	defer to.Close()
-	x, err := New(t.Context(), Options{Node: "n1", OTLP: to.URL, Slow: 100 * time.Millisecond})
+	var log strings.Builder
+	x, err := New(t.Context(), Options{Node: "n1", OTLP: to.URL, Slow: 100 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +48,9 @@ func TestKept(t *testing.T) {
 	for name, want := range map[string]bool{"quick.one": false, "refused.one": false, "failed.one": true, "slow.one": true} {
 		if got := strings.Contains(string(bodies), name); got != want {
 			t.Errorf("%s exported: %v", name, got)
+		}
+		if got := strings.Contains(log.String(), "command="+name); got != want {
+			t.Errorf("%s logged: %v", name, got)
 		}
 	}
 }
