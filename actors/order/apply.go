@@ -120,6 +120,14 @@ func (s *State) applyLater(e Event) {
 		}
 	case *SlipTaken:
 		s.Slips = slices.DeleteFunc(slices.Clone(s.Slips), func(x Slip) bool { return x.N == e.N })
+	case *PaidLate:
+		s.Reviving = true
+		s.ask(e.Ask)
+	case *Revived:
+		s.State, s.ClosedAt, s.Reviving = Placed, time.Time{}, false
+	case *StayedExpired:
+		s.Reviving = false
+		s.letGo()
 	case *ReturnAsked:
 		s.Returns = append(slices.Clone(s.Returns), Returned{e.Payment, e.N})
 	case *WrittenOff:
@@ -290,11 +298,7 @@ func (s *State) ended(e *Ended) {
 	if e.As == Closed {
 		return
 	}
-	s.Takes = slices.Clone(s.Takes)
-	for i := range s.Takes {
-		t := &s.Takes[i]
-		t.Want, t.Rev, t.Back, t.Done, t.Denied = min(t.Want, s.fired(t.Stock)), t.Rev+1, true, false, nil
-	}
+	s.letGo()
 	if e.As == Voided {
 		s.items(s.every(func(i *Item) bool { return i.live() }), func(i *Item) {
 			i.State, i.VoidQty, i.VoidAt, i.VoidReason, i.VoidBy = Void, i.Qty, e.At, e.Reason, &e.By
@@ -303,6 +307,15 @@ func (s *State) ended(e *Ended) {
 			s.Lines[l].revalue()
 		}
 		s.total(bill.Totals{Taxes: []bill.Tax{}})
+	}
+}
+
+// letGo gives back what was taken of every stock and not fired.
+func (s *State) letGo() {
+	s.Takes = slices.Clone(s.Takes)
+	for i := range s.Takes {
+		t := &s.Takes[i]
+		t.Want, t.Rev, t.Back, t.Done, t.Denied = min(t.Want, s.fired(t.Stock)), t.Rev+1, true, false, nil
 	}
 }
 

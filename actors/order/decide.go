@@ -243,6 +243,8 @@ func (t *turn) proceed() Reply {
 		if no := t.refusedBy(); no != nil {
 			return t.refuse(no)
 		}
+	case t.s.Reviving:
+		t.revive()
 	case t.s.Adding != nil:
 		return t.finishAdding()
 	default:

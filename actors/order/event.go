@@ -217,6 +217,20 @@ type (
 		Reason string      `json:"reason,omitzero"`
 		Totals bill.Totals `json:"totals"`
 	}
+	// PaidLate says that it was paid in full after it expired, and asks for its stock again.
+	PaidLate struct {
+		At  time.Time `json:"at"`
+		Ask []Take    `json:"ask,omitzero"`
+	}
+	// Revived says that it stands again as it was placed.
+	Revived struct {
+		At time.Time `json:"at"`
+	}
+	// StayedExpired says that it cannot: what it has got of its stock goes back, and so does
+	// the money.
+	StayedExpired struct {
+		At time.Time `json:"at"`
+	}
 	// ReturnAsked says that a payment has been told that the order is off.
 	ReturnAsked struct {
 		Payment string `json:"payment"`
@@ -240,33 +254,36 @@ type (
 	}
 )
 
-func (*ReturnAsked) event()  {}
-func (*SlipsDue) event()     {}
-func (*SlipTaken) event()    {}
-func (*WrittenOff) event()   {}
-func (*Sent) event()         {}
-func (*TableTook) event()    {}
-func (*StockGave) event()    {}
-func (*StockDenied) event()  {}
-func (*TableDenied) event()  {}
-func (*WasPlaced) event()    {}
-func (*WasAccepted) event()  {}
-func (*Ended) event()        {}
-func (*Moved) event()        {}
-func (*ItemsVoided) event()  {}
-func (*VoidSeen) event()     {}
-func (*RushSet) event()      {}
-func (*LeftPass) event()     {}
-func (*DriverSet) event()    {}
-func (*DeliverySet) event()  {}
-func (*LinesSent) event()    {}
-func (*LinesAdded) event()   {}
-func (*LinesRefused) event() {}
-func (*DayCame) event()      {}
-func (*Shorted) event()      {}
-func (*DishFlagged) event()  {}
-func (*TableKnows) event()   {}
-func (*TableSaid) event()    {}
-func (*PaymentNoted) event() {}
-func (*SplitSet) event()     {}
-func (*DiscountSet) event()  {}
+func (*ReturnAsked) event()   {}
+func (*PaidLate) event()      {}
+func (*Revived) event()       {}
+func (*StayedExpired) event() {}
+func (*SlipsDue) event()      {}
+func (*SlipTaken) event()     {}
+func (*WrittenOff) event()    {}
+func (*Sent) event()          {}
+func (*TableTook) event()     {}
+func (*StockGave) event()     {}
+func (*StockDenied) event()   {}
+func (*TableDenied) event()   {}
+func (*WasPlaced) event()     {}
+func (*WasAccepted) event()   {}
+func (*Ended) event()         {}
+func (*Moved) event()         {}
+func (*ItemsVoided) event()   {}
+func (*VoidSeen) event()      {}
+func (*RushSet) event()       {}
+func (*LeftPass) event()      {}
+func (*DriverSet) event()     {}
+func (*DeliverySet) event()   {}
+func (*LinesSent) event()     {}
+func (*LinesAdded) event()    {}
+func (*LinesRefused) event()  {}
+func (*DayCame) event()       {}
+func (*Shorted) event()       {}
+func (*DishFlagged) event()   {}
+func (*TableKnows) event()    {}
+func (*TableSaid) event()     {}
+func (*PaymentNoted) event()  {}
+func (*SplitSet) event()      {}
+func (*DiscountSet) event()   {}

@@ -274,7 +274,35 @@ func (t *turn) payment(c Command) (Reply, error) {
 		}
 	}
 	t.do(e)
+	if t.revivable() {
+		late := &PaidLate{At: t.h.At}
+		if t.s.LaterAt.IsZero() {
+			late.Ask = t.asks(t.s.Lines)
+		}
+		if t.do(late); t.s.answered() {
+			t.revive()
+		}
+	}
 	return ack, nil
+}
+
+// revivable says that an order which expired is paid in full after all, while it can
+// still be made, and nothing of its money was told to go back.
+func (t *turn) revivable() bool {
+	s := t.s
+	return s.State == Expired && !s.Reviving && !s.unpaid() && s.Total > 0 && t.today.Open &&
+		(s.DueAt.After(t.h.At) || s.DueAt.IsZero() && s.Date == t.today.BusinessDate(t.h.At)) &&
+		!slices.ContainsFunc(s.Returns, func(r Returned) bool { return r.N == returnPaid })
+}
+
+// revive ends the asking: the order stands again if all of its stock is there.
+func (t *turn) revive() {
+	if slices.ContainsFunc(t.s.Takes, func(k Take) bool { return k.Denied != nil }) {
+		t.do(&StayedExpired{t.h.At})
+		return
+	}
+	t.do(&Revived{t.h.At})
+	t.settle()
 }
 
 // Bill is the bill of an order without a table.

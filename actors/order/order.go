@@ -2,7 +2,8 @@
 // It has three axes that never decide for one another.
 //
 //	Order     submitted ─▶ placed ─▶ accepted ─▶ closed
-//	             │           ├─▶ expired   (pay-first, unpaid at its deadline)
+//	             │           ├─▶ expired   (pay-first, unpaid at its deadline) ─▶ placed (charged after
+//	             │           │              all, and its stock is still there; else the money goes back)
 //	             └─▶ refused ◀┤            (sold out, menu or table said no; rejected by the store)
 //	                         ├─▶ cancelled (before anything was ever fired)
 //	                         └── accepted ─▶ voided (after; a manager with a reason)
@@ -39,7 +40,7 @@ const (
 	Voided    Status = "voided"
 )
 
-// Final says that the status never changes again.
+// Final says that the status never changes again, but for Expired when money comes late.
 func (s Status) Final() bool {
 	switch s {
 	case Closed, Refused, Expired, Cancelled, Voided:
@@ -202,6 +203,7 @@ type State struct {
 	Later      bool             `json:"later,omitzero"`      // reserves on a later business date
 	LaterAt    time.Time        `json:"later_at,omitzero"`   // when that begins
 	Joined     bool             `json:"joined,omitzero"`     // the table has answered
+	Reviving   bool             `json:"reviving,omitzero"`   // expired, paid after all: asks for its stock again
 	Takes      []Take           `json:"stock,omitzero"`
 	Adding     *Adding          `json:"adding,omitzero"`
 	TableNo    *refusal.Refusal `json:"table_refusal,omitzero"` // the table said no

@@ -48,11 +48,17 @@ func (s *State) Owes() (duties []Duty) {
 		x := &s.Slips[i]
 		duties = append(duties, Duty{To: command.Target{Kind: "printer", ID: x.Printer}, N: x.N, Do: &printer.Print{Printer: x.Printer, Job: x.Job}})
 	}
-	if s.Table == "" && s.State.Final() && s.State != Closed {
+	if s.Table == "" && s.State.Final() && s.State != Closed && !s.Reviving {
 		duties = s.returns(duties)
 	}
 	return duties
 }
+
+// What a payment of an order that is off is told to do, as the duty's N.
+const (
+	returnPending = 1 // not to be paid any more
+	returnPaid    = 2 // to go back
+)
 
 // returns tells the payments of an order that is off to give the money back.
 func (s *State) returns(duties []Duty) []Duty {
@@ -60,9 +66,9 @@ func (s *State) returns(duties []Duty) []Duty {
 		n := int64(0)
 		switch {
 		case p.State == "pending":
-			n = 1
+			n = returnPending
 		case p.State == "succeeded" && p.Refunded < p.Amount+p.Tip:
-			n = 2
+			n = returnPaid
 		}
 		if n > 0 && !slices.Contains(s.Returns, Returned{p.ID, n}) {
 			duties = append(duties, Duty{To: command.Target{Kind: "payment", ID: p.ID}, N: n, Do: &payment.Return{Reason: string(s.State)}})
@@ -74,6 +80,8 @@ func (s *State) returns(duties []Duty) []Duty {
 // wants is what is asked of one stock now.
 func (s *State) wants(t *Take) command.Command {
 	switch {
+	case s.Reviving && t.Want > 0:
+		return &stock.Reserve{Order: s.ID, Qty: t.Want, Lines: s.linesOf(t.Stock), Again: true}
 	case s.State == Refused || s.State == Cancelled || s.State == Expired:
 		return &stock.Release{Order: s.ID}
 	case t.Back:

@@ -45,10 +45,11 @@ func (k *checks) holds(e *entity, state any) {
 	}
 }
 
-// fate: what is over stays as it is (I3).
+// fate: what is over stays as it is, but for an order that was paid after it expired (I3).
 func (k *checks) fate(e *entity, s *order.State) {
 	was := order.Status(e.items[""].state)
-	if was.Final() && s.State != was && !(was == order.Closed && s.State == order.Voided) {
+	if was.Final() && s.State != was && !(was == order.Closed && s.State == order.Voided) &&
+		!(was == order.Expired && s.Paid-s.Refunded >= s.Total) {
 		k.fail("I3", "order %s was %s, and is %s", short(s.ID), was, s.State)
 	}
 	e.items[""] = item{state: order.ItemState(s.State)}

@@ -37,6 +37,7 @@ func Step(s *State, c Command) ([]Event, Reply, error) {
 			had, _ := s.Orders.Get(r.Order)
 			s.Taken += r.Qty
 			s.Orders.Put(r.Order, had+r.Qty)
+			s.Gone = s.Gone.Without(r.Order)
 		} else {
 			*s = Apply(*s, e)
 		}
@@ -113,7 +114,7 @@ func (s State) reserve(c *Reserve) ([]Event, Reply, error) {
 	if had >= c.Qty {
 		return nil, &Granted{}, nil
 	}
-	if _, gone := s.Gone.Get(c.Order); gone {
+	if _, gone := s.Gone.Get(c.Order); gone && !c.Again {
 		return nil, nil, errGone.With(refusal.Fields{Kind: "order", ID: c.Order})
 	}
 	switch m := s.mode(); {

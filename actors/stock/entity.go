@@ -93,6 +93,7 @@ type (
 		Order string
 		Qty   int64
 		Lines []string
+		Again bool // the order was released, and wants it after all
 	}
 	// Release gives back what an order took, and refuses it from now on.
 	Release struct {
@@ -336,6 +337,7 @@ func Apply(s State, e Event) State {
 		had, _ := s.Orders.Get(e.Order)
 		s.Taken += e.Qty
 		s.Orders = s.Orders.With(e.Order, had+e.Qty)
+		s.Gone = s.Gone.Without(e.Order)
 	case *Released:
 		had, _ := s.Orders.Get(e.Order)
 		s.Taken -= had

@@ -208,10 +208,9 @@ func (t *turn) payment(c Command) (Reply, error) {
 		e.Allowed += s.Account.Over(p, s.totals().Total)
 		e.Reason = c.Reason
 	}
-	late := s.Account.Has(p.ID) != "pending"
 	t.do(e)
 	t.reckon()
-	if c, ok := c.(*bill.Credit); ok && late { // it was given up, and others may have paid meanwhile
+	if c, ok := c.(*bill.Credit); ok { // others may have paid meanwhile, or an order is off
 		ack.Back = max(0, min(-s.sums().Due, c.Amount))
 	}
 	return ack, nil

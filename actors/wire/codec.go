@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1423
+const Format = 1431
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -387,6 +387,15 @@ func appendEvent(b []byte, e any) []byte {
 	case *order.SlipTaken:
 		b, at = open(b, 946)
 		return shut(appendOrderSlipTaken(b, e), at)
+	case *order.PaidLate:
+		b, at = open(b, 954)
+		return shut(appendOrderPaidLate(b, e), at)
+	case *order.Revived:
+		b, at = open(b, 962)
+		return shut(appendOrderRevived(b, e), at)
+	case *order.StayedExpired:
+		b, at = open(b, 970)
+		return shut(appendOrderStayedExpired(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -752,6 +761,15 @@ func decodeEvent(b []byte) (any, error) {
 	case 118:
 		v := new(order.SlipTaken)
 		return v, decodeOrderSlipTaken(f.raw, v)
+	case 119:
+		v := new(order.PaidLate)
+		return v, decodeOrderPaidLate(f.raw, v)
+	case 120:
+		v := new(order.Revived)
+		return v, decodeOrderRevived(f.raw, v)
+	case 121:
+		v := new(order.StayedExpired)
+		return v, decodeOrderStayedExpired(f.raw, v)
 	}
 	return nil, newer("Event", f.num)
 }
@@ -995,6 +1013,12 @@ func EventName(e any) string {
 		return "slips_due"
 	case *order.SlipTaken:
 		return "slip_taken"
+	case *order.PaidLate:
+		return "paid_late"
+	case *order.Revived:
+		return "revived"
+	case *order.StayedExpired:
+		return "stayed_expired"
 	}
 	return ""
 }
@@ -9460,6 +9484,91 @@ func decodeOrderSlipTaken(b []byte, v *order.SlipTaken) (err error) {
 	return nil
 }
 
+func appendOrderPaidLate(b []byte, v *order.PaidLate) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	for i := range v.Ask {
+		b, at = open(b, 18)
+		b = shut(appendOrderTake(b, &v.Ask[i]), at)
+	}
+	return b
+}
+
+func decodeOrderPaidLate(b []byte, v *order.PaidLate) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Ask = append(v.Ask, order.Take{})
+			if err = decodeOrderTake(f.raw, &v.Ask[len(v.Ask)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("OrderPaidLate", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderRevived(b []byte, v *order.Revived) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeOrderRevived(b []byte, v *order.Revived) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("OrderRevived", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendOrderStayedExpired(b []byte, v *order.StayedExpired) []byte {
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	return b
+}
+
+func decodeOrderStayedExpired(b []byte, v *order.StayedExpired) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		default:
+			if f.num > 1 {
+				return newer("OrderStayedExpired", f.num)
+			}
+		}
+	}
+	return nil
+}
+
 func appendStoreState(b []byte, v *store.State) []byte {
 	var at int
 	if v.Config != nil {
@@ -10295,6 +10404,9 @@ func appendOrderState(b []byte, v *order.State) []byte {
 	if v.Joined {
 		b = num(b, 472, -1)
 	}
+	if v.Reviving {
+		b = num(b, 616, -1)
+	}
 	for i := range v.Takes {
 		b, at = open(b, 482)
 		b = shut(appendOrderTake(b, &v.Takes[i]), at)
@@ -10499,6 +10611,8 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			v.LaterAt = f.time()
 		case 59:
 			v.Joined = f.u != 0
+		case 77:
+			v.Reviving = f.u != 0
 		case 60:
 			v.Takes = append(v.Takes, order.Take{})
 			if err = decodeOrderTake(f.raw, &v.Takes[len(v.Takes)-1]); err != nil {
@@ -10551,7 +10665,7 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 		case 71:
 			v.Allowed = f.int()
 		default:
-			if f.num > 76 {
+			if f.num > 77 {
 				return newer("OrderState", f.num)
 			}
 		}

@@ -146,6 +146,9 @@ type Event struct {
 	//	*Event_PrinterWasRerouted
 	//	*Event_OrderSlipsDue
 	//	*Event_OrderSlipTaken
+	//	*Event_OrderPaidLate
+	//	*Event_OrderRevived
+	//	*Event_OrderStayedExpired
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1250,6 +1253,33 @@ func (x *Event) GetOrderSlipTaken() *OrderSlipTaken {
 	return nil
 }
 
+func (x *Event) GetOrderPaidLate() *OrderPaidLate {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderPaidLate); ok {
+			return x.OrderPaidLate
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderRevived() *OrderRevived {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderRevived); ok {
+			return x.OrderRevived
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOrderStayedExpired() *OrderStayedExpired {
+	if x != nil {
+		if x, ok := x.Event.(*Event_OrderStayedExpired); ok {
+			return x.OrderStayedExpired
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1726,6 +1756,18 @@ type Event_OrderSlipTaken struct {
 	OrderSlipTaken *OrderSlipTaken `protobuf:"bytes,118,opt,name=order_slip_taken,json=orderSlipTaken,proto3,oneof"`
 }
 
+type Event_OrderPaidLate struct {
+	OrderPaidLate *OrderPaidLate `protobuf:"bytes,119,opt,name=order_paid_late,json=orderPaidLate,proto3,oneof"`
+}
+
+type Event_OrderRevived struct {
+	OrderRevived *OrderRevived `protobuf:"bytes,120,opt,name=order_revived,json=orderRevived,proto3,oneof"`
+}
+
+type Event_OrderStayedExpired struct {
+	OrderStayedExpired *OrderStayedExpired `protobuf:"bytes,121,opt,name=order_stayed_expired,json=orderStayedExpired,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -1961,6 +2003,12 @@ func (*Event_PrinterWasRerouted) isEvent_Event() {}
 func (*Event_OrderSlipsDue) isEvent_Event() {}
 
 func (*Event_OrderSlipTaken) isEvent_Event() {}
+
+func (*Event_OrderPaidLate) isEvent_Event() {}
+
+func (*Event_OrderRevived) isEvent_Event() {}
+
+func (*Event_OrderStayedExpired) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -15247,6 +15295,146 @@ func (x *OrderSlipTaken) GetN() int64 {
 	return 0
 }
 
+type OrderPaidLate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Ask           []*OrderTake           `protobuf:"bytes,2,rep,name=ask,proto3" json:"ask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderPaidLate) Reset() {
+	*x = OrderPaidLate{}
+	mi := &file_event_proto_msgTypes[186]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderPaidLate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderPaidLate) ProtoMessage() {}
+
+func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[186]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderPaidLate.ProtoReflect.Descriptor instead.
+func (*OrderPaidLate) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{186}
+}
+
+func (x *OrderPaidLate) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *OrderPaidLate) GetAsk() []*OrderTake {
+	if x != nil {
+		return x.Ask
+	}
+	return nil
+}
+
+type OrderRevived struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderRevived) Reset() {
+	*x = OrderRevived{}
+	mi := &file_event_proto_msgTypes[187]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderRevived) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderRevived) ProtoMessage() {}
+
+func (x *OrderRevived) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[187]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderRevived.ProtoReflect.Descriptor instead.
+func (*OrderRevived) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{187}
+}
+
+func (x *OrderRevived) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type OrderStayedExpired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderStayedExpired) Reset() {
+	*x = OrderStayedExpired{}
+	mi := &file_event_proto_msgTypes[188]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderStayedExpired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderStayedExpired) ProtoMessage() {}
+
+func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[188]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderStayedExpired.ProtoReflect.Descriptor instead.
+func (*OrderStayedExpired) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{188}
+}
+
+func (x *OrderStayedExpired) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -15267,7 +15455,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[189]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15279,7 +15467,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[189]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15292,7 +15480,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{186}
+	return file_event_proto_rawDescGZIP(), []int{189}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -15389,7 +15577,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[190]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15401,7 +15589,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[190]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15414,7 +15602,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{187}
+	return file_event_proto_rawDescGZIP(), []int{190}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -15444,7 +15632,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[191]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15456,7 +15644,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[191]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15469,7 +15657,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{188}
+	return file_event_proto_rawDescGZIP(), []int{191}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -15518,7 +15706,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15530,7 +15718,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15543,7 +15731,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{189}
+	return file_event_proto_rawDescGZIP(), []int{192}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -15579,7 +15767,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15591,7 +15779,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15604,7 +15792,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{190}
+	return file_event_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -15664,7 +15852,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15676,7 +15864,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15689,7 +15877,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{191}
+	return file_event_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *StockState) GetId() string {
@@ -15881,7 +16069,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[195]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15893,7 +16081,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[195]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15906,7 +16094,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{192}
+	return file_event_proto_rawDescGZIP(), []int{195}
 }
 
 func (x *PaymentState) GetId() string {
@@ -16208,6 +16396,7 @@ type OrderState struct {
 	Later         bool                   `protobuf:"varint,57,opt,name=later,proto3" json:"later,omitempty"`
 	LaterAt       int64                  `protobuf:"zigzag64,58,opt,name=later_at,json=laterAt,proto3" json:"later_at,omitempty"`
 	Joined        bool                   `protobuf:"varint,59,opt,name=joined,proto3" json:"joined,omitempty"`
+	Reviving      bool                   `protobuf:"varint,77,opt,name=reviving,proto3" json:"reviving,omitempty"`
 	Takes         []*OrderTake           `protobuf:"bytes,60,rep,name=takes,proto3" json:"takes,omitempty"`
 	Adding        *OrderAdding           `protobuf:"bytes,61,opt,name=adding,proto3,oneof" json:"adding,omitempty"`
 	TableNo       *RefusalRefusal        `protobuf:"bytes,62,opt,name=table_no,json=tableNo,proto3,oneof" json:"table_no,omitempty"`
@@ -16231,7 +16420,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[196]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16243,7 +16432,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[196]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16256,7 +16445,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{193}
+	return file_event_proto_rawDescGZIP(), []int{196}
 }
 
 func (x *OrderState) GetId() string {
@@ -16672,6 +16861,13 @@ func (x *OrderState) GetJoined() bool {
 	return false
 }
 
+func (x *OrderState) GetReviving() bool {
+	if x != nil {
+		return x.Reviving
+	}
+	return false
+}
+
 func (x *OrderState) GetTakes() []*OrderTake {
 	if x != nil {
 		return x.Takes
@@ -16803,7 +16999,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16815,7 +17011,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16828,7 +17024,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{194}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -16869,7 +17065,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16881,7 +17077,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16894,7 +17090,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -16926,7 +17122,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16938,7 +17134,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16951,7 +17147,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *TableState) GetId() string {
@@ -17014,7 +17210,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17026,7 +17222,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17039,7 +17235,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -17073,7 +17269,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17085,7 +17281,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17098,7 +17294,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -17126,7 +17322,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17138,7 +17334,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17151,7 +17347,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -17190,7 +17386,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17202,7 +17398,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17215,7 +17411,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *PrinterState) GetId() string {
@@ -17279,7 +17475,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17291,7 +17487,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17304,7 +17500,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -17370,7 +17566,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17382,7 +17578,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17395,7 +17591,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *SensorState) GetId() string {
@@ -17599,7 +17795,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17611,7 +17807,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17624,7 +17820,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -17665,7 +17861,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17677,7 +17873,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17690,7 +17886,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -17717,7 +17913,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17729,7 +17925,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17742,7 +17938,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -17772,7 +17968,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17784,7 +17980,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17797,7 +17993,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -17866,7 +18062,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17878,7 +18074,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17891,7 +18087,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -18066,7 +18262,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18078,7 +18274,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18091,7 +18287,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -18126,7 +18322,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18138,7 +18334,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18151,7 +18347,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -18192,7 +18388,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18204,7 +18400,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18217,7 +18413,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *StoreView) GetId() string {
@@ -18295,7 +18491,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18307,7 +18503,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18320,7 +18516,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -18372,7 +18568,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18384,7 +18580,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18397,7 +18593,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *StockView) GetId() string {
@@ -18520,7 +18716,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18532,7 +18728,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18545,7 +18741,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *PaymentView) GetId() string {
@@ -18711,7 +18907,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18723,7 +18919,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18736,7 +18932,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -18853,7 +19049,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18865,7 +19061,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18878,7 +19074,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *OrderView) GetId() string {
@@ -19256,7 +19452,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19268,7 +19464,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19281,7 +19477,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *TableView) GetId() string {
@@ -19414,7 +19610,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19426,7 +19622,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19439,7 +19635,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -19488,7 +19684,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19500,7 +19696,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19513,7 +19709,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -19650,7 +19846,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19662,7 +19858,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19675,7 +19871,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *BillPart) GetId() string {
@@ -19740,7 +19936,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19752,7 +19948,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19765,7 +19961,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -19835,7 +20031,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19847,7 +20043,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19860,7 +20056,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *SensorView) GetId() string {
@@ -20043,7 +20239,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20055,7 +20251,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20068,7 +20264,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -20112,7 +20308,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20124,7 +20320,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20137,7 +20333,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -20205,7 +20401,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20217,7 +20413,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20230,7 +20426,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -20405,7 +20601,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20417,7 +20613,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20430,7 +20626,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *PrinterView) GetId() string {
@@ -20508,7 +20704,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\xeaD\n" +
+	"brigata.v1\"\xc4F\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -20634,7 +20830,10 @@ const file_event_proto_rawDesc = "" +
 	"\x13printer_went_unsure\x18s \x01(\v2\x1d.brigata.v1.PrinterWentUnsureH\x00R\x11printerWentUnsure\x12R\n" +
 	"\x14printer_was_rerouted\x18t \x01(\v2\x1e.brigata.v1.PrinterWasReroutedH\x00R\x12printerWasRerouted\x12C\n" +
 	"\x0forder_slips_due\x18u \x01(\v2\x19.brigata.v1.OrderSlipsDueH\x00R\rorderSlipsDue\x12F\n" +
-	"\x10order_slip_taken\x18v \x01(\v2\x1a.brigata.v1.OrderSlipTakenH\x00R\x0eorderSlipTakenB\a\n" +
+	"\x10order_slip_taken\x18v \x01(\v2\x1a.brigata.v1.OrderSlipTakenH\x00R\x0eorderSlipTaken\x12C\n" +
+	"\x0forder_paid_late\x18w \x01(\v2\x19.brigata.v1.OrderPaidLateH\x00R\rorderPaidLate\x12?\n" +
+	"\rorder_revived\x18x \x01(\v2\x18.brigata.v1.OrderRevivedH\x00R\forderRevived\x12R\n" +
+	"\x14order_stayed_expired\x18y \x01(\v2\x1e.brigata.v1.OrderStayedExpiredH\x00R\x12orderStayedExpiredB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -21751,7 +21950,14 @@ const file_event_proto_rawDesc = "" +
 	"\aprinter\x18\x02 \x01(\tR\aprinter\x12(\n" +
 	"\x03job\x18\x03 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\"\x1e\n" +
 	"\x0eOrderSlipTaken\x12\f\n" +
-	"\x01n\x18\x01 \x01(\x12R\x01n\"\xa7\x04\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\"H\n" +
+	"\rOrderPaidLate\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12'\n" +
+	"\x03ask\x18\x02 \x03(\v2\x15.brigata.v1.OrderTakeR\x03ask\"\x1e\n" +
+	"\fOrderRevived\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"$\n" +
+	"\x12OrderStayedExpired\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"\xa7\x04\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -21865,7 +22071,7 @@ const file_event_proto_rawDesc = "" +
 	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
 	"\n" +
 	"\b_failureB\t\n" +
-	"\a_action\"\x9d\x12\n" +
+	"\a_action\"\xb9\x12\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -21932,7 +22138,8 @@ const file_event_proto_rawDesc = "" +
 	"\bwant_sum\x188 \x01(\x12H\x04R\awantSum\x88\x01\x01\x12\x14\n" +
 	"\x05later\x189 \x01(\bR\x05later\x12\x19\n" +
 	"\blater_at\x18: \x01(\x12R\alaterAt\x12\x16\n" +
-	"\x06joined\x18; \x01(\bR\x06joined\x12+\n" +
+	"\x06joined\x18; \x01(\bR\x06joined\x12\x1a\n" +
+	"\breviving\x18M \x01(\bR\breviving\x12+\n" +
 	"\x05takes\x18< \x03(\v2\x15.brigata.v1.OrderTakeR\x05takes\x124\n" +
 	"\x06adding\x18= \x01(\v2\x17.brigata.v1.OrderAddingH\x05R\x06adding\x88\x01\x01\x12:\n" +
 	"\btable_no\x18> \x01(\v2\x1a.brigata.v1.RefusalRefusalH\x06R\atableNo\x88\x01\x01\x12\x12\n" +
@@ -22384,7 +22591,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 234)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 237)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -22572,54 +22779,57 @@ var file_event_proto_goTypes = []any{
 	(*OrderSlipsDue)(nil),            // 183: brigata.v1.OrderSlipsDue
 	(*OrderSlip)(nil),                // 184: brigata.v1.OrderSlip
 	(*OrderSlipTaken)(nil),           // 185: brigata.v1.OrderSlipTaken
-	(*StoreState)(nil),               // 186: brigata.v1.StoreState
-	(*StorePause)(nil),               // 187: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 188: brigata.v1.StoreDay
-	(*StoreTakings)(nil),             // 189: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 190: brigata.v1.MenuState
-	(*StockState)(nil),               // 191: brigata.v1.StockState
-	(*PaymentState)(nil),             // 192: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 193: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 194: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 195: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 196: brigata.v1.TableState
-	(*TableLeave)(nil),               // 197: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 198: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 199: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 200: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 201: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 202: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 203: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 204: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 205: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 206: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 207: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 208: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 209: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 210: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 211: brigata.v1.MenuView
-	(*StockView)(nil),                // 212: brigata.v1.StockView
-	(*PaymentView)(nil),              // 213: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 214: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 215: brigata.v1.OrderView
-	(*TableView)(nil),                // 216: brigata.v1.TableView
-	(*TableCart)(nil),                // 217: brigata.v1.TableCart
-	(*BillView)(nil),                 // 218: brigata.v1.BillView
-	(*BillPart)(nil),                 // 219: brigata.v1.BillPart
-	(*BillShare)(nil),                // 220: brigata.v1.BillShare
-	(*SensorView)(nil),               // 221: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 222: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 223: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 224: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 225: brigata.v1.PrinterView
-	nil,                              // 226: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 227: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 228: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 229: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 230: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 231: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 232: brigata.v1.StockState.OrdersEntry
-	nil,                              // 233: brigata.v1.StockState.GoneEntry
+	(*OrderPaidLate)(nil),            // 186: brigata.v1.OrderPaidLate
+	(*OrderRevived)(nil),             // 187: brigata.v1.OrderRevived
+	(*OrderStayedExpired)(nil),       // 188: brigata.v1.OrderStayedExpired
+	(*StoreState)(nil),               // 189: brigata.v1.StoreState
+	(*StorePause)(nil),               // 190: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 191: brigata.v1.StoreDay
+	(*StoreTakings)(nil),             // 192: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 193: brigata.v1.MenuState
+	(*StockState)(nil),               // 194: brigata.v1.StockState
+	(*PaymentState)(nil),             // 195: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 196: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 197: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 198: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 199: brigata.v1.TableState
+	(*TableLeave)(nil),               // 200: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 201: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 202: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 203: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 204: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 205: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 206: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 207: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 208: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 209: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 210: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 211: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 212: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 213: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 214: brigata.v1.MenuView
+	(*StockView)(nil),                // 215: brigata.v1.StockView
+	(*PaymentView)(nil),              // 216: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 217: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 218: brigata.v1.OrderView
+	(*TableView)(nil),                // 219: brigata.v1.TableView
+	(*TableCart)(nil),                // 220: brigata.v1.TableCart
+	(*BillView)(nil),                 // 221: brigata.v1.BillView
+	(*BillPart)(nil),                 // 222: brigata.v1.BillPart
+	(*BillShare)(nil),                // 223: brigata.v1.BillShare
+	(*SensorView)(nil),               // 224: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 225: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 226: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 227: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 228: brigata.v1.PrinterView
+	nil,                              // 229: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 230: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 231: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 232: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 233: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 234: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 235: brigata.v1.StockState.OrdersEntry
+	nil,                              // 236: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -22740,289 +22950,293 @@ var file_event_proto_depIdxs = []int32{
 	182, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
 	183, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
 	185, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
-	3,   // 118: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 119: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 120: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 121: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 122: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	226, // 123: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	227, // 124: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	228, // 125: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 126: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 127: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 128: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 129: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 130: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 131: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 132: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 133: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 134: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 135: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 136: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 137: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	5,   // 138: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
-	18,  // 139: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 140: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 141: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 142: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 143: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 144: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 145: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 146: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 147: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 148: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 149: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 150: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 151: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 152: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 153: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 154: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 155: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	229, // 156: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 157: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 158: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 159: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 160: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 161: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 162: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 163: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 164: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 165: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 166: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 167: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 168: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 169: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 170: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 171: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 172: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 173: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 174: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 175: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 176: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 177: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 178: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 179: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 180: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 181: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 182: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 183: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 184: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 185: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 186: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 187: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 188: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 189: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 190: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 191: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 192: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 193: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 194: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 195: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 196: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 197: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 198: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 199: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 200: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 201: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 202: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 203: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 204: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 205: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 206: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 207: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 208: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 209: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 210: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 211: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 212: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 213: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 214: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 215: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 216: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 217: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 218: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 219: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 220: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 221: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 222: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 223: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 224: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 225: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 226: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 227: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 228: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 229: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 230: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 231: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 232: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 233: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 234: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 235: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 236: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 237: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 238: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 239: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 240: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 241: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 242: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 243: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 244: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 245: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 246: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 247: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 248: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 249: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 250: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 251: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 252: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 253: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 254: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 255: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 256: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 257: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 258: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 259: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 260: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 261: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 262: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 263: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 264: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 265: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 266: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 267: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 268: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 269: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 270: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 271: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 272: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 273: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 274: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 275: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 276: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	71,  // 277: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	142, // 278: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	230, // 279: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
-	53,  // 280: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 281: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
-	3,   // 282: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
-	53,  // 283: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
-	17,  // 284: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
-	16,  // 285: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 286: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	3,   // 287: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 288: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 289: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	3,   // 290: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 291: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 292: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 293: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	176, // 294: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
-	177, // 295: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
-	5,   // 296: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
-	5,   // 297: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
-	5,   // 298: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
-	184, // 299: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
-	176, // 300: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
-	4,   // 301: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	187, // 302: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 303: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 304: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	188, // 305: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	231, // 306: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 307: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 308: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 309: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 310: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 311: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	232, // 312: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	233, // 313: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 314: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 315: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 316: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	142, // 317: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 318: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 319: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 320: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 321: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 322: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 323: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 324: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 325: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	194, // 326: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 327: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 328: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	195, // 329: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	184, // 330: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 331: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 332: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 333: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 334: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	197, // 335: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	198, // 336: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	199, // 337: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	176, // 338: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	201, // 339: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	201, // 340: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 341: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 342: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 343: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 344: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	203, // 345: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	204, // 346: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	205, // 347: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	205, // 348: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	206, // 349: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	206, // 350: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 351: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	208, // 352: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 353: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	209, // 354: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 355: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 356: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	187, // 357: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 358: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 359: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 360: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	142, // 361: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 362: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 363: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 364: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	214, // 365: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 366: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 367: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 368: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 369: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 370: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 371: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 372: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 373: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 374: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	217, // 375: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 376: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	218, // 377: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 378: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 379: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 380: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	219, // 381: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 382: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	220, // 383: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 384: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	222, // 385: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 386: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 387: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	223, // 388: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 389: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	209, // 390: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	201, // 391: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	201, // 392: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	176, // 393: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 394: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	189, // 395: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	396, // [396:396] is the sub-list for method output_type
-	396, // [396:396] is the sub-list for method input_type
-	396, // [396:396] is the sub-list for extension type_name
-	396, // [396:396] is the sub-list for extension extendee
-	0,   // [0:396] is the sub-list for field type_name
+	186, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
+	187, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
+	188, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
+	3,   // 121: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 122: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 123: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 124: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 125: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	229, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	230, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	231, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 129: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 130: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 131: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 132: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 133: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 134: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 135: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 136: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 137: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	7,   // 138: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 139: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 140: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 141: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 142: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 143: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 144: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 145: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 146: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	27,  // 147: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	28,  // 148: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	29,  // 149: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	30,  // 150: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	31,  // 151: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	34,  // 152: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 153: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 154: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 155: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	30,  // 156: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 157: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 158: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	232, // 159: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	32,  // 160: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 161: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	33,  // 162: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 163: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	35,  // 164: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 165: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 166: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	27,  // 167: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 168: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 169: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 170: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	43,  // 171: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 172: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 173: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 174: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 175: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 176: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 177: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	53,  // 178: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 179: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 180: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 181: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	60,  // 182: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 183: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	65,  // 184: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	66,  // 185: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	71,  // 186: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	73,  // 187: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 188: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	28,  // 189: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	67,  // 190: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 191: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	69,  // 192: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	70,  // 193: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 194: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	67,  // 195: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 196: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 197: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 198: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 199: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	72,  // 200: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 201: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	66,  // 202: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	71,  // 203: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	73,  // 204: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	78,  // 205: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	79,  // 206: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	80,  // 207: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	81,  // 208: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	82,  // 209: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 210: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 211: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 212: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 213: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	88,  // 214: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	71,  // 215: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	89,  // 216: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	73,  // 217: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 218: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 219: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 220: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	94,  // 221: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 222: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 223: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	66,  // 224: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	73,  // 225: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	71,  // 226: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	73,  // 227: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	73,  // 228: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 229: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	71,  // 230: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	104, // 231: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	71,  // 232: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 233: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 234: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	107, // 235: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	108, // 236: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 237: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	71,  // 238: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 239: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 240: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 241: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 242: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	114, // 243: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	116, // 244: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 245: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	119, // 246: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	120, // 247: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	121, // 248: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 249: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	67,  // 250: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	68,  // 251: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	120, // 252: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	120, // 253: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	124, // 254: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	125, // 255: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	128, // 256: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	71,  // 257: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 258: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	106, // 259: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 260: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	104, // 261: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 262: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	135, // 263: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 264: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	114, // 265: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	119, // 266: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	116, // 267: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	136, // 268: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	138, // 269: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	124, // 270: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	125, // 271: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	119, // 272: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	137, // 273: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 274: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 275: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	71,  // 276: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	104, // 277: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	106, // 278: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 279: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	71,  // 280: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	142, // 281: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	233, // 282: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	53,  // 283: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 284: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 285: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	53,  // 286: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 287: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 288: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 289: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	3,   // 290: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 291: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 292: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	3,   // 293: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 294: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 295: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 296: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	176, // 297: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	177, // 298: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	5,   // 299: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 300: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 301: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	184, // 302: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	176, // 303: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	73,  // 304: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
+	4,   // 305: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	190, // 306: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 307: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 308: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	191, // 309: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	234, // 310: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	27,  // 311: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	27,  // 312: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 313: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 314: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	43,  // 315: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	235, // 316: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	236, // 317: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 318: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	53,  // 319: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 320: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	142, // 321: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 322: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	72,  // 323: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	65,  // 324: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	94,  // 325: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 326: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 327: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 328: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	73,  // 329: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	197, // 330: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	78,  // 331: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	138, // 332: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	198, // 333: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	184, // 334: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 335: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	66,  // 336: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	135, // 337: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	136, // 338: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	200, // 339: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	201, // 340: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	202, // 341: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	176, // 342: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	204, // 343: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	204, // 344: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 345: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 346: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	153, // 347: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 348: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	206, // 349: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	207, // 350: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	208, // 351: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	208, // 352: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	209, // 353: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	209, // 354: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 355: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	211, // 356: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 357: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	212, // 358: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 359: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 360: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	190, // 361: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	27,  // 362: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 363: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 364: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	142, // 365: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	53,  // 366: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	60,  // 367: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 368: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	217, // 369: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 370: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	72,  // 371: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	65,  // 372: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	94,  // 373: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	66,  // 374: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 375: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 376: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 377: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	114, // 378: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	220, // 379: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	116, // 380: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	221, // 381: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	124, // 382: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	119, // 383: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	72,  // 384: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	222, // 385: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	104, // 386: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	223, // 387: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 388: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	225, // 389: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 390: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 391: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	226, // 392: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 393: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	212, // 394: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	204, // 395: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	204, // 396: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	176, // 397: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 398: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	192, // 399: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	400, // [400:400] is the sub-list for method output_type
+	400, // [400:400] is the sub-list for method input_type
+	400, // [400:400] is the sub-list for extension type_name
+	400, // [400:400] is the sub-list for extension extendee
+	0,   // [0:400] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -23149,6 +23363,9 @@ func file_event_proto_init() {
 		(*Event_PrinterWasRerouted)(nil),
 		(*Event_OrderSlipsDue)(nil),
 		(*Event_OrderSlipTaken)(nil),
+		(*Event_OrderPaidLate)(nil),
+		(*Event_OrderRevived)(nil),
+		(*Event_OrderStayedExpired)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -23171,26 +23388,26 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[137].OneofWrappers = []any{}
 	file_event_proto_msgTypes[141].OneofWrappers = []any{}
 	file_event_proto_msgTypes[148].OneofWrappers = []any{}
-	file_event_proto_msgTypes[186].OneofWrappers = []any{}
-	file_event_proto_msgTypes[190].OneofWrappers = []any{}
-	file_event_proto_msgTypes[192].OneofWrappers = []any{}
+	file_event_proto_msgTypes[189].OneofWrappers = []any{}
 	file_event_proto_msgTypes[193].OneofWrappers = []any{}
+	file_event_proto_msgTypes[195].OneofWrappers = []any{}
 	file_event_proto_msgTypes[196].OneofWrappers = []any{}
-	file_event_proto_msgTypes[200].OneofWrappers = []any{}
-	file_event_proto_msgTypes[211].OneofWrappers = []any{}
-	file_event_proto_msgTypes[213].OneofWrappers = []any{}
-	file_event_proto_msgTypes[215].OneofWrappers = []any{}
+	file_event_proto_msgTypes[199].OneofWrappers = []any{}
+	file_event_proto_msgTypes[203].OneofWrappers = []any{}
+	file_event_proto_msgTypes[214].OneofWrappers = []any{}
 	file_event_proto_msgTypes[216].OneofWrappers = []any{}
-	file_event_proto_msgTypes[221].OneofWrappers = []any{}
+	file_event_proto_msgTypes[218].OneofWrappers = []any{}
+	file_event_proto_msgTypes[219].OneofWrappers = []any{}
 	file_event_proto_msgTypes[224].OneofWrappers = []any{}
-	file_event_proto_msgTypes[225].OneofWrappers = []any{}
+	file_event_proto_msgTypes[227].OneofWrappers = []any{}
+	file_event_proto_msgTypes[228].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   234,
+			NumMessages:   237,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

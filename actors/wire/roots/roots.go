@@ -48,6 +48,7 @@ var Events = []any{
 	&order.DishFlagged{},
 	&printer.Queued{}, &printer.Sending{}, &printer.WasPrinted{}, &printer.TryFailed{}, &printer.WentUnsure{}, &printer.WasRerouted{},
 	&order.SlipsDue{}, &order.SlipTaken{},
+	&order.PaidLate{}, &order.Revived{}, &order.StayedExpired{},
 }
 
 // States by kind, for snapshots.
