@@ -25,7 +25,9 @@ import (
 type Server struct {
 	server  *server.Server
 	conn    *nats.Conn
-	refused atomic.Int64
+	refused atomic.Int64 // messages
+	// strangers is connections.
+	strangers atomic.Int64
 
 	mu      sync.Mutex
 	options *server.Options
@@ -121,7 +123,10 @@ func (s *Server) Connect(addresses []string) error {
 // Routes counts the servers that this one is connected with.
 func (s *Server) Routes() int { return s.server.NumRoutes() }
 
-// Refused counts connections that were not let in.
+// Strangers counts connections without a certificate of ours.
+func (s *Server) Strangers() int64 { return s.strangers.Load() }
+
+// Refused counts messages that were too large or malformed.
 func (s *Server) Refused() int64 { return s.refused.Load() }
 
 // Stop ends it.
@@ -138,11 +143,21 @@ type logger struct {
 	log *slog.Logger
 }
 
-var refusals = []string{"TLS route handshake error", "maximum payload", "Parser ERROR", "parser error", "route connection", "Authorization"}
+var (
+	ofStrangers = []string{"TLS route handshake error", "route connection", "Authorization"}
+	ofMessages  = []string{"maximum payload", "Parser ERROR", "parser error"}
+)
+
+func containsAny(text string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
+}
 
 func (l *logger) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if slices.ContainsFunc(refusals, func(r string) bool { return strings.Contains(text, r) }) {
+	switch {
+	case containsAny(text, ofStrangers):
+		l.strangers.Add(1)
+	case containsAny(text, ofMessages):
 		l.refused.Add(1)
 	}
 	l.log.Debug("bus", "said", text)

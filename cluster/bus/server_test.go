@@ -80,23 +80,23 @@ func TestRoutes(t *testing.T) {
 func TestStrangersOnTheBus(t *testing.T) {
 	a := startServer(t, "a", authority(t))
 	for name, c := range map[string]*tls.Config{"no TLS": nil, "another authority": authority(t)} {
-		before := a.Refused()
+		before := a.Strangers()
 		b := startServer(t, "b"+name[:2], c)
 		if err := b.Connect([]string{a.Address()}); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, name+": not counted", func() bool { return a.Refused() > before })
+		waitFor(t, name+": not counted", func() bool { return a.Strangers() > before })
 		if a.Routes() != 0 {
 			t.Errorf("%s: let in", name)
 		}
 		b.Stop()
 	}
-	before := a.Refused()
+	before := a.Strangers()
 	conn, err := net.Dial("tcp", a.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	conn.Write([]byte("GET / HTTP/1.1\r\n" + strings.Repeat("x", 70_000) + "\r\n\r\n"))
-	waitFor(t, "not counted", func() bool { return a.Refused() > before })
+	waitFor(t, "not counted", func() bool { return a.Strangers() > before })
 }

@@ -53,7 +53,7 @@ type logWriter struct{ *Members }
 
 func (w *logWriter) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte("crypt")) {
-		w.refused.Add(1)
+		w.strangers.Add(1)
 	}
 	if bytes.Contains(b, []byte("[ERR]")) || bytes.Contains(b, []byte("[WARN]")) {
 		w.log.Debug("gossip", "said", string(bytes.TrimSpace(b)))

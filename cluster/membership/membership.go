@@ -62,10 +62,12 @@ type Members struct {
 	list    *memberlist.Memberlist
 	options Options
 	log     *slog.Logger
-	refused atomic.Int64
-	kick    chan struct{}
-	stop    chan struct{}
-	done    sync.WaitGroup
+	refused atomic.Int64 // nodes
+	// strangers is messages.
+	strangers atomic.Int64
+	kick      chan struct{}
+	stop      chan struct{}
+	done      sync.WaitGroup
 
 	mu       sync.Mutex
 	self     Member
@@ -166,7 +168,10 @@ func (m *Members) Changed(f func()) {
 // Address is where this node's gossip is reached.
 func (m *Members) Address() string { return m.list.LocalNode().Address() }
 
-// Refused counts messages and nodes that were not let in.
+// Strangers counts messages of those who do not hold the key.
+func (m *Members) Strangers() int64 { return m.strangers.Load() }
+
+// Refused counts the times that a node did not say what a node must say.
 func (m *Members) Refused() int64 { return m.refused.Load() }
 
 // Drain tells all that this node gives its cells away.

@@ -98,7 +98,7 @@ func TestWrongKeyIsRefusedAndCounted(t *testing.T) {
 	a := start(t, Options{Self: member("a1", "a", now), Key: bytes.Repeat([]byte{7}, 32)})
 	defer a.Stop()
 	for _, key := range [][]byte{nil, bytes.Repeat([]byte{8}, 32)} {
-		before := a.Refused()
+		before := a.Strangers()
 		b := start(t, Options{Self: member("x", "x", now), Key: key, Join: []string{a.Address()}})
 		if n := len(b.List()); n != 1 {
 			t.Errorf("the stranger sees %d nodes", n)
@@ -106,7 +106,7 @@ func TestWrongKeyIsRefusedAndCounted(t *testing.T) {
 		if n := len(a.List()); n != 1 {
 			t.Errorf("the stranger is let in: %d nodes", n)
 		}
-		if a.Refused() == before {
+		if a.Strangers() == before {
 			t.Error("nothing was counted")
 		}
 		b.Stop()

@@ -51,7 +51,7 @@ type counted struct {
 func (c counted) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secure, info, err := c.TransportCredentials.ServerHandshake(conn)
 	if err != nil {
-		c.refused.Add(1)
+		c.strangers.Add(1)
 	}
 	return secure, info, err
 }

@@ -55,9 +55,11 @@ type Peers struct {
 	cluster *cluster.Cluster
 	self    string // address
 	lastTag atomic.Uint32
-	refused atomic.Int64
-	handler atomic.Pointer[Handler]
-	stop    chan struct{}
+	refused atomic.Int64 // messages
+	// strangers is connections.
+	strangers atomic.Int64
+	handler   atomic.Pointer[Handler]
+	stop      chan struct{}
 
 	mu      sync.Mutex
 	waiting map[uint32]*question
@@ -132,7 +134,10 @@ func freePort(bind string) (host string, port int, err error) {
 // Address is where others reach this node.
 func (p *Peers) Address() string { return p.self }
 
-// Refused counts connections and messages that were not let in.
+// Strangers counts connections without a certificate of ours.
+func (p *Peers) Strangers() int64 { return p.strangers.Load() }
+
+// Refused counts messages that were too large, malformed or not known.
 func (p *Peers) Refused() int64 { return p.refused.Load() }
 
 // Handle has h take all questions from now on.

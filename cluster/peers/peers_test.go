@@ -233,7 +233,7 @@ func TestStrangersWithoutOurCertificate(t *testing.T) {
 	half := theirs.Clone()
 	half.RootCAs = ours.RootCAs // it trusts us, we do not trust it
 	for name, c := range map[string]*tls.Config{"no TLS": nil, "another authority": theirs, "a certificate of another authority": half} {
-		before := a.Refused()
+		before := a.Strangers()
 		s, err := stream(t, a, c)
 		if err == nil {
 			err = s.Send(batch(a, questionsID, parcelName, nil))
@@ -244,7 +244,7 @@ func TestStrangersWithoutOurCertificate(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: let in", name)
 		}
-		waitFor(t, name+": not counted", func() bool { return a.Refused() > before })
+		waitFor(t, name+": not counted", func() bool { return a.Strangers() > before })
 	}
 	f, err := certtest.Write(t.TempDir(), "shop")
 	if err != nil {

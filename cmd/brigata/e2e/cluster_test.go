@@ -1,16 +1,22 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/brigata/brigata/cluster/certtest"
+	"github.com/brigata/brigata/cluster/peers"
 	"github.com/brigata/brigata/cmd/brigata/client"
 )
 
@@ -123,8 +129,10 @@ func TestCluster(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "alive") || strings.Count(string(out), "\n") < 3 {
 		t.Errorf("brigata nodes: %v\n%s", err, out)
 	}
+	tells(t, a, "brigata_cluster_members 2", "brigata_leases 2", "brigata_leases_still 0", "brigata_bus_routes 1")
 	a.stop()
 	within(t, 20*time.Second, "a is gone", func() bool { return states(t, b)["a"] == "gone" })
+	tells(t, b, "brigata_cluster_members 1", "brigata_leases 1", "brigata_cells_owned 1", "brigata_cell_open_duration_seconds_count 1", "brigata_evictions_total 0")
 	m, err := atB.Command(ctx, "order.place", newID(), json.RawMessage(`{"type":"dine_in","table":"T03","lines":[{"id":"1","dish":"mapo-tofu","qty":1}]}`), false)
 	if err != nil || m.Err != nil {
 		t.Fatalf("after a has left: %+v %v", m.Err, err)
@@ -135,6 +143,57 @@ func TestCluster(t *testing.T) {
 	if err := json.Unmarshal(m.OK, &ok); err != nil || ok.D.No != 3 {
 		t.Errorf("the third order has number %d", ok.D.No)
 	}
+}
+
+// tells waits until the node's metrics hold the lines.
+func tells(t *testing.T, n *node, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		within(t, 20*time.Second, line, func() bool { return strings.Contains(get(t, n.url+"/metrics"), "\n"+line+"\n") })
+	}
+}
+
+// Who does not hold the gossip's key, or shows no certificate of the nodes' authority, is
+// kept out, and counted where operators look.
+func TestStrangersAreCounted(t *testing.T) {
+	url, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	f, err := certtest.Write(dir, peers.ServerName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile := filepath.Join(dir, "gossip.key")
+	if err := os.WriteFile(keyFile, []byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gossip := gossipPort(t)
+	n := startNode(t, t.TempDir(), "--database-url", url, "--gossip", gossip, "--gossip-key-file", keyFile, "--tls-ca", f.CA, "--tls-cert", f.Cert, "--tls-key", f.Key)
+	for _, what := range []string{"gossip_key", "gossip_node", "node_certificate", "node_message", "bus_certificate", "bus_message", "bus_view"} {
+		tells(t, n, `brigata_peers_refused_total{what="`+what+`"} 0`)
+	}
+	host, port, err := net.SplitHostPort(gossip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range []struct{ network, what string }{{"udp", "gossip_key"}, {"tcp", "node_certificate"}, {"tcp", "bus_certificate"}} {
+		conn, err := net.Dial(x.network, net.JoinHostPort(host, strconv.Itoa(first+i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("a stranger says something to this node\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		tells(t, n, `brigata_peers_refused_total{what="`+x.what+`"} 1`)
+	}
+	tells(t, n, "brigata_cluster_members 1")
 }
 
 // What would not be safe does not start, and says why.

@@ -68,6 +68,7 @@ func TestTakeOver(t *testing.T) {
 		return second.takes()
 	})
 	t.Logf("the store answered again after %v", time.Since(died).Round(time.Millisecond))
+	tells(t, second, "brigata_evictions_total 1", "brigata_lease_lapses_total 0")
 	again := startNode(t, first.data, "--database-url", first.args[1], "--name", "a")
 	if !second.takes() {
 		t.Fatal("the store is not where it was")

@@ -64,13 +64,26 @@ func (n *Node) events() cells.Events {
 	log := n.options.Log
 	at := func(c journal.Claim) slog.Attr { return slog.String("store", c.Cell) }
 	return cells.Events{
-		Joined:  func(l journal.Lease) { log.Info("lease taken", "node", l.Node, "epoch", l.Epoch) },
-		Lapsed:  func(why error) { log.Error("lease lapsed: every cell is dropped", "error", why) },
-		Evicted: func(l journal.Lease) { log.Warn("node evicted", "name", l.Name, "node", l.Node, "epoch", l.Epoch) },
+		Joined: func(l journal.Lease) { log.Info("lease taken", "node", l.Node, "epoch", l.Epoch) },
+		Lapsed: func(why error) {
+			log.Error("lease lapsed: every cell is dropped", "error", why)
+			n.told.Lapsed()
+		},
+		Evicted: func(l journal.Lease) {
+			log.Warn("node evicted", "name", l.Name, "node", l.Node, "epoch", l.Epoch)
+			n.told.Evicted()
+		},
 		Opened: func(c journal.Claim, took time.Duration) {
 			log.Debug("cell opened", at(c), "claim", c.Claim, "took", took)
+			n.told.CellOpened(took)
 		},
-		Moved: func(c journal.Claim, paused time.Duration) { log.Info("cell handed over", at(c), "paused", paused) },
+		Moved: func(c journal.Claim, paused time.Duration) {
+			log.Info("cell handed over", at(c), "paused", paused)
+			n.told.HandedOver(paused)
+			if n.payments != nil { // the next node works for it now
+				n.payments.Forget(c.Cell)
+			}
+		},
 		Refused: func(c journal.Claim, err error) {
 			log.Error("cell left to a newer version", at(c), "error", err)
 			n.told.Refused()

@@ -186,13 +186,13 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := n.gauges(); err != nil {
-		return err
-	}
 	if j, shared := n.journal.(*postgres.Journal); shared && n.joined != nil {
 		if err := n.joined.join(j.Node()); err != nil {
 			return err
 		}
+	}
+	if err := n.gauges(); err != nil {
+		return err
 	}
 	if err := n.openStores(ctx); err != nil {
 		return err

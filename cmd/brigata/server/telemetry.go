@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime/debug"
+
+	"github.com/brigata/brigata/cluster/cells"
 )
 
 // version is the build's: its module's, else the commit it was made of.
@@ -37,7 +39,7 @@ func profiles() http.Handler {
 // gauges tells what stands now, at each scrape.
 func (n *Node) gauges() error {
 	t, s := n.told, n.gateway.Stats()
-	return errors.Join(
+	return errors.Join(n.clusterGauges(),
 		t.Gauge("brigata.cells", "", "Cells that are open here.", func() float64 { return float64(len(n.host.Stores())) }),
 		t.Gauge("brigata.entities.resident", "", "Orders and payments in memory.", func() float64 { return float64(n.host.Resident()) }),
 		t.Gauge("brigata.connections", "", "Open sockets.", func() float64 { return float64(n.gateway.Connections()) }),
@@ -53,4 +55,61 @@ func (n *Node) gauges() error {
 		t.Counter("brigata.tokens.rejected", "Tokens that were not good.", s.BadTokens.Load),
 		t.Counter("brigata.sessions.replaced", "Sockets that a newer one of the same client replaced.", s.Replaced.Load),
 	)
+}
+
+// clusterGauges tells of this node's part among others.
+func (n *Node) clusterGauges() error {
+	t := n.told
+	standing := func(is func(cells.View) int) func() float64 {
+		return func() float64 {
+			r := n.placed.Load()
+			if r == nil {
+				return 0
+			}
+			return float64(is(r.View()))
+		}
+	}
+	err := errors.Join(
+		t.Gauge("brigata.leases", "", "Leases that are renewed, as this node sees it.", standing(func(v cells.View) (all int) {
+			for _, still := range v.Still {
+				if !still {
+					all++
+				}
+			}
+			return all
+		})),
+		t.Gauge("brigata.leases.still", "", "Leases that are not renewed any more.", standing(func(v cells.View) (all int) {
+			for _, still := range v.Still {
+				if still {
+					all++
+				}
+			}
+			return all
+		})),
+		t.Gauge("brigata.cells.owned", "", "Cells that this node has claimed, open or not.", standing(func(v cells.View) (all int) {
+			for _, c := range v.Claims {
+				if v.Holding && c.Node == v.Self.Node && c.Epoch == v.Self.Epoch {
+					all++
+				}
+			}
+			return all
+		})))
+	j := n.joined
+	if j == nil {
+		return err
+	}
+	b := j.bus.Stats()
+	return errors.Join(err,
+		t.Gauge("brigata.cluster.members", "", "Nodes that the gossip shows, this one included.", func() float64 { return float64(len(j.members.List())) }),
+		t.Gauge("brigata.bus.routes", "", "Buses of other nodes that this one is connected with.", func() float64 { return float64(j.server.Routes()) }),
+		t.Counter("brigata.bus.sent", "Views sent to other nodes.", b.Sent.Load),
+		t.Counter("brigata.bus.dropped", "Views that were not sent; comparison brings them.", b.Dropped.Load),
+		t.Counter("brigata.bus.taken", "Views of other nodes' stores.", b.Taken.Load),
+		t.Counter("brigata.bus.gaps", "Views that were seen to be missing.", b.Gaps.Load),
+		t.Counter("brigata.bus.healed", "Stores whose boards were brought up to their node.", b.Healed.Load),
+		t.Counters("brigata.peers.refused", "What was not let in from other machines, by what it lacked.", "what", map[string]func() int64{
+			"gossip_key": j.members.Strangers, "gossip_node": j.members.Refused,
+			"node_certificate": j.peers.Strangers, "node_message": j.peers.Refused,
+			"bus_certificate": j.server.Strangers, "bus_message": j.server.Refused, "bus_view": b.Malformed.Load,
+		}))
 }

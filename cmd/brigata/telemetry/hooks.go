@@ -63,6 +63,22 @@ func reasonOf(err error) string {
 // Refused counts a cell that was left to a newer version.
 func (t *Telemetry) Refused() { t.m.refused.Add(context.Background(), 1) }
 
+// CellOpened tells how long a claimed cell took to answer.
+func (t *Telemetry) CellOpened(took time.Duration) {
+	t.m.opened.Record(context.Background(), took.Seconds())
+}
+
+// HandedOver tells how long a cell answered nobody until it was free for another node.
+func (t *Telemetry) HandedOver(paused time.Duration) {
+	t.m.handed.Record(context.Background(), paused.Seconds())
+}
+
+// Evicted counts a lease of another node that this one ended.
+func (t *Telemetry) Evicted() { t.m.evicted.Add(context.Background(), 1) }
+
+// Lapsed counts a loss of this node's own lease.
+func (t *Telemetry) Lapsed() { t.m.lapsed.Add(context.Background(), 1) }
+
 // Gateway returns the gateway's hooks.
 func (t *Telemetry) Gateway() gateway.Hooks {
 	if t.options.Off {

@@ -18,10 +18,12 @@ import (
 // instruments are what hooks record.
 type instruments struct {
 	command, commit, gate, lag, route metric.Float64Histogram // s
+	opened, handed                    metric.Float64Histogram // s
 
 	rows, bytes              metric.Int64Histogram
 	panics, lost             metric.Int64Counter
 	unreadable, refused      metric.Int64Counter
+	evicted, lapsed          metric.Int64Counter
 	unknown, resumes, closes metric.Int64Counter
 
 	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
@@ -57,12 +59,16 @@ func (m *instruments) make(meter metric.Meter) error {
 	duration(&m.gate, "brigata.gate.wait", "From a cell's first turn after a cut until the gate opened for it.")
 	duration(&m.route, "brigata.route.duration", "From asking the node that has a store to its answer, by code (ok or the refusal's).")
 	duration(&m.lag, "brigata.board.lag", "From a decision until its view stood in the queues of those who watch.")
+	duration(&m.opened, "brigata.cell.open.duration", "From claiming a cell until it answered.")
+	duration(&m.handed, "brigata.handover.duration", "From a cell's last answer here until another node could claim it.")
 	amount(&m.rows, "brigata.journal.batch.rows", "", "Rows of one transaction.", counts)
 	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
 	count(&m.panics, "brigata.panics", "Panics of rules, by kind; the entity was loaded again.")
 	count(&m.lost, "brigata.cells.lost", "Cells that could not be written any more, by reason.")
 	count(&m.unreadable, "brigata.entities.unreadable", "Entities whose log is damaged, or newer than this version, by reason.")
 	count(&m.refused, "brigata.cells.refused", "Cells left to a newer version.")
+	count(&m.evicted, "brigata.evictions", "Leases of other nodes that this one ended, as they were not renewed.")
+	count(&m.lapsed, "brigata.lease.lapses", "Times that this node lost its lease and dropped its cells.")
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
@@ -106,7 +112,9 @@ func (m *instruments) tellSilence(meter metric.Meter) error {
 // never rises.
 func (m *instruments) zero() {
 	ctx := context.Background()
-	m.unknown.Add(ctx, 0)
+	for _, c := range []metric.Int64Counter{m.unknown, m.refused, m.evicted, m.lapsed} {
+		c.Add(ctx, 0)
+	}
 	for _, kind := range actors.Kinds() {
 		m.panics.Add(ctx, 0, m.set("kind", kind, "", ""))
 	}

@@ -113,3 +113,15 @@ func (t *Telemetry) Counter(name, help string, value func() int64) error {
 		}))
 	return err
 }
+
+// Counters tells one counter's values by a label; the keys are a closed set.
+func (t *Telemetry) Counters(name, help, label string, values map[string]func() int64) error {
+	_, err := t.meter.Int64ObservableCounter(name, metric.WithDescription(help),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for key, value := range values {
+				o.Observe(value(), t.m.set(label, key, "", ""))
+			}
+			return nil
+		}))
+	return err
+}

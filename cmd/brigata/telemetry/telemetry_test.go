@@ -55,6 +55,28 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestCells: what becomes of cells is in the metrics.
+func TestCells(t *testing.T) {
+	x, err := New(t.Context(), Options{Node: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.CellOpened(time.Second)
+	x.HandedOver(30 * time.Millisecond)
+	x.Evicted()
+	x.Lapsed()
+	w := httptest.NewRecorder()
+	x.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		"brigata_cell_open_duration_seconds_sum 1", `brigata_handover_duration_seconds_bucket{le="0.05"} 1`, `brigata_handover_duration_seconds_bucket{le="0.025"} 0`,
+		"brigata_evictions_total 1", "brigata_lease_lapses_total 1", "brigata_cells_refused_total 0",
+	} {
+		if !strings.Contains(w.Body.String(), line+"\n") {
+			t.Errorf("no %s in\n%s", line, w.Body)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{{Sample: -1}, {Sample: 1.5}, {OTLP: "here"}} {
 		if _, err := New(t.Context(), o); err == nil {
