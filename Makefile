@@ -97,8 +97,9 @@ cluster: deps bin/brigata bin/brigata-fleet ## three nodes and a temporary Postg
 
 SCENARIO ?= all
 ROUNDS ?= 1
-faults: deps bin/brigata bin/brigata-fleet ## break nodes, network, database under load: SCENARIO=kill|pause|partition|database|join|rolling|all ROUNDS=n
-	@./bin/brigata-fleet faults --scenario $(SCENARIO) --rounds $(ROUNDS)
+FLAGS ?=
+faults: deps bin/brigata bin/brigata-fleet ## break nodes, network, database under load: SCENARIO=kill|pause|partition|database|join|leave|rolling|all|long ROUNDS=n FLAGS='--long --for 1h'
+	@./bin/brigata-fleet faults --scenario $(SCENARIO) --rounds $(ROUNDS) $(FLAGS)
 bin/brigata-fleet:
 	@go build -trimpath -o bin/brigata-fleet ./cmd/brigata-fleet
 

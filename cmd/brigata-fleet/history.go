@@ -16,6 +16,9 @@ type history struct {
 	began    time.Time
 	ops      map[string][]porcupine.Operation // by store/dish or store/order
 	orders   map[string]int                   // store/id → number, acknowledged
+	payments map[string]bool                  // store/id of those that succeeded
+	repeats  int
+	differ   []string // store/id of commands that were answered in two ways
 	calls    []took
 	refusals map[string]int
 }
@@ -76,6 +79,28 @@ func (h *history) placed(store string, a answer) {
 		h.orders = map[string]int{}
 	}
 	h.orders[store+"/"+a.cid] = d.No
+}
+
+func (h *history) paid(store, id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.payments == nil {
+		h.payments = map[string]bool{}
+	}
+	h.payments[store+"/"+id] = true
+}
+
+// repeated holds the answer of a repeated command to the first one.
+func (h *history) repeated(store string, first, again answer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !again.known {
+		return
+	}
+	h.repeats++
+	if first.ok != again.ok || first.code != again.code || first.ok && string(first.d) != string(again.d) {
+		h.differ = append(h.differ, store+"/"+first.cid)
+	}
 }
 
 func (h *history) took(store string, a *answer) {
@@ -144,25 +169,54 @@ func (h *history) between(from, to time.Duration, stores []string) (w window) {
 // checkIn bounds the search for one linearization.
 const checkIn = 10 * time.Second
 
-// linearizable checks every history by itself; it returns the keys of those that are not,
-// and of those that took too long to tell.
-func (h *history) linearizable() (bad, unknown []string) {
+// felt is from when on a wait counts as one: a store that answers sooner had nothing to
+// recover from.
+const felt = 500 * time.Millisecond
+
+// waits is how long each store's clients waited at most, in ms, for each fault that they
+// felt: between it and the next one a command failed at first, or took long.
+func (h *history) waits(faults []fault, to time.Duration) (all []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, f := range faults {
+		end := to
+		if i+1 < len(faults) {
+			end = faults[i+1].at
+		}
+		longest := map[string]time.Duration{}
+		for _, c := range h.calls {
+			if c.back >= f.at && c.call < end && (c.failed > 0 || c.back-c.call > felt) {
+				longest[c.store] = max(longest[c.store], c.back-max(c.call, f.at))
+			}
+		}
+		for _, d := range longest {
+			all = append(all, d.Milliseconds())
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// linearizable checks every history by itself; it returns the dishes and the orders whose
+// are not, and how many took too long to tell.
+func (h *history) linearizable() (dishes, orders []string, unknown int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for key, ops := range h.ops {
-		model := stockModel
+		model, bad := stockModel, &dishes
 		if _, is := ops[0].Input.(orderOp); is {
-			model = orderModel
+			model, bad = orderModel, &orders
 		}
 		switch porcupine.CheckOperationsTimeout(model, ops, checkIn) {
 		case porcupine.Illegal:
-			bad = append(bad, key)
+			*bad = append(*bad, key)
 		case porcupine.Unknown:
-			unknown = append(unknown, key)
+			unknown++
 		}
 	}
-	slices.Sort(bad)
-	return bad, unknown
+	slices.Sort(dishes)
+	slices.Sort(orders)
+	return dishes, orders, unknown
 }
 
 // stockModel: what is taken was there, and who was told that it is sold out found less
@@ -183,6 +237,8 @@ var stockModel = porcupine.Model{
 			return true, left
 		case out.known && !out.ok:
 			return left < op.qty, left
+		case !out.known && left < op.qty: // it was refused, and nobody heard of it
+			return true, left
 		}
 		return left >= op.qty, left - op.qty
 	},

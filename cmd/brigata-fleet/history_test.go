@@ -1,16 +1,20 @@
 package main
 
 import (
+	"encoding/json"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/brigata/brigata/actors"
+	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/stock"
-	"github.com/brigata/brigata/actors/store"
-	"github.com/brigata/brigata/gateway/boards"
+	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/cmd/brigata/client"
 )
 
 func called(call, back int, ok bool) answer {
@@ -59,30 +63,104 @@ func TestHistories(t *testing.T) {
 	} {
 		var h history
 		c.fill(&h)
-		if bad, unknown := h.linearizable(); len(bad) > 0 != c.bad || len(unknown) > 0 {
-			t.Errorf("%s: bad %v, undecided %v", name, bad, unknown)
+		if dishes, orders, unknown := h.linearizable(); len(dishes)+len(orders) > 0 != c.bad || unknown > 0 {
+			t.Errorf("%s: bad %v %v, undecided %d", name, dishes, orders, unknown)
 		}
 	}
 }
 
 func TestLedger(t *testing.T) {
-	l := &ledger{values: map[string]*store.Today{}, orders: map[string]*order.View{}, stocks: map[string]*stock.View{}}
-	l.boards = boards.New(boards.Config{Epoch: "x", Now: time.Now, Today: func(string) *store.Today { return nil }})
+	l := newLedger()
 	put := func(id string, no int) {
 		l.take([]actors.View{{Store: "s", Target: command.Target{Kind: "order", ID: id}, V: 1, View: &order.View{ID: id, No: no, Date: "d", State: order.Accepted}}})
 	}
+	owes := func(id string, paid int64, payments ...bill.Payment) {
+		l.take([]actors.View{{Store: "s", Target: command.Target{Kind: "table", ID: id}, View: &table.View{ID: id, Bill: &bill.View{Total: 500, Paid: paid, Due: 500 - paid, Payments: payments}}}})
+	}
 	put("a", 1)
 	put("b", 2)
-	h := &history{orders: map[string]int{"s/a": 1, "s/b": 2}}
-	if lost, twice, oversold := l.check(h); len(lost)+len(twice)+len(oversold) != 0 {
-		t.Fatalf("a good log: %v %v %v", lost, twice, oversold)
+	owes("T1", 100, bill.Payment{ID: "p", State: "succeeded", Amount: 100}, bill.Payment{ID: "q", State: "pending", Amount: 100})
+	h := &history{orders: map[string]int{"s/a": 1, "s/b": 2}, payments: map[string]bool{"s/p": true}}
+	r := &result{Found: map[string]int{}}
+	if l.check(h, r); len(r.Faults) != 0 {
+		t.Fatalf("a good log: %v", r.Faults)
 	}
 	h.orders["s/c"] = 3
+	h.payments["s/none"] = true
+	h.repeated("s", called(1, 2, true), called(3, 4, false))
 	put("d", 2)
+	owes("T2", 300, bill.Payment{ID: "p", State: "succeeded", Amount: 100})
+	l.owed = []string{"s/order/d"}
+	l.orders["s/a"].Lines = []order.Line{{Items: []order.Item{{ID: "1", FireSeq: 1, State: order.Queued}}}}
+	l.values["s"] = nil
+	l.shows[[2]string{"s", "kitchen.all"}] = `{"ticket/d":{"order":"d","items":[{"id":"1","fire_seq":1}]}}`
 	l.take([]actors.View{{Store: "s", Target: command.Target{Kind: "stock", ID: "dish/x"}, View: &stock.View{ID: "dish/x", Mode: stock.Counted, Counted: 1, Taken: 2, Left: -1}}})
-	lost, twice, oversold := l.check(h)
-	if !slices.Equal(lost, []string{"s/c"}) || len(twice) != 1 || len(oversold) != 1 {
-		t.Fatalf("a bad log: %v %v %v", lost, twice, oversold)
+	l.check(h, r)
+	for name, n := range map[string]int{"I1": 1, "I2": 2, "I3": 1, "I4": 1, "I5": 2, "I7": 2, "I8": 1, "I11": 1} {
+		if r.Found[name] != n {
+			t.Errorf("%s: found %d, want %d: %v", name, r.Found[name], n, r.Faults)
+		}
+	}
+}
+
+// A screen's pushes make what it shows; a sequence that goes back is seen.
+func TestScreen(t *testing.T) {
+	l := newLedger()
+	l.shows[[2]string{"s", "stock"}] = `{"a":{"v":2},"c":1}`
+	s := &screen{store: "s", topic: "stock", holds: map[string]any{}}
+	s.subscribed(&client.SubReply{E: "e", S: 3, Mode: "snap", D: []json.RawMessage{[]byte(`{"k":"a","d":{"v":1}}`), []byte(`{"k":"b","d":1}`)}})
+	push := func(seq int64, raw string) {
+		s.take(&client.Message{T: "stock", S: seq, Raw: []byte(raw)})
+	}
+	push(4, `{"k":"a","d":{"v":2}}`)
+	push(6, `{"k":"b","del":true}`)
+	if s.differs(l) == "" {
+		t.Error("what is missing is not seen")
+	}
+	push(7, `{"k":"c","d":1}`)
+	if d := s.differs(l); d != "" {
+		t.Error(d)
+	}
+	if push(7, `{"k":"c","d":1}`); s.differs(l) == "" {
+		t.Error("a sequence that does not ascend is not seen")
+	}
+}
+
+func TestWaits(t *testing.T) {
+	h := &history{calls: []took{
+		{"a", 1 * time.Second, 2 * time.Second, 0, true},                        // before
+		{"a", 9 * time.Second, 12 * time.Second, 1, true},                       // 2 s of it after
+		{"a", 13 * time.Second, 13*time.Second + 10*time.Millisecond, 0, true},  // not felt
+		{"b", 14 * time.Second, 15 * time.Second, 0, true},                      // felt
+		{"c", 21 * time.Second, 21*time.Second + 200*time.Millisecond, 1, true}, // of the next one
+	}}
+	if got := h.waits([]fault{{"kill", 10 * time.Second}, {"pause", 20 * time.Second}}, 30*time.Second); !slices.Equal(got, []int64{200, 1000, 2000}) {
+		t.Errorf("waited %v", got)
+	}
+}
+
+func TestReport(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results")
+	for i, x := range []result{
+		{Scenario: "kill", Round: 1, Load: "9.5", Orders: 10, Happened: map[string]int{"kill": 1}, WaitsMS: []int64{600, 4000}, LongestMS: 4000},
+		{Scenario: "kill", Round: 2, Load: "10.1", Orders: 20, Happened: map[string]int{"kill": 1}, Found: map[string]int{}},
+	} {
+		if i == 1 {
+			x.found("I2", []string{"s/o"})
+		}
+		if err := x.keep(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := readResults(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := markdown(all)
+	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
 	}
 }
 

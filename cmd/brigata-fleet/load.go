@@ -28,18 +28,22 @@ const (
 	settleIn = 40 * time.Second
 	stocked  = 12 // portions at first
 	restock  = 5
+	// paid is what a payment is of, in minor units: a table's bill takes many.
+	paid = 100
 )
 
 func (f *fleet) token(user, role string, stores ...string) (string, error) {
 	return f.keys.Issue(auth.Subject(user, user, stores, command.Role(role)), time.Now(), time.Hour)
 }
 
-// load is one client per store, each on a socket to some node: it places orders, marks
-// them urgent and not, and reads them back from yet another node.
+// load is a few clients per store, each on a socket to some node: they place orders, mark
+// them urgent and not, read them back from yet another node, pay in cash, and repeat what
+// was answered already.
 type load struct {
 	fleet   *fleet
 	every   time.Duration
 	history history
+	all     []*worker
 
 	paused  atomic.Bool
 	ctx     context.Context
@@ -54,21 +58,32 @@ type worker struct {
 	store, token string
 	client       int
 	at           int // node that it is connected with
+	counts       bool
+	counted      chan struct{} // closed when the store's dish has been counted
 	conn         *client.Conn
 	left         *atomic.Bool // the node said bye, or closed the socket
-	order        string
+	order, table string
 	rush         bool
 }
 
-func startLoad(f *fleet, stores []string, every time.Duration) (*load, error) {
+func startLoad(f *fleet, stores []string, clients int, every time.Duration) (*load, error) {
 	l := &load{fleet: f, every: every}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	for i, s := range stores {
+	for i := range len(stores) * clients {
+		s := stores[i/clients]
 		token, err := f.token(fmt.Sprintf("load-%d", i), "manager", s)
 		if err != nil {
 			return nil, err
 		}
-		w := &worker{load: l, store: s, token: token, client: i, at: i % len(f.nodes)}
+		w := &worker{load: l, store: s, token: token, client: i, at: i % len(f.nodes), counts: i%clients == 0}
+		if w.counts {
+			w.counted = make(chan struct{})
+		} else {
+			w.counted = l.all[i-1].counted
+		}
+		l.all = append(l.all, w)
+	}
+	for _, w := range l.all {
 		l.workers.Go(w.run)
 	}
 	return l, nil
@@ -93,7 +108,15 @@ func (w *worker) run() {
 			w.conn.Close()
 		}
 	}()
-	w.count()
+	if w.counts {
+		w.count()
+		close(w.counted)
+	}
+	select {
+	case <-w.counted:
+	case <-w.ctx.Done():
+		return
+	}
 	for n := 0; w.ctx.Err() == nil; n++ {
 		if !w.paused.Load() {
 			w.busy.Add(1)
@@ -119,17 +142,10 @@ func (w *worker) count() {
 
 func (w *worker) step(n int) {
 	switch {
-	case w.order == "" || n%3 == 0:
-		a := w.do("order.place", fmt.Sprintf(`{"type":"dine_in","table":"T%02d","lines":[{"id":"1","dish":%q,"qty":1}]}`, 1+n%20, dish))
-		w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "take", qty: 1}, a)
-		if a.ok {
-			w.order, w.rush = a.cid, false
-			w.history.placed(w.store, a)
-			w.history.add(w.client, w.store+"/"+a.cid, orderOp{kind: "place"}, a)
-		} else if a.code == "sold_out" {
-			a := w.do("stock.restock", fmt.Sprintf(`{"dish":%q,"qty":%d}`, dish, restock))
-			w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "restock", qty: restock}, a)
-		}
+	case w.order == "" || n%2 == 0:
+		w.place(n)
+	case n%8 == 7:
+		w.pay()
 	default:
 		w.rush = !w.rush
 		order := w.order
@@ -138,6 +154,40 @@ func (w *worker) step(n int) {
 		a := w.do("order.rush", fmt.Sprintf(`{"order":%q,"on":%t}`, order, w.rush))
 		w.history.add(w.client, w.store+"/"+order, orderOp{kind: "rush", on: w.rush}, a)
 		read.Wait()
+	}
+}
+
+func (w *worker) place(n int) {
+	table := fmt.Sprintf("T%02d", 1+n%20)
+	d := fmt.Sprintf(`{"type":"dine_in","table":%q,"lines":[{"id":"1","dish":%q,"qty":1}]}`, table, dish)
+	a := w.do("order.place", d)
+	w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "take", qty: 1}, a)
+	switch {
+	case a.ok:
+		w.order, w.table, w.rush = a.cid, table, false
+		w.history.placed(w.store, a)
+		w.history.add(w.client, w.store+"/"+a.cid, orderOp{kind: "place"}, a)
+	case a.code == "sold_out":
+		a := w.do("stock.restock", fmt.Sprintf(`{"dish":%q,"qty":%d}`, dish, restock))
+		w.history.add(w.client, w.store+"/"+dish, stockOp{kind: "restock", qty: restock}, a)
+	}
+	if a.known && n%16 == 0 { // as after a lost answer; by then perhaps to another owner
+		w.elsewhere()
+		w.history.repeated(w.store, a, w.repeat("order.place", a.cid, d))
+	}
+}
+
+// pay pays some of a table's bill; cash of the staff's is there at once.
+func (w *worker) pay() {
+	d := fmt.Sprintf(`{"table":%q,"provider":"cash","amount":%d}`, w.table, paid)
+	a := w.do("payment.create", d)
+	var is struct{ State string }
+	if a.ok && json.Unmarshal(a.d, &is) == nil && is.State == "succeeded" {
+		w.history.paid(w.store, a.cid)
+	}
+	if a.known {
+		w.elsewhere()
+		w.history.repeated(w.store, a, w.repeat("payment.create", a.cid, d))
 	}
 }
 
@@ -171,8 +221,11 @@ type answer struct {
 }
 
 // do executes a command until it is answered, on whatever node answers, under one id.
-func (w *worker) do(name, d string) answer {
-	a := answer{cid: newID(), call: w.history.now()}
+func (w *worker) do(name, d string) answer { return w.repeat(name, newID(), d) }
+
+// repeat does it under an id that may have been used.
+func (w *worker) repeat(name, cid, d string) answer {
+	a := answer{cid: cid, call: w.history.now()}
 	defer func() { w.history.took(w.store, &a) }()
 	var end time.Time
 	for ; ; a.failed++ {

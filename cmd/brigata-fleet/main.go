@@ -19,6 +19,7 @@ type cli struct {
 	Cluster Cluster `cmd:"" help:"Run nodes and a temporary Postgres on this machine until ^C."`
 	Hop     Hop     `cmd:"" help:"Measure what an order costs more whose socket is on another node."`
 	Faults  Faults  `cmd:"" help:"Break nodes, network and database under load, and audit what is left."`
+	Report  Report  `cmd:"" help:"Write kept results of faults as Markdown."`
 }
 
 // Shared is what both need.
@@ -67,22 +68,24 @@ func (c *Cluster) Run(ctx context.Context) error {
 // Faults breaks things.
 type Faults struct {
 	Shared
-	Scenario string        `help:"kill, pause, partition, database, join, rolling or all." default:"all" enum:"kill,pause,partition,database,join,rolling,all"`
-	Rounds   int           `help:"How often each." default:"1"`
-	Stores   int           `help:"Stores under load, one client each." default:"100"`
+	Scenario string        `help:"kill, pause, partition, database, join, leave, rolling, all of these, or long: all kinds of faults at random until the totals are reached." default:"all" enum:"kill,pause,partition,database,join,leave,rolling,all,long"`
+	Rounds   int           `help:"How often each; each round is checked by itself." default:"1"`
+	For      time.Duration `help:"How long the scenario long goes on at most; 0: until its totals are reached."`
+	Stores   int           `help:"Stores under load." default:"100"`
+	Clients  int           `help:"Clients of each store." default:"1"`
 	Every    time.Duration `help:"Between the commands of a client." default:"1s"`
 	Long     bool          `help:"Pauses and partitions of 60 s too."`
+	Results  string        `help:"File to append each round's result to, for report." type:"path"`
 }
 
 // Run runs the scenarios, prints a line for each and a summary last.
 func (x *Faults) Run(ctx context.Context) error {
-	if x.Nodes < 2 || x.Nodes > 9 || x.Rounds < 1 || x.Stores < 1 {
-		return errors.New("--nodes is 2 to 9, --rounds and --stores at least 1")
+	if x.Nodes < 2 || x.Nodes > 9 || x.Rounds < 1 || x.Stores < 1 || x.Clients < 1 {
+		return errors.New("--nodes is 2 to 9, --rounds, --stores and --clients at least 1")
 	}
-	began := time.Now()
-	s := &suite{options: *x}
+	s := &suite{options: *x, command: commandLine(), commit: commit(), began: time.Now(), totals: map[string]int{}}
 	err := s.run(ctx)
-	fmt.Printf("summary: %d rounds in %.0f s, %d commands acknowledged, %d failed rounds\n", s.rounds, time.Since(began).Seconds(), s.acked, s.failed)
+	fmt.Println(s.summary())
 	if err == nil && s.failed > 0 {
 		err = errors.New("some rounds failed: see above")
 	}

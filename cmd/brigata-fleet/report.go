@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Report writes what was kept as Markdown.
+type Report struct {
+	Results string `help:"File of results that faults --results made." default:"bin/faults.jsonl" type:"existingfile"`
+	Out     string `help:"Markdown file to write." default:"docs/faults.md" type:"path"`
+}
+
+// Run writes the report.
+func (x *Report) Run() error {
+	all, err := readResults(x.Results)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%s holds no result", x.Results)
+	}
+	return os.WriteFile(x.Out, []byte(markdown(all)), 0o644)
+}
+
+// kinds are the faults that are counted, in the report's order.
+var kinds = []string{"kill", "pause", "partition", "database", "cut from database", "join", "drain"}
+
+// sum is of some rounds.
+type sum struct {
+	rounds, failed, acked, orders, payments, repeats, retried, histories, undecided int
+	again, longest, healed                                                          int64
+	waits                                                                           []int64
+	happened, found                                                                 map[string]int
+}
+
+func sumOf(all []result) *sum {
+	s := &sum{happened: map[string]int{}, found: map[string]int{}}
+	for i := range all {
+		r := &all[i]
+		s.rounds++
+		if len(r.Faults) > 0 {
+			s.failed++
+		}
+		s.acked, s.orders, s.payments, s.repeats = s.acked+r.Acked, s.orders+r.Orders, s.payments+r.Payments, s.repeats+r.Repeats
+		s.retried, s.histories, s.undecided = s.retried+r.Retried, s.histories+r.Histories, s.undecided+r.Undecided
+		s.again, s.longest, s.healed = max(s.again, r.AgainMS), max(s.longest, r.LongestMS), max(s.healed, r.HealedMS)
+		s.waits = append(s.waits, r.WaitsMS...)
+		for k, n := range r.Happened {
+			s.happened[k] += n
+		}
+		for k, n := range r.Found {
+			s.found[k] += n
+		}
+	}
+	return s
+}
+
+func markdown(all []result) string {
+	var b strings.Builder
+	p := func(format string, v ...any) { fmt.Fprintf(&b, format, v...) }
+	first, last := all[0].At, all[0].At
+	by := map[string][]result{}
+	var names, machines, commits, commands, links, loads []string
+	note := func(list *[]string, v string) {
+		if !slices.Contains(*list, v) {
+			*list = append(*list, v)
+		}
+	}
+	for i := range all {
+		r := &all[i]
+		if r.At.Before(first) {
+			first = r.At
+		}
+		if r.At.After(last) {
+			last = r.At
+		}
+		note(&names, r.Scenario)
+		by[r.Scenario] = append(by[r.Scenario], *r)
+		note(&machines, r.Machine)
+		note(&commits, r.Commit)
+		note(&commands, r.Command)
+		note(&links, r.Links)
+		loads = append(loads, r.Load)
+	}
+	total := sumOf(all)
+	p("# Faults\n\nWritten by `brigata-fleet report` of what `brigata-fleet faults` kept; not by hand.\n\n")
+	p("Real processes and a real Postgres with `fsync` and `synchronous_commit` on, under load; each round has a fleet and a database of its own and is audited by itself.\n\n")
+	p("- machine: %s; its load average when rounds began: %s\n", strings.Join(machines, "; "), span(loads))
+	p("- commits: %s\n- rounds began from %s to %s\n- links between nodes and database: %s\n", strings.Join(commits, ", "), first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04 MST"), strings.Join(links, ", "))
+	p("- commands:\n")
+	for _, c := range commands {
+		p("  - `%s`\n", c)
+	}
+	p("\n## What happened\n\n| scenario | rounds | failed |")
+	for _, k := range kinds {
+		p(" %s |", k)
+	}
+	p(" commands acknowledged | orders | payments | repeats | tried again |\n|---|---|---|%s---|---|---|---|---|\n", strings.Repeat("---|", len(kinds)))
+	row := func(name string, s *sum) {
+		p("| %s | %d | %d |", name, s.rounds, s.failed)
+		for _, k := range kinds {
+			p(" %d |", s.happened[k])
+		}
+		p(" %d | %d | %d | %d | %d |\n", s.acked, s.orders, s.payments, s.repeats, s.retried)
+	}
+	for _, n := range names {
+		row(n, sumOf(by[n]))
+	}
+	row("**all**", total)
+	p("\n## How long clients waited\n\nOf every store and fault that it felt: the longest that one of its clients waited for an answer, from the fault or from when it asked, until the next fault. A store felt a fault if a command failed at first or took more than %d ms. "+
+		"A fault is from its beginning: one that lasts 5 s is felt for as long. \"Every store answers\" is from the round's first fault until the last store had answered a command; it holds the time between two commands of a client.\n\n", felt.Milliseconds())
+	p("| scenario | felt | p50 ms | p99 ms | longest ms | every store answers, ms | boards right after, ms |\n|---|---|---|---|---|---|---|\n")
+	waits := func(name string, s *sum) {
+		p("| %s | %d | %d | %d | %d | %d | %d |\n", name, len(s.waits), percentile(s.waits, 50), percentile(s.waits, 99), s.longest, s.again, s.healed)
+	}
+	for _, n := range names {
+		waits(n, sumOf(by[n]))
+	}
+	waits("**all**", total)
+	p("\n## What was checked\n\nAfter every round, at rest; %d histories were held to their models by porcupine, %d of them undecided in time.\n\n| | broken | what |\n|---|---|---|\n", total.histories, total.undecided)
+	for _, i := range invariants {
+		p("| %s | %d | %s |\n", i.name, total.found[i.name], i.what)
+	}
+	if total.failed > 0 {
+		p("\n## Rounds that failed\n\n")
+		for i := range all {
+			if r := &all[i]; len(r.Faults) > 0 {
+				p("- %s %d, %s: %s\n", r.Scenario, r.Round, r.At.Format("15:04:05"), strings.Join(r.Faults, ", "))
+			}
+		}
+	}
+	return b.String()
+}
+
+// span is the least and the most of numbers that are texts.
+func span(all []string) string {
+	parse := func(s string) (f float64) { fmt.Sscan(s, &f); return f }
+	low, high := all[0], all[0]
+	for _, s := range all {
+		if parse(s) < parse(low) {
+			low = s
+		}
+		if parse(s) > parse(high) {
+			high = s
+		}
+	}
+	if low == high {
+		return low
+	}
+	return low + " to " + high
+}
