@@ -65,12 +65,12 @@ sim: ## the simulation: 2,000 seeds, a crash at every step of short stories, all
 
 test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
 
-operations: ## deploy/: alert rules, manifests, an image, and a real Prometheus over real nodes
+operations: ## deploy/: alert rules, manifests, an image, a real Prometheus over real nodes, upgrades from the previous build
 	@.ci/deps prometheus buildah
 	cd .ci/manifests && go test ./...
 	CGO_ENABLED=0 $(MAKE) -s bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
-	go test -tags operations -run Alert ./cmd/brigata/e2e
+	go test -tags operations -run 'Alert|Upgrade|Mixed' ./cmd/brigata/e2e
 
 race: ## unit tests under the race detector
 	go test -race -timeout 20m ./actors/... ./gateway/... ./persistence/...
