@@ -167,7 +167,7 @@ func (c *session) push(f *feed.Frame) {
 	case feed.Overflow:
 		if f.Topic == "" {
 			c.cut(closeSlow)
-		} else if c.out.Kick() == feed.QueuedStart { // the drain sees to the snapshot
+		} else if c.out.Kick() == feed.QueuedStart { // the drain sees to what is left out
 			c.server.tasks.run(c.drain)
 		}
 	}
@@ -197,8 +197,8 @@ func (c *session) drain() {
 		c.ws.Close(code, reasons[code])
 		return
 	}
-	for _, topic := range c.out.Stale() {
-		c.resync(topic)
+	for _, b := range c.out.Stale() {
+		c.catchUp(b)
 	}
 }
 

@@ -180,16 +180,18 @@ func (c *session) dropForbidden(who *auth.Principal, before *boards.Client) {
 	}
 }
 
-// resync queues the whole topic for a client that fell behind.
-func (c *session) resync(topic string) {
+// catchUp queues what a client lacks of a topic with which it fell behind.
+func (c *session) catchUp(b feed.Behind) {
 	c.mu.Lock()
-	s := c.subs[topic]
+	s := c.subs[b.Topic]
 	c.mu.Unlock()
 	if s == nil {
-		c.out.Forget(topic)
+		c.out.Forget(b.Topic)
 		return
 	}
-	s.Snapshot()
+	if s.CatchUp(&c.out, b.Since) == feed.QueuedStart {
+		c.server.tasks.run(c.drain)
+	}
 }
 
 // replier is a function that takes an answer.

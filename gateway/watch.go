@@ -129,12 +129,12 @@ func (w *watch) run(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, topic := range w.out.Stale() {
+		for _, b := range w.out.Stale() {
 			w.mu.Lock()
-			s := w.subs[topic]
+			s := w.subs[b.Topic]
 			w.mu.Unlock()
-			if s != nil {
-				s.Snapshot()
+			if s != nil && s.CatchUp(&w.out, b.Since) == feed.QueuedStart {
+				w.wake <- struct{}{}
 			}
 		}
 	}

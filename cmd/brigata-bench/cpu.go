@@ -9,20 +9,21 @@ import (
 	"time"
 )
 
-// cpuTimes is processor time used by the server's process and by the database's processes.
-type cpuTimes struct{ server, database time.Duration }
+// cpuTimes is processor time used by the server's process, by the database's processes
+// and by the load itself.
+type cpuTimes struct{ server, database, load time.Duration }
 
 func (c cpuTimes) minus(d cpuTimes) cpuTimes {
-	return cpuTimes{c.server - d.server, c.database - d.database}
+	return cpuTimes{c.server - d.server, c.database - d.database, c.load - d.load}
 }
 
 // tick is the unit of /proc/PID/stat: USER_HZ is 100 on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
-// sampler reads the times of a server and of a postmaster with all its children.
+// sampler reads the times of a server, of a postmaster with all its children, and of this process.
 func sampler(server, postmaster int) func() cpuTimes {
 	return func() cpuTimes {
-		c := cpuTimes{server: processCPU(server)}
+		c := cpuTimes{server: processCPU(server), load: processCPU(os.Getpid())}
 		if postmaster > 0 {
 			c.database = treeCPU(postmaster)
 		}

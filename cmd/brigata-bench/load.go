@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -17,15 +18,18 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// The load is cheap on purpose: raw frames with a fixed mask, JSON put together by
-// hand, one goroutine per client, so that what is measured is the server.
+// The load is cheap on purpose, and the same for every system: raw frames with a fixed
+// mask, JSON put together by hand, one goroutine per client on one processor, no read
+// before there is something to read. What is measured is the server.
 
-// wire is one raw WebSocket connection.
+// socket is one raw WebSocket connection.
 type socket struct {
 	conn net.Conn
+	raw  syscall.RawConn
 	r    *bufio.Reader
 	buf  []byte
 }
@@ -37,7 +41,11 @@ func dial(addr string) (*socket, error) {
 	}
 	fmt.Fprintf(conn, "GET /v1/ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: brigata.v1.json\r\n\r\n", addr)
-	s := &socket{conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{conn: conn, raw: raw, r: bufio.NewReaderSize(conn, 64<<10)}
 	resp, err := http.ReadResponse(s.r, nil)
 	if err != nil {
 		return nil, err
@@ -51,6 +59,12 @@ func dial(addr string) (*socket, error) {
 var mask = [4]byte{1, 2, 3, 4}
 
 func (s *socket) send(p []byte) error {
+	_, err := s.conn.Write(s.masked(p))
+	return err
+}
+
+// masked returns p as one text frame, valid until the next call.
+func (s *socket) masked(p []byte) []byte {
 	b := append(s.buf[:0], 0x81)
 	if len(p) < 126 {
 		b = append(b, 0x80|byte(len(p)))
@@ -70,8 +84,7 @@ func (s *socket) send(p []byte) error {
 		binary.LittleEndian.PutUint64(x, binary.LittleEndian.Uint64(x)^m)
 	}
 	s.buf = b
-	_, err := s.conn.Write(b)
-	return err
+	return b
 }
 
 // frame returns one text frame's payload, valid until the next call.
@@ -123,7 +136,33 @@ func (s *socket) login(token, client string) error {
 }
 
 func (s *socket) ask(p []byte) ([]byte, error) {
-	if err := s.send(p); err != nil {
+	if s.r.Buffered() > 0 {
+		if err := s.send(p); err != nil {
+			return nil, err
+		}
+		return s.frame()
+	}
+	// Sent from within the wait for the answer: a plain read right after a write finds
+	// nothing, and costs a system call to learn it.
+	b, sent, failed := s.masked(p), 0, error(nil)
+	err := s.raw.Read(func(fd uintptr) bool {
+		if sent == len(b) {
+			return true
+		}
+		for sent < len(b) {
+			n, err := syscall.Write(int(fd), b[sent:])
+			if err == syscall.EINTR {
+				continue
+			}
+			if err != nil {
+				failed = err
+				return true
+			}
+			sent += n
+		}
+		return false
+	})
+	if err := cmp.Or(failed, err); err != nil {
 		return nil, err
 	}
 	return s.frame()
@@ -276,12 +315,13 @@ func (w *workload) run(addr string, cpu func() cpuTimes) (measured, error) {
 		err error
 	}
 	outcomes := make([]outcome, w.clients)
+	z := newZipf(len(w.dishes))
 	var clients sync.WaitGroup
 	for i := range w.clients {
 		o := &outcomes[i]
 		o.acked = acked{orders: map[string]int{}, taken: map[string]int{}}
 		clients.Go(func() {
-			o.err = w.client(addr, i, &stop, func(took time.Duration, err error) {
+			o.err = w.client(addr, i, z, &stop, func(took time.Duration, err error) {
 				if err != nil {
 					refused.Add(1)
 					return
@@ -351,7 +391,7 @@ func (w *workload) board(addr string, i int) (*socket, error) {
 }
 
 // client places one order after the other until stop.
-func (w *workload) client(addr string, i int, stop *atomic.Bool, report func(time.Duration, error), a *acked) error {
+func (w *workload) client(addr string, i int, z zipf, stop *atomic.Bool, report func(time.Duration, error), a *acked) error {
 	s, err := dial(addr)
 	if err != nil {
 		return err
@@ -363,7 +403,7 @@ func (w *workload) client(addr string, i int, stop *atomic.Bool, report func(tim
 			return err
 		}
 	}
-	g := generator{w: w, r: mrand.New(mrand.NewPCG(uint64(i), 7)), z: newZipf(len(w.dishes))}
+	g := generator{w: w, r: mrand.New(mrand.NewPCG(uint64(i), 7)), z: z}
 	var b []byte
 	for id := int64(10); !stop.Load(); id++ {
 		cid := newID()

@@ -37,6 +37,7 @@ func (r *report) measured(system string, m measured) {
 	if m.cpu.database > 0 {
 		r.add(system, "db_cpu_us_per_order", us(m.cpu.database)/float64(m.orders), "us")
 	}
+	r.add(system, "load_cpu_us_per_order", us(m.cpu.load)/float64(m.orders), "us")
 	if m.pushes > 0 {
 		r.add(system, "pushes_per_s", float64(m.pushes)/m.seconds, "1/s")
 	}

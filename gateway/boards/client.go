@@ -43,13 +43,14 @@ func (s *Subscription) AppendState(b []byte, epoch string, since uint64) []byte 
 	return s.topic.AppendState(b, s.client.Audience, epoch, since)
 }
 
-// Snapshot pushes the whole topic: the client fell behind.
-func (s *Subscription) Snapshot() {
+// CatchUp queues for the client, whose queue is q, what changed since that position.
+func (s *Subscription) CatchUp(q *feed.Queue, since uint64) feed.Result {
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
-	if !s.over {
-		s.client.Push(s.topic.Snapshot(s.client.Audience, s.feed.Prefix))
+	if s.over {
+		return feed.Closed
 	}
+	return s.topic.CatchUp(&s.feed, q, since)
 }
 
 // Unsubscribe ends the subscription; the client hears nothing more of it.

@@ -47,6 +47,8 @@ func TestConcurrent(t *testing.T) {
 	for n := range 4 {
 		readers.Go(func() {
 			r := rand.New(rand.NewSource(int64(n)))
+			var q feed.Queue
+			q.Init(feed.Limits{Bytes: 1000, Frames: 10, ReplyBytes: 1000, ReplyFrames: 10})
 			c := &Client{Push: func(f *feed.Frame) { _ = len(f.Body) }, End: func(string, string, string) {}}
 			for {
 				select {
@@ -69,7 +71,7 @@ func TestConcurrent(t *testing.T) {
 				b.Sweep(start.Add(time.Duration(r.Intn(3)) * linger))
 				for i := range asks {
 					if s := asks[i].Got; s != nil {
-						s.Snapshot()
+						s.CatchUp(&q, uint64(r.Intn(100)))
 						s.Unsubscribe()
 						s.Unsubscribe()
 					}

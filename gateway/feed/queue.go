@@ -13,6 +13,7 @@ type Frame struct {
 	Tail  string // stands behind it
 	Topic string // "" for a reply or a notice: never dropped, never conflated
 	Key   string // the entity in Topic; "" is never conflated
+	Seq   uint64 // of the change, in Topic
 	Snap  bool   // replaces the whole topic, and so re-opens one that overflowed
 }
 
@@ -24,7 +25,7 @@ type Result int
 const (
 	Queued      Result = iota
 	QueuedStart        // queued, and the caller must start the goroutine that drains
-	Overflow           // a bound was hit: the topic waits for a snapshot; for a reply, the client must go
+	Overflow           // a bound was hit: the topic waits for CatchUp; for a reply, the client must go
 	Closed             // nobody will read it
 )
 
@@ -50,7 +51,20 @@ type Queue struct {
 	replies load
 	busy    bool // somebody drains
 	closed  bool
-	stale   map[string]bool // topics that overflowed; true: its snapshot is being made
+	stale   map[string]behind // topics that overflowed
+}
+
+// behind is how far a client is with a topic that overflowed.
+type behind struct {
+	since uint64 // it has had every change up to here
+	asked bool   // somebody sees to the rest
+}
+
+// Behind is a topic that overflowed, and the position up to which the client has, or
+// will have read, every change of it; 0: it lacks everything.
+type Behind struct {
+	Topic string
+	Since uint64
 }
 
 type place struct{ topic, key string }
@@ -76,11 +90,11 @@ func (o *Queue) Push(f *Frame) Result {
 		delete(o.stale, f.Topic)
 	default:
 		if _, is := o.stale[f.Topic]; is {
-			return Overflow // worthless before the snapshot
+			return Overflow // worthless before what was left out
 		}
 		o.replace(f)
 		if o.views.bytes+f.size() > o.limits.Bytes || o.views.frames >= o.limits.Frames {
-			o.overflow(f.Topic)
+			o.overflow(f)
 			return Overflow
 		}
 	}
@@ -186,12 +200,21 @@ func (o *Queue) compact() {
 	}
 }
 
-func (o *Queue) overflow(topic string) {
-	o.drop(topic)
-	if o.stale == nil {
-		o.stale = map[string]bool{}
+// overflow drops what waits of f's topic. What was left out begins with the oldest of
+// it: a view that was replaced is older, but a newer one stands for it.
+func (o *Queue) overflow(f *Frame) {
+	first := f
+	for i := o.head; i < len(o.q); i++ {
+		if w := o.q[i]; w != nil && w.Topic == f.Topic {
+			first = w
+			break
+		}
 	}
-	o.stale[topic] = false
+	o.drop(f.Topic)
+	if o.stale == nil {
+		o.stale = map[string]behind{}
+	}
+	o.stale[f.Topic] = behind{since: max(first.Seq, 1) - 1}
 }
 
 func (o *Queue) drop(topic string) {
@@ -239,19 +262,38 @@ func (o *Queue) Next(b []byte, most int) (_ []byte, ok bool) {
 	return b, n > 0
 }
 
-// Stale returns the topics that overflowed and need a snapshot, each once. Until the
-// snapshot is pushed, views of the topic are refused: one of them delivered first
-// would move the client's position past changes that it never got.
-func (o *Queue) Stale() (topics []string) {
+// Stale returns the topics that overflowed and wait for CatchUp, each once. Until then
+// views of the topic are refused: one of them delivered first would move the client's
+// position past changes that it never got.
+func (o *Queue) Stale() (topics []Behind) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for t, asked := range o.stale {
-		if !asked {
-			o.stale[t] = true
-			topics = append(topics, t)
+	for t, at := range o.stale {
+		if !at.asked {
+			o.stale[t] = behind{at.since, true}
+			topics = append(topics, Behind{t, at.since})
 		}
 	}
 	return topics
+}
+
+// resume queues changes of a topic that overflowed. With more to come the topic stays stale,
+// from the last of them on.
+func (o *Queue) resume(topic string, frames []*Frame, more bool) Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, is := o.stale[topic]; !is {
+		return Closed // or given up meanwhile
+	}
+	for _, f := range frames {
+		o.append(f)
+	}
+	if more {
+		o.stale[topic] = behind{since: frames[len(frames)-1].Seq}
+	} else {
+		delete(o.stale, topic)
+	}
+	return o.start()
 }
 
 // Close makes every later Push answer Closed.

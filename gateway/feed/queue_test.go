@@ -112,7 +112,7 @@ func TestQueueBounds(t *testing.T) {
 	if n, _ := q.Len(); n != 1 {
 		t.Fatalf("%d frames wait, want the reply only", n)
 	}
-	if got := q.Stale(); len(got) != 1 || got[0] != "T" {
+	if got := q.Stale(); len(got) != 1 || got[0] != (Behind{Topic: "T"}) {
 		t.Fatalf("stale: %v", got)
 	}
 	if got := q.Stale(); len(got) != 0 {

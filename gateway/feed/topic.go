@@ -2,7 +2,7 @@ package feed
 
 import (
 	"bytes"
-	"container/list"
+	"sort"
 	"strconv"
 )
 
@@ -36,9 +36,9 @@ type Topic struct {
 	name   []byte // {"t":"<name>",
 	seq    uint64
 	floor  uint64 // positions below it need a snapshot
-	byKey  map[string]*list.Element
-	order  *list.List // of *entry, ascending seq
-	dead   int
+	byKey  map[string]*entry
+	log    []change // ascending seq
+	dead   int      // tombstones
 	subs   []*Subscriber
 }
 
@@ -60,8 +60,16 @@ func (s *Source) next() uint64 {
 // deadMax bounds the tombstones of a topic.
 const deadMax = 256
 
+// change is a place in a topic's log. Its sequence stays when the entity changes again,
+// so that positions are found by halving.
+type change struct {
+	seq   uint64
+	entry *entry // nil: the entity changed since
+}
+
 type entry struct {
 	key   string
+	at    int // in the log
 	seq   uint64
 	v     int64
 	view  any // nil: it left
@@ -72,7 +80,7 @@ type entry struct {
 // NewTopic makes an empty topic. What was in an earlier one of this name is a matter
 // of snapshots.
 func NewTopic(name string, s *Source) *Topic {
-	t := &Topic{Name: name, source: s, byKey: map[string]*list.Element{}, order: list.New()}
+	t := &Topic{Name: name, source: s, byKey: map[string]*entry{}}
 	t.name = append(strconv.AppendQuote([]byte(`{"t":`), name), ',')
 	t.seq = s.next()
 	t.floor = t.seq
@@ -89,8 +97,7 @@ func (t *Topic) Put(key string, v int64, view any) {
 func (t *Topic) PutChanged(key string, v int64, view any) {
 	s := t.source
 	s.spare = s.Encode(s.spare[:0], view, Staff)
-	if el, ok := t.byKey[key]; ok {
-		e := el.Value.(*entry)
+	if e, ok := t.byKey[key]; ok {
 		if f := e.frame[Staff]; f != nil && e.view != nil && bytes.Equal(f.Body[e.from[Staff]:len(f.Body)-1], s.spare) {
 			return
 		}
@@ -102,8 +109,7 @@ func (t *Topic) PutChanged(key string, v int64, view any) {
 
 // Delete tells subscribers that the entity left the topic.
 func (t *Topic) Delete(key string) {
-	el, ok := t.byKey[key]
-	if !ok || el.Value.(*entry).view == nil {
+	if !t.Has(key) {
 		return
 	}
 	t.push(t.set(key, 0, nil))
@@ -114,15 +120,15 @@ func (t *Topic) Delete(key string) {
 
 // Has says that the entity is in the topic.
 func (t *Topic) Has(key string) bool {
-	el, ok := t.byKey[key]
-	return ok && el.Value.(*entry).view != nil
+	e, ok := t.byKey[key]
+	return ok && e.view != nil
 }
 
 // Keys returns the entities in the topic, the longest unchanged first.
 func (t *Topic) Keys() []string {
 	keys := make([]string, 0, len(t.byKey))
-	for el := t.order.Front(); el != nil; el = el.Next() {
-		if e := el.Value.(*entry); e.view != nil {
+	for _, c := range t.log {
+		if e := c.entry; e != nil && e.view != nil {
 			keys = append(keys, e.key)
 		}
 	}
@@ -131,35 +137,50 @@ func (t *Topic) Keys() []string {
 
 func (t *Topic) set(key string, v int64, view any) *entry {
 	t.seq = t.source.next()
-	el, ok := t.byKey[key]
-	if !ok {
-		el = t.order.PushBack(&entry{key: key})
-		t.byKey[key] = el
-	} else {
-		if el.Value.(*entry).view == nil {
+	e, ok := t.byKey[key]
+	if ok {
+		if e.view == nil {
 			t.dead--
 		}
-		t.order.MoveToBack(el)
+		t.log[e.at].entry = nil
+	} else {
+		e = &entry{}
+		t.byKey[key] = e
 	}
-	e := el.Value.(*entry)
-	*e = entry{key: key, seq: t.seq, v: v, view: view}
+	*e = entry{key: key, at: len(t.log), seq: t.seq, v: v, view: view}
+	t.log = append(t.log, change{t.seq, e})
 	if view == nil {
 		t.dead++
+	}
+	if len(t.log) > 2*len(t.byKey)+32 {
+		t.compact()
 	}
 	return e
 }
 
+// compact takes the holes out of the log.
+func (t *Topic) compact() {
+	n := 0
+	for _, c := range t.log {
+		if c.entry != nil {
+			c.entry.at = n
+			t.log[n] = c
+			n++
+		}
+	}
+	clear(t.log[n:])
+	t.log = t.log[:n]
+}
+
 // purge forgets the older half of the tombstones; who is behind them gets a snapshot.
 func (t *Topic) purge() {
-	for el := t.order.Front(); t.dead > deadMax/2 && el != nil; {
-		next := el.Next()
-		if e := el.Value.(*entry); e.view == nil {
+	for i := 0; t.dead > deadMax/2 && i < len(t.log); i++ {
+		if e := t.log[i].entry; e != nil && e.view == nil {
 			t.floor = max(t.floor, e.seq)
-			t.order.Remove(el)
+			t.log[i].entry = nil
 			delete(t.byKey, e.key)
 			t.dead--
 		}
-		el = next
 	}
 }
 
@@ -175,7 +196,7 @@ func (t *Topic) push(e *entry) {
 
 func (t *Topic) prefixed(f *Frame, prefix string) *Frame {
 	const start = `{"t":"`
-	return &Frame{Head: start + prefix, Body: f.Body[len(start):], Topic: prefix + t.Name, Key: f.Key}
+	return &Frame{Head: start + prefix, Body: f.Body[len(start):], Topic: prefix + t.Name, Key: f.Key, Seq: f.Seq}
 }
 
 // frame is the entry's push, encoded once per audience. What left is the same for all.
@@ -208,7 +229,7 @@ func (t *Topic) build(e *entry, a Audience, d []byte) {
 		e.from[a] = len(b)
 		b = append(append(b, d...), '}')
 	}
-	e.frame[a] = &Frame{Body: b, Topic: t.Name, Key: e.key}
+	e.frame[a] = &Frame{Body: b, Topic: t.Name, Key: e.key, Seq: e.seq}
 }
 
 // Subscribe adds s; from now on it gets every change. Under the same lock the caller
@@ -241,22 +262,49 @@ func (t *Topic) AppendState(b []byte, a Audience, epoch string, since uint64) []
 	delta := t.Resumes(epoch, since)
 	b = t.appendPosition(b)
 	if !delta {
-		return append(t.appendEntries(append(b, `,"mode":"snap","d":[`...), a, t.order.Front(), false), ']')
+		return append(t.appendEntries(append(b, `,"mode":"snap","d":[`...), a, t.log, false), ']')
 	}
-	var from *list.Element
-	for el := t.order.Back(); el != nil && el.Value.(*entry).seq > since; el = el.Prev() {
-		from = el
-	}
-	return append(t.appendEntries(append(b, `,"mode":"delta","d":[`...), a, from, true), ']')
+	return append(t.appendEntries(append(b, `,"mode":"delta","d":[`...), a, t.since(since), true), ']')
 }
 
-// Snapshot is the push that replaces everything a client holds of the topic.
-func (t *Topic) Snapshot(a Audience, prefix string) *Frame {
-	b := strconv.AppendQuote([]byte(`{"t":`), prefix+t.Name)
+// since returns the changes after a position.
+func (t *Topic) since(seq uint64) []change {
+	return t.log[sort.Search(len(t.log), func(i int) bool { return t.log[i].seq > seq }):]
+}
+
+// CatchUp queues for s what changed since a position that its queue q said it is at: no
+// more at once than half of what may wait, so that a client that lags costs what it
+// reads and not what the topic holds. What is left out stays for the next call.
+func (t *Topic) CatchUp(s *Subscriber, q *Queue, since uint64) Result {
+	if since < t.floor {
+		return q.Push(t.snapshot(s))
+	}
+	var frames []*Frame
+	size := 0
+	for _, c := range t.since(since) {
+		if c.entry == nil {
+			continue
+		}
+		f := t.frame(c.entry, s.Audience)
+		if s.Prefix != "" {
+			f = t.prefixed(f, s.Prefix)
+		}
+		size += f.size()
+		if len(frames) > 0 && (len(frames) >= q.limits.Frames/2 || size > q.limits.Bytes/2) {
+			return q.resume(f.Topic, frames, true)
+		}
+		frames = append(frames, f)
+	}
+	return q.resume(s.Prefix+t.Name, frames, false)
+}
+
+// snapshot is the push that replaces everything a client holds of the topic.
+func (t *Topic) snapshot(s *Subscriber) *Frame {
+	b := strconv.AppendQuote([]byte(`{"t":`), s.Prefix+t.Name)
 	b = t.appendPosition(append(b, ','))
 	b = append(b, `,"snap":[`...)
-	b = append(t.appendEntries(b, a, t.order.Front(), false), ']', '}')
-	return &Frame{Body: b, Topic: prefix + t.Name, Snap: true}
+	b = append(t.appendEntries(b, s.Audience, t.log, false), ']', '}')
+	return &Frame{Body: b, Topic: s.Prefix + t.Name, Snap: true}
 }
 
 func (t *Topic) appendPosition(b []byte) []byte {
@@ -264,11 +312,11 @@ func (t *Topic) appendPosition(b []byte) []byte {
 	return strconv.AppendUint(b, t.seq, 10)
 }
 
-func (t *Topic) appendEntries(b []byte, a Audience, el *list.Element, tombs bool) []byte {
+func (t *Topic) appendEntries(b []byte, a Audience, log []change, tombs bool) []byte {
 	n := 0
-	for ; el != nil; el = el.Next() {
-		e := el.Value.(*entry)
-		if e.view == nil && !tombs {
+	for _, c := range log {
+		e := c.entry
+		if e == nil || e.view == nil && !tombs {
 			continue
 		}
 		if n > 0 {

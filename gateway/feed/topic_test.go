@@ -122,9 +122,9 @@ func TestTopicResume(t *testing.T) {
 				c.deliver(b)
 				return true
 			}
-			for range q.Stale() {
+			for _, b := range q.Stale() {
 				overflows++
-				q.Push(tp.Snapshot(Staff, ""))
+				tp.CatchUp(sub, q, b.Since)
 				ok = true
 			}
 			return ok
@@ -162,6 +162,50 @@ func TestTopicResume(t *testing.T) {
 	}
 	if snaps == resumes || overflows == 0 {
 		t.Fatalf("%d resumes, %d snapshots, %d overflows: the test has lost its teeth", resumes, snaps, overflows)
+	}
+}
+
+// TestCatchUpCostsWhatWasMissed: a client that overflowed gets what changed since, in
+// pieces that fit its queue, and never the whole topic.
+func TestCatchUpCostsWhatWasMissed(t *testing.T) {
+	tp := NewTopic("T", &Source{Epoch: "e", Encode: encodeInt})
+	for i := range 10_000 {
+		tp.Put(fmt.Sprint("old", i), 1, i)
+	}
+	q := queue(Limits{Bytes: 1 << 20, Frames: 8, ReplyBytes: 100, ReplyFrames: 9})
+	s := &Subscriber{Push: func(f *Frame) { q.Push(f) }}
+	c := &device{t: t, views: map[string]int{}, epoch: "e", last: tp.seq}
+	tp.Subscribe(s)
+	for i := range 30 {
+		tp.Put(fmt.Sprint("new", i), 1, i)
+		tp.Put("often", 1, i)
+	}
+	pieces := 0
+	for {
+		for b, ok := q.Next(nil, 1); ok; b, ok = q.Next(nil, 1) {
+			if strings.Contains(string(b), "snap") {
+				t.Fatalf("a snapshot: %.200s", b)
+			}
+			c.deliver(b)
+		}
+		behind := q.Stale()
+		if len(behind) == 0 {
+			break
+		}
+		tp.CatchUp(s, q, behind[0].Since)
+		if n, _ := q.Len(); n > 4 {
+			t.Fatalf("%d frames at once", n)
+		}
+		pieces++
+	}
+	if len(c.views) != 31 || c.views["often"] != 29 || c.last != tp.seq {
+		t.Fatalf("%d views up to %d of %d: %v", len(c.views), c.last, tp.seq, c.views)
+	}
+	if pieces < 5 {
+		t.Fatalf("%d pieces: the queue never overflowed", pieces)
+	}
+	if tp.Put("live", 1, 1); len(q.Stale()) != 0 {
+		t.Fatal("still behind")
 	}
 }
 
@@ -221,7 +265,7 @@ func TestPrefixedTopic(t *testing.T) {
 	if b := got.Head + string(got.Body); b != `{"t":"s1/floor","s":2,"k":"k","v":1,"d":7}` || got.Topic != "s1/floor" {
 		t.Fatal(b, got.Topic)
 	}
-	if b := string(tp.Snapshot(Staff, "s1/").Body); b != `{"t":"s1/floor","e":"e","s":2,"snap":[{"s":2,"k":"k","v":1,"d":7}]}` {
+	if b := string(tp.snapshot(s).Body); b != `{"t":"s1/floor","e":"e","s":2,"snap":[{"s":2,"k":"k","v":1,"d":7}]}` {
 		t.Fatal(b)
 	}
 	tp.Unsubscribe(s)
