@@ -21,14 +21,19 @@ func (s *Server) Stores() map[string]bool { return s.boards.Stores() }
 // Forget drops what the boards hold of a store that lives elsewhere, unless it is watched.
 func (s *Server) Forget(store string) bool { return s.boards.Forget(store) }
 
-// Stale closes the sockets that show a store whose boards cannot be held to its node any
-// more: they show that, come back, and are refused until the boards are right.
+var errStale = &refusal.Refusal{Code: refusal.Unavailable, Message: "The store's node does not answer; what was shown may be stale",
+	Fields: refusal.Fields{What: "node"}, AfterMS: 1000}
+
+// Stale ends the sockets and the service's streams that show a store whose boards cannot
+// be held to its node any more: they show that, come back, and are refused until the
+// boards are right.
 func (s *Server) Stale(store string) {
 	for _, c := range s.all() {
 		if c.shows(store) {
 			c.end(closeResync)
 		}
 	}
+	s.watches.end(store, errStale)
 }
 
 func (c *session) shows(store string) bool {

@@ -81,6 +81,7 @@ type Server struct {
 
 	addresses visitors // of those who have no token yet
 	streams   streams  // of the service
+	watches   watches  // of its streams
 	admission admission
 	paces     paces
 	accounts  breaker

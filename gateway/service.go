@@ -67,6 +67,7 @@ type caller struct {
 	who     *auth.Principal
 	address string
 	trace   wire.Trace
+	end     context.CancelCauseFunc // ends the call, and says why
 }
 
 type (
@@ -132,7 +133,9 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string) (
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		c.address = host
 	}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, callerKey{}, c))
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.end = cancel
+	ctx = context.WithValue(ctx, callerKey{}, c)
 	leave := s.streams.join(who, cancel)
 	unblocked := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // a handler that waits for its client hears of nothing else

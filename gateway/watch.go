@@ -24,8 +24,43 @@ type watch struct {
 	out    feed.Queue
 	wake   chan struct{}
 
+	store string                  // of all its topics, and
+	end   context.CancelCauseFunc // the call's
+
 	mu   sync.Mutex
 	subs map[string]*boards.Subscription
+}
+
+// watches are the streams that show boards.
+type watches struct {
+	mu  sync.Mutex
+	all map[*watch]struct{}
+}
+
+func (x *watches) join(w *watch) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.all == nil {
+		x.all = map[*watch]struct{}{}
+	}
+	x.all[w] = struct{}{}
+}
+
+func (x *watches) leave(w *watch) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.all, w)
+}
+
+// end ends the calls that show a store.
+func (x *watches) end(store string, why *refusal.Refusal) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for w := range x.all {
+		if w.store == store {
+			w.end(why)
+		}
+	}
 }
 
 func (s *Server) newWatch(send func(*service.OrderEvent) error) *watch {
@@ -87,6 +122,8 @@ func (w *watch) subscribe(c caller, r *service.WatchOrdersRequest) *refusal.Refu
 		}
 		asks[i].Prefix = ""
 	}
+	w.store, w.end = storeID, c.end
+	w.server.watches.join(w) // before the boards are asked: what goes stale then is heard of
 	reader := readerOf(c.who)
 	reader.Push, reader.End = w.push, w.ended
 	w.server.boards.Subscribe(reader, asks, func() { bad = w.subscribed(asks) })
@@ -141,6 +178,7 @@ func (w *watch) run(ctx context.Context) error {
 }
 
 func (w *watch) close() {
+	w.server.watches.leave(w)
 	w.out.Close()
 	w.mu.Lock()
 	subs := w.subs

@@ -175,6 +175,37 @@ func TestServiceWatchResumes(t *testing.T) {
 	wantStatus(t, err, connect.CodePermissionDenied, "forbidden")
 }
 
+// A stream that shows a store ends as a socket does when the boards cannot be held to the
+// store's node any more; one of another store goes on.
+func TestServiceStaleBoards(t *testing.T) {
+	h := newHouse(t)
+	order := h.orders[ownStore+"/T01"]
+	expo := h.service(h.token("ann", command.Expo, ownStore, ""))
+	watch, err := expo.WatchOrders(t.Context(), connect.NewRequest(&service.WatchOrdersRequest{Orders: []string{order}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(t, watch, func(e *service.OrderEvent) bool { return e.Id == order })
+	session := expo.Session(t.Context())
+	if err := session.Send(&service.SessionRequest{Id: 1, Request: &service.SessionRequest_Watch{Watch: &service.WatchOrdersRequest{Orders: []string{order}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	h.gateway.Stale(otherStore)
+	h.must(h.dial(h.token("boss", command.Manager, ownStore, "")), "order.rush", `{"order":"`+order+`","on":true}`, nil)
+	next(t, watch, func(e *service.OrderEvent) bool { return strings.Contains(string(e.Json), `"rush":true`) })
+	h.gateway.Stale(ownStore)
+	for watch.Receive() {
+	}
+	wantStatus(t, watch.Err(), connect.CodeUnavailable, "unavailable")
+	for err = nil; err == nil; {
+		_, err = session.Receive()
+	}
+	wantStatus(t, err, connect.CodeUnavailable, "unavailable")
+}
+
 func TestServiceSession(t *testing.T) {
 	h := newHouse(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
