@@ -256,10 +256,10 @@ func (r *round) rolling() (string, error) {
 }
 
 // mix is what a long round does, shuffled: the shares of what a long run is to do.
-var mix = map[string]int{"kill": 8, "pause": 4, "partition": 4, "database": 2}
+var mix = map[string]int{"kill": 16, "pause": 8, "partition": 8, "database": 4}
 
-// between is how long at most before the next fault: some come while the last one heals.
-const betweenMax = 3 * time.Second
+// betweenMax is how long at most before the next fault: some come while the last one heals.
+const betweenMax = time.Second
 
 // many does faults of every kind, at random.
 func (r *round) many() (string, error) {

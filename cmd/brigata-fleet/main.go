@@ -68,7 +68,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 // Faults breaks things.
 type Faults struct {
 	Shared
-	Scenario string        `help:"kill, pause, partition, database, join, leave, rolling, all of these, or long: all kinds of faults at random until the totals are reached." default:"all" enum:"kill,pause,partition,database,join,leave,rolling,all,long"`
+	Scenario string        `help:"kill, pause, partition, database, join, leave, rolling, all of these, or long: all kinds of faults at random until the totals are reached, those of --results included." default:"all" enum:"kill,pause,partition,database,join,leave,rolling,all,long"`
 	Rounds   int           `help:"How often each; each round is checked by itself." default:"1"`
 	For      time.Duration `help:"How long the scenario long goes on at most; 0: until its totals are reached."`
 	Stores   int           `help:"Stores under load." default:"100"`

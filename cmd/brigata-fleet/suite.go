@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -80,7 +82,11 @@ var enough = map[string]int{"kill": 200, "pause": 100, "partition": 100, "databa
 
 func (s *suite) run(ctx context.Context) error {
 	if s.options.Scenario == long.name {
-		for n := 1; s.lacks() && (s.options.For == 0 || time.Since(s.began) < s.options.For); n++ {
+		before, err := s.goOn()
+		if err != nil {
+			return err
+		}
+		for n := before + 1; s.lacks() && (s.options.For == 0 || time.Since(s.began) < s.options.For); n++ {
 			if err := s.round(ctx, long, n); err != nil {
 				return fmt.Errorf("long, round %d: %w", n, err)
 			}
@@ -102,6 +108,20 @@ func (s *suite) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// goOn counts the long rounds that were kept before: a long run may be broken off.
+func (s *suite) goOn() (rounds int, err error) {
+	all, err := readResults(s.options.Results)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	for i := range all {
+		if r := &all[i]; r.Scenario == long.name {
+			s.add(r)
+		}
+	}
+	return s.rounds, err
 }
 
 // lacks says that a long run has not done enough yet.
