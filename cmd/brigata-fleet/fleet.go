@@ -28,6 +28,7 @@ import (
 // layout is how a fleet lies on the machine.
 type layout struct {
 	port   int  // of the first node's clients, on loopback
+	gossip int  // of the first node's gossip there; the others' are ten further each
 	demo   bool // the nodes make the demo store
 	spaces bool // each node in a network namespace of its own
 }
@@ -109,7 +110,7 @@ func (f *fleet) prepare() (err error) {
 		return err
 	}
 	for i := range f.shared.Nodes {
-		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: 7950 + 10*i}
+		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: f.layout.gossip + 10*i}
 		n.data, n.log = filepath.Join(f.dir, n.name), filepath.Join(f.dir, n.name+".log")
 		if f.net != nil {
 			if n.host, err = f.net.add(i); err != nil {
@@ -198,7 +199,7 @@ func (n *node) await(ctx context.Context, within time.Duration) error {
 		case <-n.exited:
 			return fmt.Errorf("%s ended: %s", n.name, n.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %s", n.name, n.tail())
+			return fmt.Errorf("%s is not ready: %w: %s", n.name, ctx.Err(), n.tail())
 		}
 	}
 }

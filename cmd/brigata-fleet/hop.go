@@ -21,7 +21,7 @@ type Hop struct {
 // Run places orders through one node for a store of its own and for one of another's, by
 // turns, and prints the times of both.
 func (h *Hop) Run(ctx context.Context) error {
-	f, err := newFleet(h.Shared, layout{port: 18081})
+	f, err := newFleet(h.Shared, layout{port: 18081, gossip: gossipPort})
 	if err != nil {
 		return err
 	}

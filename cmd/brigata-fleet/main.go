@@ -28,10 +28,14 @@ type Shared struct {
 	Nodes   int    `help:"How many nodes." default:"3"`
 }
 
+// gossipPort is that of the first node where nobody says.
+const gossipPort = 7950
+
 // Cluster runs nodes for people.
 type Cluster struct {
 	Shared
 	Port   int `help:"Port of the first node; the others follow." default:"8081"`
+	Gossip int `help:"Port of the first node's gossip; the others' are ten further each." default:"7950"`
 	Stores int `help:"Demo stores to load besides demo." default:"9"`
 }
 
@@ -40,11 +44,15 @@ func (c *Cluster) Run(ctx context.Context) error {
 	if c.Nodes < 1 || c.Nodes > 9 {
 		return errors.New("--nodes is 1 to 9")
 	}
-	f, err := newFleet(c.Shared, layout{port: c.Port, demo: true})
+	f, err := newFleet(c.Shared, layout{port: c.Port, gossip: c.Gossip, demo: true})
 	if err != nil {
 		return err
 	}
-	defer f.stop()
+	return errors.Join(c.show(ctx, f), f.stop())
+}
+
+// show starts the nodes, says where they are, and waits.
+func (c *Cluster) show(ctx context.Context, f *fleet) error {
 	for i := range c.Nodes {
 		if err := f.start(ctx, i); err != nil {
 			return err

@@ -136,7 +136,7 @@ func (s *suite) lacks() bool {
 
 func (s *suite) round(ctx context.Context, x scenario, n int) error {
 	began, loaded := time.Now(), loadNow()
-	f, err := newFleet(s.options.Shared, layout{port: 18081, spaces: permitted()})
+	f, err := newFleet(s.options.Shared, layout{port: 18081, gossip: gossipPort, spaces: permitted()})
 	if err != nil {
 		return err
 	}
