@@ -42,8 +42,9 @@ func (a *alarms) Pop() any {
 const (
 	// alarmMax is the longest sleep: the time may be set meanwhile.
 	alarmMax = time.Minute
-	// sweepEvery is how often idle entities are looked for.
-	sweepEvery = 5 * time.Second
+	// sweepEvery is how often idle entities are looked for; more often, but no more than
+	// each sweepMin, where they are to leave sooner.
+	sweepEvery, sweepMin = 5 * time.Second, 100 * time.Millisecond
 	// overAfter is when an entity that has come to its end leaves memory.
 	overAfter = 30 * time.Second
 )
@@ -77,7 +78,8 @@ func (k *clock) wake() {
 
 // tidy sweeps now and then.
 func (k *clock) tidy() {
-	for threads.First(k.node.config.Threads, sweepEvery, k.done, nil, nil) != 0 {
+	every := max(min(sweepEvery, k.node.config.IdleAfter), sweepMin)
+	for threads.First(k.node.config.Threads, every, k.done, nil, nil) != 0 {
 		k.node.sweep()
 	}
 }

@@ -146,6 +146,9 @@ func (e *entity) receive(m any) {
 		return
 	}
 	if o, ok := m.(*outcome); ok {
+		if mutant.Is(mutant.InnerByIdentity) {
+			e.cross(o)
+		}
 		e.outcome(o)
 		return
 	}
@@ -191,9 +194,6 @@ func (e *entity) forward(m any) {
 			next.tell(m)
 		}
 	case *outcome:
-		if mutant.Is(mutant.InnerByIdentity) && e.crossed(m) {
-			return
-		}
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)
 		}

@@ -181,6 +181,9 @@ func (c *cell) resume() {
 	if c.node.config.Publish != nil && len(views) > 0 {
 		c.node.config.Publish(views)
 	}
+	if mutant.Is(mutant.InnerByIdentity) {
+		c.crossed()
+	}
 	for _, e := range all {
 		if mutant.Is(mutant.DutiesForgotten) {
 			break

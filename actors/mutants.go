@@ -119,18 +119,31 @@ func (e *entity) forgets(d command.Duty) bool {
 	return false
 }
 
-// crossed gives what became of a duty to whoever has the name now, in whichever life of
-// the cell.
-func (e *entity) crossed(o *outcome) bool {
-	c := e.cell.node.cell(e.cell.store)
-	if c == nil || c == e.cell {
-		return false
+// crossing are the latest outcomes that entities of one life of a cell were told: the
+// mutant lets them reach whoever has the name in its next life.
+var crossing struct {
+	cell *cell
+	to   []*entity
+	what []outcome
+}
+
+func (e *entity) cross(o *outcome) {
+	if crossing.cell != e.cell {
+		crossing.cell, crossing.to, crossing.what = e.cell, nil, nil
 	}
-	next := c.entity(e.target, false)
-	if next != nil {
-		next.tell(o)
+	crossing.to, crossing.what = append(crossing.to, e), append(crossing.what, *o)
+}
+
+func (c *cell) crossed() {
+	if was := crossing.cell; was != nil && was != c && was.node == c.node && was.store == c.store {
+		for i, e := range crossing.to[max(0, len(crossing.to)-8):] {
+			if next := c.entity(e.target, false); next != nil {
+				o := crossing.what[max(0, len(crossing.to)-8)+i]
+				next.tell(&o)
+			}
+		}
 	}
-	return next != nil
+	crossing.cell = nil
 }
 
 // mutated lets what a turn answers out too early, and returns what still waits.

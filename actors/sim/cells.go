@@ -38,7 +38,14 @@ func newKeeping(p *process, c *conn) *keeping {
 // turn calls the keeper, and plans its next tick.
 func (k *keeping) turn(do func(*cells.Keeper)) {
 	do(k.keeper)
+	k.process.world.checks.alone(k)
 	k.tick()
+}
+
+// answers reports whether the process answers for a cell at this moment.
+func (k *keeping) answers(cell string) bool {
+	o, ok := k.keeper.Where(cell)
+	return ok && o.Open && k.keeper.Good() > k.Now()
 }
 
 func (k *keeping) tick() {

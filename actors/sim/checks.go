@@ -12,6 +12,7 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
 )
@@ -27,6 +28,7 @@ type checks struct {
 	byName   map[command.Target]*entity
 	outcomes map[command.ID]*outcome
 	today    *store.Today
+	alerts   map[string]int // by work order
 
 	answers, reads, pushes, commits int
 }
@@ -62,7 +64,8 @@ type outcome struct {
 var seed = maphash.MakeSeed()
 
 func newChecks(w *World) *checks {
-	return &checks{world: w, all: map[journal.Key]*entity{}, byName: map[command.Target]*entity{}, outcomes: map[command.ID]*outcome{}}
+	return &checks{world: w, all: map[journal.Key]*entity{}, byName: map[command.Target]*entity{}, outcomes: map[command.ID]*outcome{},
+		alerts: map[string]int{}}
 }
 
 // fail notes what is wrong, and ends the run.
@@ -90,6 +93,20 @@ func (k *checks) durable(t command.Target) int64 {
 		return e.known
 	}
 	return 0
+}
+
+// alone: no two processes answer for one cell (I12).
+func (k *checks) alone(is *keeping) {
+	for _, cell := range k.world.cells {
+		if !is.answers(cell) {
+			continue
+		}
+		for _, n := range k.world.nodes {
+			if n.keeping != nil && n.keeping != is && n.keeping.answers(cell) {
+				k.fail("I12", "nodes %d and %d both answer for %s", is.process.node.index, n.index, cell)
+			}
+		}
+	}
 }
 
 // committed folds what has become durable.
@@ -169,6 +186,11 @@ func (k *checks) turn(e *entity, t *wire.Turn) {
 	}
 	e.at = t.At
 	e.fold.Turn(t)
+	for _, x := range t.Events {
+		if a, ok := x.(*sensor.Alerted); ok {
+			k.alerts[a.WorkOrder]++
+		}
+	}
 	e.moved = e.moved || len(t.Events) > 0
 	v := e.fold.V
 	if before == 0 {

@@ -85,9 +85,14 @@ func (d *database) connect(p *process) *conn {
 // ask runs op at the server and waits for its answer: op calls done when the server
 // answers, at once or later. A nil session is a connection made for the purpose.
 func (c *conn) ask(s *session, timeout time.Duration, op func(done func())) error {
+	return c.askLate(s, 0, timeout, op)
+}
+
+// askLate is an ask whose question is that late on its way.
+func (c *conn) askLate(s *session, late int64, timeout time.Duration, op func(done func())) error {
 	w, d, p := c.db.world, c.db, c.process
 	got := false
-	w.after(w.latency()/4, func() {
+	w.after(late+w.hop(), func() {
 		if !d.up || p.node.toDB || s != nil && (s.dead || s.boot != d.boot) {
 			return
 		}
@@ -96,7 +101,7 @@ func (c *conn) ask(s *session, timeout time.Duration, op func(done func())) erro
 			if d.boot != boot {
 				return
 			}
-			w.after(w.latency()/4, func() {
+			w.after(w.hop(), func() {
 				if d.boot == boot && !p.node.fromDB {
 					p.after(0, func() { got = true })
 				}
@@ -107,6 +112,15 @@ func (c *conn) ask(s *session, timeout time.Duration, op func(done func())) erro
 		return errTimeout
 	}
 	return nil
+}
+
+// hop is how long a message between a process and its database takes.
+func (w *World) hop() int64 {
+	d := w.between(50, 750)
+	if w.chance(w.plan.Tail / 2) {
+		d += w.between(0, []int64{second, second, second, 4 * second}[w.rng.IntN(4)])
+	}
+	return d
 }
 
 // Epoch implements journal.Journal.

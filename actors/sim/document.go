@@ -17,6 +17,8 @@ func document(r *rand.Rand) string {
 "pay_within_ms":6000,"aging_ms":{"dine_in":[3000,4800],"pickup":[3000,4800],"delivery":[3000,4800]},"auto_fire_ms":%s,
 "channels":[{"id":"qr"},{"id":"pos"},{"id":"web"}],
 "stations":[{"id":"wok","name":{"en":"Wok"}},{"id":"bar","name":{"en":"Bar"}}],"routes":[],"printers":[],
+"food_safety":{"cold_max_c":5,"warn_ms":1000,"hold_ms":2500,"discard_ms":4000},
+"sensors":[{"id":"cold-1","name":{"en":"Cold"},"kind":"temperature","asset":"cold","dishes":["soup","noodles"],"limits":{"low":-1,"high":5,"delay_ms":1000}}],
 "areas":[{"id":"hall","name":{"en":"Hall"}}],
 "tables":[{"id":"T1","area":"hall","seats":4,"x":0,"y":0,"w":80,"h":80,"shape":"rect"},{"id":"T2","area":"hall","seats":4,"x":100,"y":0,"w":80,"h":80,"shape":"rect"},{"id":"T3","area":"hall","seats":4,"x":200,"y":0,"w":80,"h":80,"shape":"rect"}],
 "reasons":["guest_left","mistake","quality","comp"],

@@ -47,6 +47,8 @@ func (w *World) strike(f Fault) {
 	case "gossip":
 		n.unseen = true
 		w.after(f.For, func() { n.unseen = false })
+	case "stray":
+		n.strays = 1
 	case "clock":
 		n.offset += time.Duration(f.For) * time.Microsecond
 	}

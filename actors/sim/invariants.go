@@ -12,6 +12,7 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/actors/wire"
@@ -36,6 +37,8 @@ func (k *checks) holds(e *entity, state any) {
 	case *order.State:
 		k.fate(e, s)
 		k.tickets(e, s)
+	case *sensor.State:
+		k.counted(s)
 	case *payment.State:
 		if d := (item{fired: 1, state: order.ItemState(s.Status)}); e.items[""].fired == 1 && e.items[""].state == order.ItemState(payment.Succeeded) && s.Status != payment.Succeeded {
 			k.fail("I8", "payment %s was %s, and is %s", short(s.ID), payment.Succeeded, s.Status)
@@ -101,6 +104,8 @@ func (k *checks) atRest() {
 		}
 		k.boardAtRest(e)
 	}
+	k.ledger()
+	k.sensorsAtRest()
 	k.headsAtRest()
 }
 

@@ -30,9 +30,13 @@ func within(ctx context.Context) time.Duration {
 
 // lease runs a statement that waits for the commits of those nodes.
 func lease[T any](ctx context.Context, c *conn, waitFor func() []int64, do func() (T, error)) (T, error) {
+	return leaseLate(ctx, c, 0, waitFor, do)
+}
+
+func leaseLate[T any](ctx context.Context, c *conn, late int64, waitFor func() []int64, do func() (T, error)) (T, error) {
 	var got T
 	var failed error
-	err := c.ask(nil, within(ctx), func(done func()) {
+	err := c.askLate(nil, late, within(ctx), func(done func()) {
 		boot := c.db.boot
 		var try func()
 		try = func() {
@@ -54,6 +58,16 @@ func lease[T any](ctx context.Context, c *conn, waitFor func() []int64, do func(
 		return *new(T), err
 	}
 	return got, failed
+}
+
+// strays is how late a statement arrives that changes who has what: a fault holds some.
+func (c *conn) strays() int64 {
+	n, w := c.process.node, c.db.world
+	if n.strays == 0 || w.healed || w.rng.IntN(2) == 0 {
+		return 0
+	}
+	n.strays--
+	return w.between(1*second, 6*second)
 }
 
 func nobody() []int64 { return nil }
@@ -129,7 +143,7 @@ func (c *conn) Claims(ctx context.Context) ([]journal.Claim, error) {
 
 // Claim implements journal.Leases.
 func (c *conn) Claim(ctx context.Context, l journal.Lease, cells []string) ([]journal.Claim, error) {
-	return lease(ctx, c, nobody, func() ([]journal.Claim, error) {
+	return leaseLate(ctx, c, c.strays(), nobody, func() ([]journal.Claim, error) {
 		if all, err := c.store.Claims(context.Background()); err == nil {
 			for _, r := range all {
 				if r.Node != l.Node && (mutant.Is(mutant.ClaimOverLive) || c.db.loose[r.Node]) {
@@ -147,7 +161,7 @@ func (c *conn) Claim(ctx context.Context, l journal.Lease, cells []string) ([]jo
 
 // Release implements journal.Leases.
 func (c *conn) Release(ctx context.Context, is journal.Claim) (journal.Claim, error) {
-	return lease(ctx, c, nobody, func() (journal.Claim, error) {
+	return leaseLate(ctx, c, c.strays(), nobody, func() (journal.Claim, error) {
 		if all, err := c.store.Claims(context.Background()); err == nil && mutant.Is(mutant.ReleaseAnyClaim) {
 			for _, r := range all {
 				if r.Cell == is.Cell && r.Node == is.Node {

@@ -24,12 +24,14 @@ type node struct {
 	store   *memory.Journal // of the last process
 	host    *actors.Node
 	keeping *keeping
+	cashier *cashier
 
 	draining bool
 	unseen   bool // by the others' gossip
 
 	cutOff       bool // from gateways
 	toDB, fromDB bool // cut
+	strays       int  // statements about claims that are to be very late
 }
 
 // storeID is the one store of a world.
@@ -66,6 +68,7 @@ func (n *node) start() {
 	n.process, n.draining = p, false
 	c := n.world.db.connect(p)
 	n.keeping = newKeeping(p, c)
+	n.cashier = &cashier{process: p, jobs: map[string]*job{}}
 	host, err := actors.NewNode(n.config(p, c))
 	if err != nil {
 		panic(err)
@@ -74,7 +77,9 @@ func (n *node) start() {
 	p.after(0, func() {
 		n.keeping.turn(func(k *cells.Keeper) {
 			if n.world.checks.commits == 0 {
-				k.Create(storeID)
+				for _, cell := range n.world.cells {
+					k.Create(cell)
+				}
 			}
 		})
 	})
@@ -83,8 +88,10 @@ func (n *node) start() {
 func (n *node) config(p *process, c *conn) actors.Config {
 	return actors.Config{
 		Journal: c, Engine: p, Threads: p, Lease: n.keeping, Now: n.clock, Log: silent, IdleAfter: n.world.plan.IdleAfter,
-		Writer: journal.Options{RowsMax: n.world.plan.RowsMax},
+		Providers: []string{providerName},
+		Writer:    journal.Options{RowsMax: n.world.plan.RowsMax},
 		Publish: func(views []actors.View) {
+			n.cashier.see(views)
 			views = misshow(views)
 			for i := range views {
 				n.world.checks.pushed(p, &views[i])
@@ -127,7 +134,7 @@ func (n *node) crash(down int64) {
 func (n *node) kill() {
 	if n.process != nil {
 		n.process.kill()
-		n.process, n.host, n.keeping = nil, nil, nil
+		n.process, n.host, n.keeping, n.cashier = nil, nil, nil, nil
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 type Plan struct {
 	Seed    uint64
 	Nodes   int
-	Calm    bool // nothing goes wrong by itself
-	CrashAt int  // the step of a process at which it is killed; 0: none
+	Others  []string // stores that nobody visits: their cells are claimed, and move
+	Calm    bool     // nothing goes wrong by itself
+	CrashAt int      // the step of a process at which it is killed; 0: none
 
 	Began    time.Time
 	Heal     int64 // from then on nothing goes wrong, in µs
@@ -27,9 +28,13 @@ type Plan struct {
 	IdleAfter         time.Duration
 	RowsMax           int
 
+	Warm   []Span // when the sensor is over its limit; none: it measures nothing
 	Chains []Chain
 	Faults []Fault
 }
+
+// Span is from At on, for a while, in µs.
+type Span struct{ At, For int64 }
 
 // Chain is one client's story: each step starts some time after the answer to the one
 // before.
@@ -61,7 +66,7 @@ type Fault struct {
 }
 
 // faultKinds are those that a plan takes from; a swarm leaves about half of them out.
-var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmute", "gwcut", "dbcrash", "intruder", "clock", "suspend", "gossip"}
+var faultKinds = []string{"crash", "respawn", "restart", "pause", "dbcut", "dbmute", "gwcut", "dbcrash", "intruder", "clock", "suspend", "gossip", "stray"}
 
 // Options narrow what a seed plans.
 type Options struct {
@@ -69,6 +74,11 @@ type Options struct {
 	Slow    float64  // instead of its choice
 	Tail    float64
 	Panics  float64
+	Nodes   int
+	Cells   int  // more stores
+	Readers bool // most clients look, few do anything
+	Idle    bool // entities leave memory as soon as they may
+	Long    bool // what goes wrong goes wrong for long
 	Calm    bool
 	Short   bool // few clients: for sweeps
 	CrashAt int
@@ -79,10 +89,16 @@ func NewPlan(seed uint64, o Options) *Plan {
 	r := rand.New(rand.NewPCG(seed, 0x57072135))
 	p := &Plan{Seed: seed, Nodes: 1 + r.IntN(3), Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
 		Began: began(r), Document: document(r), IdleAfter: 10 * time.Minute, RowsMax: 1 + r.IntN(40)}
-	if r.IntN(2) == 0 {
+	if o.Nodes > 0 {
+		p.Nodes = o.Nodes
+	}
+	for i := range max(o.Cells, r.IntN(2)*r.IntN(3)) {
+		p.Others = append(p.Others, fmt.Sprintf("quiet-%d", i))
+	}
+	if r.IntN(2) == 0 || o.Idle {
 		p.IdleAfter = time.Duration(1+r.IntN(2000)) * time.Millisecond
 	}
-	g := &storyteller{plan: p, rand: r}
+	g := &storyteller{plan: p, rand: r, readers: r.IntN(4) == 0 || o.Readers}
 	chains := 14 + r.IntN(10)
 	if o.Short {
 		chains = 3
@@ -90,6 +106,11 @@ func NewPlan(seed uint64, o Options) *Plan {
 	}
 	for range chains {
 		g.chain()
+	}
+	if r.IntN(2) == 0 {
+		for range 1 + r.IntN(2) {
+			p.Warm = append(p.Warm, Span{r.Int64N(p.Heal), r.Int64N(8 * second)})
+		}
 	}
 	if o.Calm {
 		return p
@@ -112,8 +133,15 @@ func NewPlan(seed uint64, o Options) *Plan {
 		p.Panics = o.Panics
 	}
 	gap := 100*millisecond + r.Int64N(900*millisecond)
+	if o.Long {
+		gap += 2 * second // else everybody is away at once
+	}
 	for at := r.Int64N(second); at < p.Heal && len(kinds) > 0; at += 1 + r.Int64N(2*gap) {
-		p.Faults = append(p.Faults, newFault(r, at, kinds[r.IntN(len(kinds))], r.IntN(p.Nodes)))
+		f := newFault(r, at, kinds[r.IntN(len(kinds))], r.IntN(p.Nodes))
+		if o.Long {
+			f.For = max(f.For, 3*second)
+		}
+		p.Faults = append(p.Faults, f)
 	}
 	return p
 }

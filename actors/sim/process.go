@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors"
-	"github.com/brigata/brigata/actors/mutant"
 )
 
 // process is one life of a node: its threads and mailboxes, on the world's heap. What
@@ -153,15 +152,11 @@ type mailbox struct {
 	queue   []any
 	taking  int // left of those that waited together
 	running bool
-	ghost   actors.Actor // of a mutant: it goes on after its end
 }
 
 // Send implements actors.Mailbox.
 func (m *mailbox) Send(x any) {
 	if m.actor == nil {
-		if m.ghost != nil {
-			m.late(m.ghost, x)
-		}
 		return
 	}
 	m.queue = append(m.queue, x)
@@ -182,18 +177,7 @@ func (m *mailbox) delay() int64 {
 
 // Release implements actors.Mailbox.
 func (m *mailbox) Release() {
-	if mutant.Is(mutant.InnerByIdentity) {
-		m.ghost = m.actor
-		for _, x := range m.queue {
-			m.late(m.ghost, x)
-		}
-	}
 	m.actor, m.queue, m.taking = nil, nil, 0
-}
-
-// late gives an actor that has ended a message all the same.
-func (m *mailbox) late(a actors.Actor, x any) {
-	m.process.after(m.process.world.between(0, 300*millisecond), func() { a.Receive(x) })
 }
 
 func (m *mailbox) turn() {

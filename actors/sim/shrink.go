@@ -21,6 +21,7 @@ func Shrink(p *Plan) *Plan {
 		before = s.best.size()
 		s.each(len(s.best.Faults), func(q *Plan, i, n int) { q.Faults = slices.Delete(q.Faults, i, i+n) })
 		s.each(len(s.best.Chains), func(q *Plan, i, n int) { q.Chains = slices.Delete(q.Chains, i, i+n) })
+		s.each(len(s.best.Warm), func(q *Plan, i, n int) { q.Warm = slices.Delete(slices.Clone(q.Warm), i, i+n) })
 		for c := range s.best.Chains {
 			s.each(len(s.best.Chains[c].Steps), func(q *Plan, i, n int) {
 				q.Chains[c].Steps = slices.Delete(slices.Clone(q.Chains[c].Steps), i, i+n)
@@ -79,7 +80,7 @@ func (p *Plan) size() (n int) {
 	for _, c := range p.Chains {
 		n += 1 + len(c.Steps)
 	}
-	return n + len(p.Faults)
+	return n + len(p.Faults) + len(p.Warm)
 }
 
 // String is the plan as people read it.

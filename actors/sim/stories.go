@@ -11,9 +11,11 @@ import (
 
 // storyteller invents what clients want.
 type storyteller struct {
-	plan *Plan
-	rand *rand.Rand
-	ids  int
+	plan    *Plan
+	rand    *rand.Rand
+	ids     int
+	readers bool     // most clients look
+	orders  []string // their ids so far
 }
 
 // open loads the store before anybody comes, and plans all that the plan has.
@@ -21,6 +23,7 @@ func (w *World) open() {
 	load := &chain{world: w, steps: []Step{{Cmd: "menu.load", ID: idAt(w.plan, 0, 1)}, {Cmd: "store.configure", ID: idAt(w.plan, 0, 2)}}}
 	load.done = func() {
 		w.loaded = true
+		w.box.begin()
 		for i := range w.plan.Chains {
 			c := &chain{world: w, steps: w.plan.Chains[i].Steps, values: map[string]string{}}
 			w.after(w.plan.Chains[i].At-w.now, c.next)
@@ -59,6 +62,10 @@ func (g *storyteller) chain() {
 		at = at / (2 * second) * 2 * second
 	}
 	g.plan.Chains = append(g.plan.Chains, Chain{At: at})
+	if g.readers && !g.chance(4) {
+		g.watch()
+		return
+	}
 	stories := []func(){g.dine, g.dine, g.dine, g.pickup, g.deliver, g.cart, g.floor, g.manage, g.watch, g.split}
 	stories[g.rand.IntN(len(stories))]()
 }
@@ -79,6 +86,9 @@ func (g *storyteller) do(cmd, d string, a ...any) command.ID {
 	c.Steps = append(c.Steps, s)
 	if g.chance(6) {
 		g.again(s)
+	}
+	if cmd == "order.place" {
+		g.orders = append(g.orders, string(s.ID))
 	}
 	return s.ID
 }
@@ -182,7 +192,7 @@ func (g *storyteller) dine() {
 // pay makes payments of part of a bill, and sometimes gives some back.
 func (g *storyteller) pay(of string) {
 	for range g.rand.IntN(3) {
-		by := g.pick("cash", "terminal")
+		by := g.pick("cash", "terminal", providerName)
 		id := g.do("payment.create", `{%s,"provider":%q,"amount":$total,"tip":%d}`, of, by, g.rand.IntN(3))
 		if g.chance(5) {
 			g.do("payment.cancel", `{"payment":%q}`, id)
@@ -251,7 +261,10 @@ func (g *storyteller) floor() {
 func (g *storyteller) manage() {
 	for range 3 + g.rand.IntN(4) {
 		d := g.pick(`"dish":"duck"`, `"dish":"noodles"`, `"option":"egg"`)
-		switch g.rand.IntN(6) {
+		switch g.rand.IntN(7) {
+		case 6:
+			g.do("alert.ack", `{"sensor":%q}`, probeID)
+			g.do("stock.release", `{"dish":"soup","reason":"food_safety"}`)
 		case 0:
 			g.do("stock.count", `{%s,"qty":%d}`, d, g.rand.IntN(6))
 		case 1:
@@ -273,6 +286,9 @@ func (g *storyteller) watch() {
 	for range 8 {
 		g.look("stock", g.pick("dish/duck", "dish/noodles", "option/egg"))
 		g.look("table", g.table())
+		if len(g.orders) > 0 {
+			g.look("order", g.pick(g.orders...))
+		}
 	}
 }
 

@@ -19,9 +19,15 @@ type World struct {
 	n    uint64
 	heap []event
 
-	db      *database
-	nodes   []*node
-	checks  *checks
+	db     *database
+	nodes  []*node
+	checks *checks
+	cells  []string
+
+	provider *provider
+	reports  int // of it
+	box      *box
+
 	clients int // that still wait for an answer and will not give up
 
 	loaded bool // the store is
@@ -57,6 +63,9 @@ const (
 
 func newWorld(p *Plan, story io.Writer) *World {
 	w := &World{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0xB216A7A)), hash: fnv.New64a(), story: story}
+	w.cells = append([]string{storeID}, p.Others...)
+	w.provider = &provider{world: w, charges: map[string]*charge{}}
+	w.box = &box{world: w}
 	w.db = newDatabase(w)
 	w.checks = newChecks(w)
 	for i := range p.Nodes {

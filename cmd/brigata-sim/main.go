@@ -97,7 +97,7 @@ func hunt(f flags) (killed, of, fresh int) {
 			continue
 		}
 		if m.Survives() {
-			budget = min(budget, 10*time.Second)
+			budget = min(budget, 40*time.Second)
 		}
 		of++
 		t := m.Hunt(f.hunt, time.Now().Add(budget))
