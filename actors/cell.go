@@ -59,7 +59,7 @@ func (c *cell) do(r *Request) {
 	now := c.node.now()
 	made := time.UnixMilli(idTime(string(r.ID)))
 	switch {
-	case r.ID != "" && (now.Sub(made) > idAge || made.Sub(now) > idAhead) && !mutant.Is(mutant.OldIDsTaken):
+	case r.ID != "" && (now.Sub(made) > idAge && !mutant.Is(mutant.OldIDsTaken) || made.Sub(now) > idAhead && !mutant.Is(mutant.FutureIDsTaken)):
 		r.To.Reply(r.Tag, Answer{Refusal: errAge})
 		return
 	case !r.Deadline.IsZero() && now.After(r.Deadline):
@@ -122,7 +122,7 @@ func (c *cell) existing(r *Request) {
 	switch {
 	case e != nil:
 		e.tell(r)
-	case c.leaving():
+	case c.leaving() && !mutant.Is(mutant.ReadWhileLeaving):
 		r.To.Reply(r.Tag, Answer{Refusal: errMoved}) // what is not here may be elsewhere
 	default:
 		c.gate.pass(out{to: r.To, tag: r.Tag, answer: Answer{Refusal: notFound(r.Target)}})

@@ -178,7 +178,7 @@ func (c *cell) resume() {
 			views = append(views, View{Store: c.store, Target: e.target, V: e.seq, View: v, Live: true})
 		}
 	}
-	if c.node.config.Publish != nil && len(views) > 0 {
+	if c.node.config.Publish != nil && len(views) > 0 && !mutant.Is(mutant.OpenUnseen) {
 		c.node.config.Publish(views)
 	}
 	if mutant.Is(mutant.InnerByIdentity) {

@@ -5,7 +5,10 @@ import (
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/mutant"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
 )
 
@@ -31,6 +34,21 @@ func (e *entity) misdecide(c command.Command) (events []any, reply any, ok bool)
 		s := e.machine.state().(*stock.State)
 		if _, has := s.Orders.Get(c.Order); !has && mutant.Is(mutant.StockUnchecked) && s.Exists {
 			return e.also(nil, &stock.Reserved{Order: c.Order, Qty: c.Qty}), &stock.Granted{}, true
+		}
+	case *sensor.Note:
+		if mutant.Is(mutant.ReadingTwice) {
+			e.machine.state().(*sensor.State).Seq = 0
+		}
+	case *payment.Report:
+		s := e.machine.state().(*payment.State)
+		if mutant.Is(mutant.LateChargeIgnored) && c.Outcome == payment.Charged && s.Status == payment.Cancelled ||
+			mutant.Is(mutant.RefundUnbooked) && c.Refund != "" {
+			return nil, payment.ViewOf(*s), true
+		}
+	case *store.TakeNumber:
+		s := e.machine.state().(*store.State)
+		if mutant.Every(7, mutant.NumberTwice) && s.No > 0 {
+			return e.also(nil, &store.NumberTaken{Order: c.Order, No: s.No}), &store.Number{No: s.No, Date: s.Date}, true
 		}
 	case *table.Adopt:
 		s := e.machine.state().(*table.State)
@@ -59,11 +77,14 @@ func (e *entity) embroider(c command.Command, events []any) []any {
 		switch x := x.(type) {
 		case *order.TableSaid:
 			if mutant.Is(mutant.MoveFiresAgain) {
-				return e.fireAgain(c, events, order.Queued)
+				return e.moveAll(c, events, order.Queued, order.Queued)
 			}
 		case *order.Moved:
 			if x.To == order.Ready && mutant.Is(mutant.BumpFiresAgain) {
-				return e.fireAgain(c, events, order.Ready)
+				return e.moveAll(c, events, order.Ready, order.Queued)
+			}
+			if x.To == order.Ready && mutant.Is(mutant.ReadyUnfired) {
+				return e.moveAll(c, events, order.Held, order.Ready)
 			}
 		case *table.PaymentNoted:
 			if x.Payment.State == "succeeded" && mutant.Is(mutant.CreditTwice) {
@@ -87,7 +108,7 @@ func (e *entity) embroider(c command.Command, events []any) []any {
 	return events
 }
 
-func (e *entity) fireAgain(c command.Command, events []any, are order.ItemState) []any {
+func (e *entity) moveAll(c command.Command, events []any, are, to order.ItemState) []any {
 	s := e.machine.state().(*order.State)
 	var items []string
 	for l := range s.Lines {
@@ -100,7 +121,7 @@ func (e *entity) fireAgain(c command.Command, events []any, are order.ItemState)
 	if len(items) == 0 {
 		return events
 	}
-	return e.also(events, &order.Moved{At: c.Head().At, To: order.Queued, Items: items})
+	return e.also(events, &order.Moved{At: c.Head().At, To: to, Items: items})
 }
 
 // forgets says that a duty is not sent, as though it were on its way.
@@ -108,6 +129,8 @@ func (e *entity) forgets(d command.Duty) bool {
 	switch d.Do.(type) {
 	case *bill.Credit:
 		return mutant.Is(mutant.CreditLost)
+	case *stock.HoldFor:
+		return mutant.Is(mutant.HoldUnsent)
 	case *order.Tell:
 		return mutant.Every(3, mutant.DutyLost)
 	case *stock.Release:

@@ -53,6 +53,7 @@ const (
 	PrincipalIgnored
 	AnswersKeptShort
 	OldIDsTaken
+	FutureIDsTaken
 	LaterForgotten
 
 	// Duties, activations and what wakes an entity.
@@ -78,10 +79,14 @@ const (
 	SnapshotWithoutAnswers
 	SnapshotOneAhead
 	SnapshotHeld
+	SnapshotStale
+	KnownForgotten
 
 	// Tickets.
 	MoveFiresAgain
 	BumpFiresAgain
+	ReadyUnfired
+	NumberTwice
 
 	// Money.
 	StockUnchecked
@@ -90,12 +95,20 @@ const (
 	CreditTwice
 	TotalOff
 	RefundTwice
+	LateChargeIgnored
+	RefundUnbooked
+
+	// Sensors.
+	ReadingTwice
+	HoldUnsent
 
 	// Boards.
 	PushLost
 	PushOlder
 	PushFirst
 	OpenUnseen
+	PushClosedUnseen
+	PushVersionAhead
 
 	// The database.
 	NoFence
@@ -119,4 +132,6 @@ const (
 	WallClock
 	FrozenClock
 	OpenOnDemand
+	EvictSoon
+	ReadWhileLeaving
 )

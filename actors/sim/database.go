@@ -286,7 +286,12 @@ func (c *conn) Open(ctx context.Context, cell string, yield func(journal.Stored)
 // Known implements journal.Journal.
 func (c *conn) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
 	all, err := read(c, func() (all []journal.Key, err error) {
-		err = c.store.Known(ctx, cell, since, func(k journal.Key) error { all = append(all, k); return nil })
+		err = c.store.Known(ctx, cell, since, func(k journal.Key) error {
+			if !mutant.Is(mutant.KnownForgotten) {
+				all = append(all, k)
+			}
+			return nil
+		})
 		return all, err
 	})
 	for i := 0; i < len(all) && err == nil; i++ {

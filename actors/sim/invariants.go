@@ -72,6 +72,7 @@ func (k *checks) tickets(e *entity, s *order.State) {
 			switch queued := x.State == order.Queued && was.state == order.Held; {
 			case x.FireSeq < was.fired, x.FireSeq > was.fired+1,
 				x.FireSeq > was.fired && was.state != order.Held,
+				x.FireSeq == 0 && (x.State == order.Queued || x.State == order.Cooking || x.State == order.Ready),
 				queued && x.FireSeq == was.fired:
 				k.fail("I7", "item %s of order %s was %s with fire %d, and is %s with fire %d", x.ID, short(s.ID), was.state, was.fired, x.State, x.FireSeq)
 			}

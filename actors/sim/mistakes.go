@@ -19,6 +19,8 @@ func misnap(b *journal.Batch) {
 		switch {
 		case mutant.Is(mutant.SnapshotNotLive):
 			h.Live = false
+		case mutant.Is(mutant.SnapshotStale):
+			stale(h)
 		case mutant.Is(mutant.SnapshotWithoutAnswers), mutant.Is(mutant.SnapshotOneAhead):
 			f, err := actors.NewFold(h.Kind)
 			if err != nil {
@@ -35,6 +37,27 @@ func misnap(b *journal.Batch) {
 			}
 			h.State = wire.AppendSnapshot(nil, &s)
 		}
+	}
+}
+
+// snapped is the newest state of each entity that SnapshotStale has seen.
+var snapped = map[journal.Key]any{}
+
+// stale puts the state of the snapshot before into one.
+func stale(h *journal.Head) {
+	f, err := actors.NewFold(h.Kind)
+	if err != nil {
+		return
+	}
+	s, err := wire.DecodeSnapshot(h.State, f.State())
+	if err != nil {
+		return
+	}
+	was, had := snapped[h.Key]
+	snapped[h.Key] = f.State()
+	if had {
+		s.State = was
+		h.State = wire.AppendSnapshot(nil, &s)
 	}
 }
 
@@ -106,6 +129,13 @@ func misshow(views []actors.View) []actors.View {
 			views = append(slices.Clone(views), had)
 		}
 		shown[v.Target.ID] = v
+	case mutant.Is(mutant.PushClosedUnseen):
+		return slices.DeleteFunc(slices.Clone(views), func(v actors.View) bool { return !v.Live })
+	case mutant.Is(mutant.PushVersionAhead):
+		views = slices.Clone(views)
+		for i := range views {
+			views[i].V++
+		}
 	}
 	return views
 }

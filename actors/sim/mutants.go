@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors/mutant"
@@ -16,14 +15,6 @@ type Mutant struct {
 
 	is mutant.Mutant
 }
-
-// survivors are the mutants that no run has been seen to notice: what one of them breaks
-// alone is either caught by a second rule (the lease's own end, the slots' compare-and-set)
-// or needs a coincidence that the plans do not make. They are hunted and counted all the same.
-var survivors = []string{"inner-by-identity", "passivate-early", "fence-without-lock", "lease-from-answer", "renew-any-epoch"}
-
-// Survives says that the mutant is known to go unnoticed.
-func (m Mutant) Survives() bool { return slices.Contains(survivors, m.Name) }
 
 // Mutants lists all of them.
 var Mutants = []Mutant{
@@ -45,6 +36,7 @@ var Mutants = []Mutant{
 	{"body-ignored", "an id is answered whatever it is used for", "I4", Options{}, mutant.BodyIgnored},
 	{"principal-ignored", "an id is answered to whoever uses it", "I4", Options{}, mutant.PrincipalIgnored},
 	{"old-ids-taken", "ids older than the answers are taken", "retention", Options{}, mutant.OldIDsTaken},
+	{"future-ids-taken", "ids are taken that are still good when their answers are not kept any more", "retention", Options{}, mutant.FutureIDsTaken},
 	{"later-forgotten", "who repeats while an answer waits is answered at once", "I2", Options{}, mutant.LaterForgotten},
 
 	{"duties-forgotten", "an opened cell does not see its duties", "I5", Options{}, mutant.DutiesForgotten},
@@ -67,9 +59,13 @@ var Mutants = []Mutant{
 	{"snapshot-without-answers", "a snapshot has no answers", "snapshot", Options{}, mutant.SnapshotWithoutAnswers},
 	{"snapshot-one-ahead", "a snapshot says a later version", "snapshot", Options{}, mutant.SnapshotOneAhead},
 	{"snapshot-held", "a snapshot has events that are not in the log yet", "snapshot", Options{Faults: []string{"restart", "gossip"}}, mutant.SnapshotHeld},
+	{"snapshot-stale", "a snapshot has the state of the one before", "snapshot", Options{Faults: []string{"restart", "gossip"}}, mutant.SnapshotStale},
+	{"known-forgotten", "an opened cell does not know which entities are over", "I0, I4, I6", Options{Faults: []string{"crash"}}, mutant.KnownForgotten},
 
 	{"move-fires-again", "an order that moves is fired again", "I7", Options{}, mutant.MoveFiresAgain},
 	{"bump-fires-again", "what is ready is fired again", "I7", Options{}, mutant.BumpFiresAgain},
+	{"ready-unfired", "what was never fired is ready", "I7", Options{}, mutant.ReadyUnfired},
+	{"number-twice", "two orders of a day have one number", "I3", Options{}, mutant.NumberTwice},
 
 	{"stock-unchecked", "a stock gives what it does not have", "I1", Options{}, mutant.StockUnchecked},
 	{"claim-unchecked", "two payments claim the same money", "I11", Options{}, mutant.ClaimUnchecked},
@@ -77,10 +73,18 @@ var Mutants = []Mutant{
 	{"credit-twice", "a payment is credited with twice its amount", "I8", Options{}, mutant.CreditTwice},
 	{"total-off", "an order's share of a bill is one unit off", "I11", Options{}, mutant.TotalOff},
 	{"refund-twice", "a refund is booked twice", "I8", Options{}, mutant.RefundTwice},
+	{"late-charge-ignored", "a provider charges what was cancelled, and nobody notes it", "I8", Options{}, mutant.LateChargeIgnored},
+	{"refund-unbooked", "what a provider has given back stays to be given back", "I8", Options{}, mutant.RefundUnbooked},
+
+	{"reading-twice", "readings that are sent again count again", "I13", Options{}, mutant.ReadingTwice},
+	{"hold-unsent", "a work order does not tell the stock what it holds", "I5, I13", Options{}, mutant.HoldUnsent},
 
 	{"push-lost", "every twentieth batch of views is not shown", "I9", Options{}, mutant.PushLost},
 	{"push-older", "an older view is shown after a newer one", "I10", Options{}, mutant.PushOlder},
 	{"push-first", "of an entity's views in one batch the first wins", "I9", Options{}, mutant.PushFirst},
+	{"push-closed-unseen", "nobody is shown that an entity is over", "I9", Options{}, mutant.PushClosedUnseen},
+	{"push-version-ahead", "what is shown says a later version", "I2", Options{}, mutant.PushVersionAhead},
+	{"open-unseen", "an opened cell does not show what lives", "I9", Options{Faults: []string{"crash", "gwcut"}}, mutant.OpenUnseen},
 
 	{"no-fence", "a commit does not look at its epoch", "I0, I1, I4, L1", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.3}, mutant.NoFence},
 	{"fence-without-lock", "an eviction does not wait for commits in flight", "I0, I2, I4, I5", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.5, Nodes: 2, Readers: true, Long: true}, mutant.FenceWithoutLock},
@@ -100,6 +104,8 @@ var Mutants = []Mutant{
 	{"wall-clock", "leases are measured by a clock that is set", "I6, L1", Options{Faults: []string{"dbcut", "clock"}, Nodes: 2, Readers: true}, mutant.WallClock},
 	{"frozen-clock", "leases are measured by a clock that stands still with its machine", "I6", Options{Faults: []string{"suspend"}}, mutant.FrozenClock},
 	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5", Options{Faults: []string{"pause", "crash"}}, mutant.OpenOnDemand},
+	{"evict-soon", "a node is evicted before its lease can have ended", "I12, I6", Options{Faults: []string{"dbcut", "pause"}, Nodes: 2}, mutant.EvictSoon},
+	{"read-while-leaving", "a cell that leaves says that what is not in memory is not there", "I6", Options{Faults: []string{"restart", "gossip"}, Nodes: 2, Readers: true, Idle: true}, mutant.ReadWhileLeaving},
 }
 
 // Named finds a mutant.
@@ -121,8 +127,12 @@ func (m Mutant) Hunt(seeds int, end time.Time) (t Total) {
 		for _, o := range []Options{{}, m.Focus} {
 			if p := NewPlan(seed, o); t.Failed == nil {
 				clear(shown)
+				clear(snapped)
 				mutant.Turn(m.is)
-				t.add(p, Run(p, nil))
+				r := Run(p, nil)
+				if t.add(r); r.Violation != "" {
+					t.Failed, t.Violation = p, r.Violation
+				}
 			}
 		}
 	}

@@ -103,6 +103,9 @@ func NewPlan(seed uint64, o Options) *Plan {
 	if o.Short {
 		chains = 3
 		p.Heal, p.End = 4*second, 16*second
+		if !o.Calm { // what begins late takes its time
+			p.End = 40 * second
+		}
 	}
 	for range chains {
 		g.chain()

@@ -3,6 +3,7 @@ package sim
 import (
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -46,14 +47,11 @@ type Total struct {
 	Violation       string // its
 }
 
-func (t *Total) add(p *Plan, r Result) {
+func (t *Total) add(r Result) {
 	t.Runs++
 	t.Events += r.Events
 	t.Faults += r.Faults
 	t.Answers += r.Answers
-	if r.Violation != "" && t.Failed == nil {
-		t.Failed, t.Violation = p, r.Violation
-	}
 }
 
 // Join adds what further runs came to.
@@ -67,24 +65,52 @@ func (t *Total) Join(more Total) {
 	}
 }
 
-// Seeds runs seeds from first on until one fails, or until the time is up; a zero end
-// has no time.
-func Seeds(first uint64, n int, o Options, end time.Time) (t Total) {
-	for seed := first; seed < first+uint64(n) && t.Failed == nil && (end.IsZero() || time.Now().Before(end)); seed++ {
-		p := NewPlan(seed, o)
-		t.add(p, Run(p, nil))
-	}
-	return t
+// Seeds runs seeds from first on, some at a time, until one fails or the time is up; a
+// zero end has no time. Of seeds that fail it keeps the first. What it ran is a run of
+// seeds without a gap.
+func Seeds(first uint64, n int, o Options, end time.Time, workers int) Total {
+	return each(n, workers, end, func(i int) *Plan { return NewPlan(first+uint64(i), o) })
 }
 
 // Sweep runs the short story of a seed once for each step of its processes, and kills
 // the process at that step.
-func Sweep(seed uint64) (t Total) {
+func Sweep(seed uint64, workers int) Total {
 	o := Options{Calm: true, Short: true}
 	steps := Run(NewPlan(seed, o), nil).Steps
-	for o.CrashAt = 1; o.CrashAt <= steps && t.Failed == nil; o.CrashAt++ {
-		p := NewPlan(seed, o)
-		t.add(p, Run(p, nil))
+	return each(steps, workers, time.Time{}, func(i int) *Plan {
+		o := o
+		o.CrashAt = i + 1
+		return NewPlan(seed, o)
+	})
+}
+
+// each plays n plans.
+func each(n, workers int, end time.Time, plan func(i int) *Plan) (t Total) {
+	var mu sync.Mutex
+	next, failed := 0, -1
+	var all sync.WaitGroup
+	for range max(1, workers) {
+		all.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				if i >= n || failed >= 0 || !end.IsZero() && time.Now().After(end) {
+					mu.Unlock()
+					return
+				}
+				next++
+				mu.Unlock()
+				p := plan(i)
+				r := Run(p, nil)
+				mu.Lock()
+				t.add(r)
+				if r.Violation != "" && (failed < 0 || i < failed) {
+					failed, t.Failed, t.Violation = i, p, r.Violation
+				}
+				mu.Unlock()
+			}
+		})
 	}
+	all.Wait()
 	return t
 }

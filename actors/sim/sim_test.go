@@ -21,7 +21,7 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestSeeds(t *testing.T) {
-	total := Seeds(1, 150, Options{}, time.Time{})
+	total := Seeds(1, 150, Options{}, time.Time{}, 2)
 	if total.Failed != nil {
 		t.Fatalf("seed %d: %s", total.Failed.Seed, total.Violation)
 	}
@@ -35,7 +35,7 @@ func TestShrink(t *testing.T) {
 	m, _ := Named("credit-lost")
 	mutant.Turn(m.is)
 	defer mutant.Turn(mutant.Off)
-	p := Seeds(1, 50, Options{}, time.Time{}).Failed
+	p := Seeds(1, 50, Options{}, time.Time{}, 1).Failed
 	if p == nil {
 		t.Fatal("nothing fails")
 	}
@@ -57,7 +57,7 @@ func TestMutants(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	if total := Sweep(1); total.Failed != nil || total.Runs < 100 {
+	if total := Sweep(1, 2); total.Failed != nil || total.Runs < 100 {
 		t.Fatalf("killed at step %d of %d: %s", total.Runs, total.Runs, total.Violation)
 	}
 }

@@ -82,6 +82,9 @@ func (g *storyteller) do(cmd, d string, a ...any) command.ID {
 	if g.chance(100) { // a phone that comes back from a drawer
 		s.ID = idAt(g.plan, -26*3600*second, 100+g.ids)
 	}
+	if g.chance(200) { // or one whose clock is far ahead
+		s.ID = idAt(g.plan, 26*3600*second, 100+g.ids)
+	}
 	s.D = strings.ReplaceAll(s.D, "$me", string(s.ID))
 	c.Steps = append(c.Steps, s)
 	if g.chance(6) {

@@ -148,7 +148,7 @@ func (k *Keeper) watch(all []journal.Lease, asked time.Duration) {
 func (k *Keeper) evict() {
 	for _, n := range k.nodes() {
 		w := k.watches[n]
-		if n == k.lease.Node || w.asked || w.still() <= k.options.TTL+k.options.Margin {
+		if n == k.lease.Node || w.asked || w.still() <= k.options.TTL+k.options.Margin && !(mutant.Is(mutant.EvictSoon) && w.still() > k.options.TTL/2) {
 			continue
 		}
 		switch {

@@ -1,13 +1,17 @@
 // Command brigata-sim plays the simulation of actors/sim: seeds, a crash sweep and
-// mutants. Its last line says what came of it; it exits 1 when anything fails.
+// mutants, on all processors. Its last line says what came of it; it exits 1 when
+// anything fails, or a mutant goes unnoticed.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/brigata/brigata/actors/sim"
@@ -19,23 +23,27 @@ type flags struct {
 	mutant             string
 	faults             string
 	slow, panics       float64
-	story, list        bool
-	budget             time.Duration
+	story, list, short bool
+	budget, limit      time.Duration
+	workers            int
 }
 
 func main() {
 	var f flags
 	flag.IntVar(&f.seeds, "seeds", 2000, "random seeds to play")
 	flag.Uint64Var(&f.from, "from", 1, "the first seed")
+	flag.DurationVar(&f.limit, "for", 0, "stop after that time, and say which seed comes next")
+	flag.BoolVar(&f.short, "short", false, "short stories of few clients, about ten times as many seeds a second")
 	flag.IntVar(&f.sweep, "sweep", 2, "short stories to play once for each step at which a process may be killed")
 	flag.StringVar(&f.mutant, "mutants", "", "hunt these mutants, by name and comma; all")
-	flag.IntVar(&f.hunt, "hunt", 2000, "seeds that a mutant may take")
-	flag.DurationVar(&f.budget, "budget", 90*time.Second, "the time that a mutant may take; one that is known to survive takes 10 s at most")
+	flag.IntVar(&f.hunt, "hunt", 5000, "seeds that a mutant may take")
+	flag.DurationVar(&f.budget, "budget", 3*time.Minute, "the time that a mutant may take")
 	flag.StringVar(&f.faults, "faults", "", "these kinds of faults, by comma, instead of a seed's own")
 	flag.Float64Var(&f.slow, "slow", 0, "share of slow commits, instead of a seed's own")
 	flag.Float64Var(&f.panics, "panics", 0, "share of turns that panic, instead of a seed's own")
 	flag.BoolVar(&f.story, "story", false, "tell the story of the first seed")
 	flag.BoolVar(&f.list, "list", false, "list the mutants: what each breaks, and what should notice it")
+	flag.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "seeds or mutants at a time")
 	flag.Parse()
 	if f.list {
 		for _, m := range sim.Mutants {
@@ -47,33 +55,59 @@ func main() {
 }
 
 func run(f flags) int {
-	o := sim.Options{Slow: f.slow, Panics: f.panics}
+	o := sim.Options{Slow: f.slow, Panics: f.panics, Short: f.short}
 	if f.faults != "" {
 		o.Faults = strings.Split(f.faults, ",")
 	}
 	if f.story {
 		sim.Run(sim.NewPlan(f.from, o), os.Stdout)
 	}
-	total := sim.Seeds(f.from, f.seeds, o, time.Time{})
+	total, next := seeds(f, o)
 	swept := 0
 	for s := uint64(1); s <= uint64(f.sweep) && total.Failed == nil; s++ {
-		t := sim.Sweep(s)
+		t := sim.Sweep(s, f.workers)
 		swept += t.Runs
 		total.Join(t)
 	}
 	if total.Failed != nil {
 		return failed(total)
 	}
-	killed, of, fresh := hunt(f)
+	killed, of := hunt(f)
+	if f.limit > 0 {
+		fmt.Printf("the next seed is %d\n", next)
+	}
 	fmt.Printf("%d seeds, %d swept crashes, %d events, %d answers, %d faults", total.Runs-swept, swept, total.Events, total.Answers, total.Faults)
 	if of > 0 {
 		fmt.Printf(", mutants killed: %d of %d", killed, of)
 	}
 	fmt.Println()
-	if fresh > 0 {
+	if killed < of {
 		return 1
 	}
 	return 0
+}
+
+// told is how many seeds are played between two lines of progress, where there is a limit.
+const told = 50_000
+
+// seeds plays them, and says which comes next.
+func seeds(f flags, o sim.Options) (total sim.Total, next uint64) {
+	var end time.Time
+	if f.limit > 0 {
+		end = time.Now().Add(f.limit)
+	}
+	next = f.from
+	last := f.from + uint64(f.seeds)
+	for next < last && total.Failed == nil && (end.IsZero() || time.Now().Before(end)) {
+		n := min(told, int(last-next))
+		t := sim.Seeds(next, n, o, end, f.workers)
+		next += uint64(t.Runs)
+		total.Join(t)
+		if f.limit > 0 {
+			fmt.Printf("%s seeds %d to %d: %d events, %d faults\n", time.Now().UTC().Format(time.TimeOnly), f.from, next-1, total.Events, total.Faults)
+		}
+	}
+	return total, next
 }
 
 // failed tells the shortest story that still fails.
@@ -84,35 +118,55 @@ func failed(t sim.Total) int {
 	return 1
 }
 
-// hunt reports how many mutants were noticed, of how many, and how many were not that
-// should have been.
-func hunt(f flags) (killed, of, fresh int) {
+// hunt reports how many mutants were noticed, and of how many. Which mutant is on is one
+// for a process, so each has a process of its own.
+func hunt(f flags) (killed, of int) {
 	if f.mutant == "" {
-		return 0, 0, 0
+		return 0, 0
 	}
 	names := strings.Split(f.mutant, ",")
-	for _, m := range sim.Mutants {
-		budget := f.budget
-		if f.mutant != "all" && !slices.Contains(names, m.Name) {
-			continue
+	hunted := slices.DeleteFunc(slices.Clone(sim.Mutants), func(m sim.Mutant) bool { return f.mutant != "all" && !slices.Contains(names, m.Name) })
+	if len(hunted) == 1 {
+		if alone(f, hunted[0]) {
+			return 1, 1
 		}
-		if m.Survives() {
-			budget = min(budget, 40*time.Second)
-		}
-		of++
-		t := m.Hunt(f.hunt, time.Now().Add(budget))
-		how := "SURVIVES"
-		switch {
-		case t.Failed != nil:
-			killed++
-			how, _, _ = strings.Cut(t.Violation, "\n")
-			how = how[:min(len(how), 110)]
-		case m.Survives():
-			how = "survives, as is known"
-		default:
-			fresh++
-		}
-		fmt.Printf("%-24s %5d runs  %s\n", m.Name, t.Runs, how)
+		return 0, 1
 	}
-	return killed, of, fresh
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "brigata-sim:", err)
+		return 0, len(hunted)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	turn := make(chan struct{}, max(1, f.workers))
+	for _, m := range hunted {
+		all.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			cmd := exec.Command(self, "-seeds", "0", "-sweep", "0", "-mutants", m.Name, "-hunt", fmt.Sprint(f.hunt), "-budget", f.budget.String())
+			cmd.Stderr = os.Stderr
+			out, err := cmd.Output()
+			line, _, _ := strings.Cut(string(out), "\n")
+			mu.Lock()
+			defer mu.Unlock()
+			if fmt.Println(line); err == nil {
+				killed++
+			}
+		})
+	}
+	all.Wait()
+	return killed, len(hunted)
+}
+
+// alone hunts one mutant in this process.
+func alone(f flags, m sim.Mutant) bool {
+	t := m.Hunt(f.hunt, time.Now().Add(f.budget))
+	how := "SURVIVES"
+	if t.Failed != nil {
+		how, _, _ = strings.Cut(t.Violation, "\n")
+		how = how[:min(len(how), 110)]
+	}
+	fmt.Printf("%-24s %5d runs  %s\n", m.Name, t.Runs, how)
+	return t.Failed != nil
 }
