@@ -172,9 +172,11 @@ func (k *checks) sensorsAtRest() {
 	}
 }
 
+// newest is the work order that was opened last, of those that hold: readings may come
+// late, so its times do not say.
 func (k *checks) newest(orders []*entity) (last *workorder.State) {
 	for _, e := range orders {
-		if w := e.fold.State().(*workorder.State); w.Holding && (last == nil || w.OpenedAt.After(last.OpenedAt)) {
+		if w := e.fold.State().(*workorder.State); w.Holding {
 			last = w
 		}
 	}

@@ -46,7 +46,7 @@ var Mutants = []Mutant{
 	{"move-taken-twice", "a table forgets which moves it took", "I11, I5", Options{Faults: []string{"crash", "restart", "respawn"}}, mutant.MoveTakenTwice},
 	{"wake-dropped", "every other alarm is not set", "I5", Options{}, mutant.WakeDropped},
 	{"stash-lost", "messages to an entity that is being loaded are lost", "I5", Options{Panics: 0.05}, mutant.StashLost},
-	{"panic-is-answer", "a duty whose receiver panicked counts as heard", "I5, I11", Options{Panics: 0.05}, mutant.PanicIsAnswer},
+	{"panic-is-answer", "a duty whose receiver panicked counts as heard", "I5, I11", Options{Panics: 0.05, Lazy: true}, mutant.PanicIsAnswer},
 	{"time-goes-back", "an event may be earlier than the one before", "time", Options{Faults: []string{"clock", "restart"}}, mutant.TimeGoesBack},
 
 	{"reload-around", "an entity is loaded around what it still has in the queue", "I0, I2", Options{Panics: 0.05, Slow: 0.3}, mutant.ReloadAround},
@@ -58,7 +58,7 @@ var Mutants = []Mutant{
 	{"snapshot-not-live", "a snapshot says that its entity is over", "snapshot", Options{}, mutant.SnapshotNotLive},
 	{"snapshot-without-answers", "a snapshot has no answers", "snapshot", Options{}, mutant.SnapshotWithoutAnswers},
 	{"snapshot-one-ahead", "a snapshot says a later version", "snapshot", Options{}, mutant.SnapshotOneAhead},
-	{"snapshot-held", "a snapshot has events that are not in the log yet", "snapshot", Options{Faults: []string{"restart", "gossip"}}, mutant.SnapshotHeld},
+	{"snapshot-held", "a snapshot has events that are not in the log yet", "snapshot", Options{Faults: []string{"restart", "gossip"}, Nodes: 2, Lazy: true}, mutant.SnapshotHeld},
 	{"snapshot-stale", "a snapshot has the state of the one before", "snapshot", Options{Faults: []string{"restart", "gossip"}}, mutant.SnapshotStale},
 	{"known-forgotten", "an opened cell does not know which entities are over", "I0, I4, I6", Options{Faults: []string{"crash"}}, mutant.KnownForgotten},
 
@@ -89,7 +89,7 @@ var Mutants = []Mutant{
 	{"no-fence", "a commit does not look at its epoch", "I0, I1, I4, L1", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.3}, mutant.NoFence},
 	{"fence-without-lock", "an eviction does not wait for commits in flight", "I0, I2, I4, I5", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.5, Nodes: 2, Readers: true, Long: true}, mutant.FenceWithoutLock},
 	{"heads-by-snapshot", "a first block makes no head", "I5, I9", Options{}, mutant.HeadsBySnapshot},
-	{"head-not-revived", "a block on an entity that is over does not make it live", "I5, I9", Options{Faults: []string{"crash", "restart", "gwcut"}}, mutant.HeadNotRevived},
+	{"head-not-revived", "a block on an entity that is over does not make it live", "I5, I9", Options{Faults: []string{"crash", "restart", "gwcut"}, Lazy: true, Slow: 0.3}, mutant.HeadNotRevived},
 
 	{"evict-without-fence", "a cell is claimed from a node whose epoch stands", "I0, I6", Options{Faults: []string{"pause", "dbcut"}}, mutant.EvictWithoutFence},
 	{"claim-over-live", "a cell is claimed from a node that lives", "I0, I6", Options{}, mutant.ClaimOverLive},
@@ -103,7 +103,7 @@ var Mutants = []Mutant{
 	{"lapse-keeps-epoch", "nor does one whose lease has ended", "I0, I2", Options{Faults: []string{"dbmute", "dbcut"}, Slow: 0.5}, mutant.LapseKeepsEpoch},
 	{"wall-clock", "leases are measured by a clock that is set", "I6, L1", Options{Faults: []string{"dbcut", "clock"}, Nodes: 2, Readers: true}, mutant.WallClock},
 	{"frozen-clock", "leases are measured by a clock that stands still with its machine", "I6", Options{Faults: []string{"suspend"}}, mutant.FrozenClock},
-	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5", Options{Faults: []string{"pause", "crash"}}, mutant.OpenOnDemand},
+	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5", Options{Faults: []string{"pause", "crash"}, Short: true}, mutant.OpenOnDemand},
 	{"evict-soon", "a node is evicted before its lease can have ended", "I12, I6", Options{Faults: []string{"dbcut", "pause"}, Nodes: 2}, mutant.EvictSoon},
 	{"read-while-leaving", "a cell that leaves says that what is not in memory is not there", "I6", Options{Faults: []string{"restart", "gossip"}, Nodes: 2, Readers: true, Idle: true}, mutant.ReadWhileLeaving},
 }

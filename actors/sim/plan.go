@@ -27,6 +27,7 @@ type Plan struct {
 	Panics            float64 // share of turns
 	IdleAfter         time.Duration
 	RowsMax           int
+	Turn              int64 // the most that an entity's turn waits for its turn, mostly, in µs
 
 	Warm   []Span // when the sensor is over its limit; none: it measures nothing
 	Chains []Chain
@@ -78,6 +79,7 @@ type Options struct {
 	Cells   int  // more stores
 	Readers bool // most clients look, few do anything
 	Idle    bool // entities leave memory as soon as they may
+	Lazy    bool // messages within a cell take long
 	Long    bool // what goes wrong goes wrong for long
 	Calm    bool
 	Short   bool // few clients: for sweeps
@@ -89,6 +91,9 @@ func NewPlan(seed uint64, o Options) *Plan {
 	r := rand.New(rand.NewPCG(seed, 0x57072135))
 	p := &Plan{Seed: seed, Nodes: 1 + r.IntN(3), Calm: o.Calm, CrashAt: o.CrashAt, Heal: 14 * second, End: 40 * second,
 		Began: began(r), Document: document(r), IdleAfter: 10 * time.Minute, RowsMax: 1 + r.IntN(40)}
+	if p.Turn = 30; r.IntN(3) == 0 || o.Lazy {
+		p.Turn = 3 * millisecond
+	}
 	if o.Nodes > 0 {
 		p.Nodes = o.Nodes
 	}

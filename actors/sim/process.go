@@ -172,7 +172,7 @@ func (m *mailbox) delay() int64 {
 	if w.rng.IntN(16) == 0 {
 		return w.between(0, 2*millisecond)
 	}
-	return w.between(0, 30)
+	return w.between(0, w.plan.Turn)
 }
 
 // Release implements actors.Mailbox.

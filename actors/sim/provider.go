@@ -23,6 +23,7 @@ type provider struct {
 type charge struct {
 	amount  int64
 	state   payment.Outcome
+	told    bool // the house has taken its notification
 	refunds map[string]int64
 }
 
@@ -33,13 +34,33 @@ func (p *provider) start(id string, amount int64) payment.Outcome {
 		c = &charge{amount: amount, state: payment.Started, refunds: map[string]int64{}}
 		p.charges[id], p.order = c, append(p.order, id)
 		becomes := []payment.Outcome{payment.Charged, payment.Charged, payment.Charged, payment.Declined, payment.Started}[p.world.rng.IntN(5)]
+		slips := p.world.rng.IntN(3) == 0 // it is charged although it was cancelled
 		p.world.after(p.world.between(0, 3*second), func() {
-			if c.state == payment.Started {
+			if was := c.state; was == payment.Started || was == payment.Dropped && slips && becomes == payment.Charged {
 				c.state = becomes
+				p.notify(id, c)
 			}
 		})
 	}
 	return c.state
+}
+
+// notify tells some node what became of a charge, until one has taken it.
+func (p *provider) notify(id string, c *charge) {
+	w := p.world
+	n := w.nodes[w.rng.IntN(len(w.nodes))]
+	w.net(n, func() {
+		if on := n.process; on != nil && !c.told {
+			on.Go(func() {
+				c.told = n.cashier.report(&payment.Report{Payment: id, Outcome: c.state, Amount: c.amount}) || c.told
+			})
+		}
+	})
+	w.after(2*second, func() {
+		if !c.told && w.now < w.plan.End-5*second {
+			p.notify(id, c)
+		}
+	})
 }
 
 // do is one call, at the provider.
@@ -148,15 +169,19 @@ func (c *cashier) call(v *payment.View) (payment.Outcome, int64) {
 	return outcome, amount
 }
 
-// report brings a payment what its provider says, and waits until it is durable.
-func (c *cashier) report(r *payment.Report) {
+// report brings a payment what its provider says, and reports whether that is durable.
+func (c *cashier) report(r *payment.Report) (taken bool) {
 	p, w := c.process, c.process.world
 	w.reports++
 	done := false
 	p.node.host.Do(&actors.Request{Store: storeID, Target: command.Target{Kind: "payment", ID: r.Payment}, Command: r,
 		ID: idAt(w.plan, w.now, 1_000_000+w.reports), By: command.Who{ID: "provider", Name: "Provider"}, Principal: "provider",
-		Deadline: p.node.clock().Add(5 * time.Second), To: replier(func(int64, actors.Answer) { done = true; p.after(0, func() {}) })})
+		Deadline: p.node.clock().Add(5 * time.Second), To: replier(func(_ int64, a actors.Answer) {
+			done, taken = true, a.Refusal == nil
+			p.after(0, func() {})
+		})})
 	p.Wait(5*time.Second, func() bool { return done })
+	return taken
 }
 
 // ledger holds the provider's books to what the payments say (I8).
