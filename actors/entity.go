@@ -197,6 +197,8 @@ func (e *entity) forward(m any) {
 		if next := e.cell.entity(e.target, false); next != nil && next != e {
 			next.tell(m)
 		}
+	case tick, resumed: // loading it is enough: then it looks at what it owes and when it is due
+		e.cell.entity(e.target, false)
 	}
 }
 

@@ -38,7 +38,8 @@ type house struct {
 	journal        journal.Journal // in place of db
 	quiet          bool            // views are not kept
 	hooks          actors.Hooks
-	payLater       bool // whoever collects an order, too
+	engine         actors.Engine // in place of Proto.Actor
+	payLater       bool          // whoever collects an order, too
 
 	mu            sync.Mutex
 	views, before []actors.View // published since the start; before the last restart
@@ -65,7 +66,7 @@ func (h *house) start() {
 	if j == nil {
 		j = h.db.Open(memory.Options{})
 	}
-	n, err := actors.NewNode(actors.Config{Journal: j, Hooks: h.hooks, Publish: func(v []actors.View) {
+	n, err := actors.NewNode(actors.Config{Journal: j, Hooks: h.hooks, Engine: h.engine, Publish: func(v []actors.View) {
 		if h.quiet {
 			return
 		}

@@ -1,11 +1,14 @@
 package actors_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/persistence/memory"
 )
 
 // TestPassivation lets orders leave memory and asks for them again: nobody sees a
@@ -41,5 +44,93 @@ func TestPassivation(t *testing.T) {
 		}
 		h.ok("item.bump", `{"order":%q,"items":["1"]}`, live)
 		h.restarts()
+	})
+}
+
+// lanes is an engine whose mailboxes can be held up.
+type lanes struct {
+	mu   sync.Mutex
+	held bool
+	all  []*lane
+}
+
+type lane struct {
+	lanes   *lanes
+	actor   actors.Actor
+	queue   []any
+	running bool
+}
+
+func (e *lanes) Spawn(a actors.Actor) actors.Mailbox {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := &lane{lanes: e, actor: a}
+	e.all = append(e.all, l)
+	return l
+}
+
+func (e *lanes) Stop() {}
+
+func (e *lanes) hold(held bool) {
+	e.mu.Lock()
+	e.held = held
+	all := e.all
+	e.mu.Unlock()
+	for _, l := range all {
+		l.run()
+	}
+}
+
+func (l *lane) Send(m any) {
+	l.lanes.mu.Lock()
+	l.queue = append(l.queue, m)
+	l.lanes.mu.Unlock()
+	l.run()
+}
+
+func (l *lane) Release() {}
+
+// run takes what waits, unless somebody does or the engine is held up.
+func (l *lane) run() {
+	l.lanes.mu.Lock()
+	if l.running {
+		l.lanes.mu.Unlock()
+		return
+	}
+	l.running = true
+	for len(l.queue) > 0 && !l.lanes.held {
+		x := l.queue[0]
+		l.queue = l.queue[1:]
+		last := len(l.queue) == 0
+		l.lanes.mu.Unlock()
+		l.actor.Receive(x)
+		if last {
+			l.actor.Settled()
+		}
+		l.lanes.mu.Lock()
+	}
+	l.running = false
+	l.lanes.mu.Unlock()
+}
+
+// TestDueAsItLeaves: an order that leaves memory in the very moment in which it is due
+// is woken all the same.
+func TestDueAsItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, engine := memory.NewDatabase(), &lanes{}
+		h := &house{t: t, db: db, channel: "pos", engine: engine}
+		h.as("manager", "lin", "")
+		h.start()
+		defer h.stop()
+		h.load()
+		unpaid := h.order(`{"type":"pickup","lines":[{"dish":"mapo-tofu","qty":1}],"contact":{"name":"A","phone":"1"}}`) // for 15 minutes
+		time.Sleep(9 * time.Minute)
+		engine.hold(true)
+		time.Sleep(7 * time.Minute) // it is told that it is idle, and then that it is due
+		engine.hold(false)
+		time.Sleep(time.Second)
+		if o := h.seesOrder(unpaid); o.State != order.Expired {
+			t.Fatalf("it is %s", o.State)
+		}
 	})
 }
