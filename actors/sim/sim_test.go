@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +62,18 @@ func TestMutants(t *testing.T) {
 func TestSweep(t *testing.T) {
 	if total := Sweep(1, 2); total.Failed != nil || total.Runs < 100 {
 		t.Fatalf("killed at step %d of %d: %s", total.Runs, total.Runs, total.Violation)
+	}
+}
+
+// TestDocumented: the document lists every mutant as the code has it.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/simulation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range Mutants {
+		if row := fmt.Sprintf("| %s | %s | %s |\n", m.Name, m.Breaks, m.Kills); !strings.Contains(string(doc), row) {
+			t.Errorf("docs/simulation.md has no row %s", row)
+		}
 	}
 }
