@@ -88,7 +88,7 @@ func (n *node) start() {
 func (n *node) config(p *process, c *conn) actors.Config {
 	return actors.Config{
 		Journal: c, Engine: p, Threads: p, Lease: n.keeping, Now: n.clock, Log: silent, IdleAfter: n.world.plan.IdleAfter,
-		Providers: []string{providerName},
+		Providers: func(string) []string { return []string{providerName} },
 		Writer:    journal.Options{RowsMax: n.world.plan.RowsMax},
 		Publish: func(views []actors.View) {
 			n.cashier.see(views)
