@@ -239,6 +239,7 @@ func (k *checks) renew() {
 		}
 	}
 	k.today = s.Today(m, time.UTC, nil)
+	k.today.Providers = []string{providerName}
 }
 
 // answer notes what a turn answers: a command has one outcome (I4).
