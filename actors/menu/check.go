@@ -76,12 +76,14 @@ func (c *checker) name(at, kind, id string, t Text) {
 		c.bad(at+"/id", "%q is already at %s", id, first)
 	}
 	c.seen[kind+"/"+id] = at
-	if t.ZH == "" && t.EN == "" {
-		c.bad(at+"/name", "needs a name in at least one language")
+	if !t.Fits() {
+		c.bad(at+"/name", "needs a name in at least one language, none longer than %d characters", TextMax)
 	}
-	if utf8.RuneCountInString(t.ZH) > TextMax || utf8.RuneCountInString(t.EN) > TextMax {
-		c.bad(at+"/name", "is longer than %d characters", TextMax)
-	}
+}
+
+// Fits says that t is a name: given in at least one language, and not too long in any.
+func (t Text) Fits() bool {
+	return t != Text{} && utf8.RuneCountInString(t.ZH) <= TextMax && utf8.RuneCountInString(t.EN) <= TextMax
 }
 
 func (c *checker) dish(at string, d *Dish) {

@@ -14,6 +14,8 @@ type State struct {
 	Draft  *Menu
 	DraftV int64  // 0: no draft was ever made
 	Text   string // of the document last loaded from a store file; the same one is not published twice
+	From   string // the store whose menu it was made of; "": its own
+	Of     int64  // that one's version
 }
 
 type (
@@ -39,6 +41,8 @@ type (
 		command.Header `json:"-"`
 		Menu           *Menu  `json:"menu"`
 		Text           string `json:"-"` // canonical form of the document, or a hash of it
+		From           string `json:"-"` // the store whose menu it is made of; "": its own
+		Of             int64  `json:"-"` // that one's version: an older one than was loaded changes nothing
 	}
 )
 
@@ -57,6 +61,8 @@ type (
 		By   command.Who `json:"by"`
 		Menu *Menu       `json:"menu"`
 		Text string      `json:"-"`
+		From string      `json:"-"`
+		Of   int64       `json:"-"`
 	}
 )
 
@@ -86,7 +92,19 @@ var (
 	ErrVersion  = refusal.New(refusal.Conflict, "version", "The menu was changed by somebody else; read it again")
 	ErrProblems = refusal.New(refusal.Conflict, "state", "The draft has problems; mend them first")
 	ErrMissing  = refusal.New(refusal.Invalid, "required", "A menu is needed")
+	ErrFollows  = refusal.New(refusal.Conflict, "state", "The store sells from another store's menu; edit that one")
 )
+
+// follower is a store that may sell from another one's menu; the header's Today is one.
+type follower interface{ MenuStore() string }
+
+// follows refuses to edit a menu that is made of another store's.
+func follows(h *command.Header) *refusal.Refusal {
+	if t, ok := h.Today.(follower); ok && t.MenuStore() != "" {
+		return ErrFollows.With(refusal.Fields{Kind: "menu", ID: t.MenuStore(), State: "follows"})
+	}
+	return nil
+}
 
 // ETag names a version to caches.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
@@ -95,6 +113,9 @@ func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 func Decide(s State, c Command) ([]Event, Reply, error) {
 	switch c := c.(type) {
 	case *Draft:
+		if no := follows(&c.Header); no != nil {
+			return nil, nil, no
+		}
 		switch {
 		case c.Menu == nil:
 			return nil, nil, ErrMissing.With(refusal.Fields{At: "/menu"})
@@ -103,13 +124,16 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		}
 		return []Event{&Drafted{c.At, c.By, s.DraftV + 1, c.Menu}}, &DraftReply{s.DraftV + 1, Check(c.Menu)}, nil
 	case *Publish:
+		if no := follows(&c.Header); no != nil {
+			return nil, nil, no
+		}
 		switch {
 		case s.Draft == nil || c.DraftV != s.DraftV:
 			return nil, nil, ErrVersion.With(refusal.Fields{DraftV: s.DraftV})
 		case len(Check(s.Draft)) > 0:
 			return nil, nil, ErrProblems.With(refusal.Fields{Kind: "menu", State: "draft"})
 		}
-		return s.publish(&c.Header, s.Draft, "")
+		return s.publish(&Load{Header: c.Header, Menu: s.Draft})
 	case *Load:
 		if c.Menu == nil {
 			return nil, nil, ErrMissing.With(refusal.Fields{At: "/menu"})
@@ -117,21 +141,22 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		if p := Check(c.Menu); len(p) > 0 {
 			return nil, nil, refusal.New(refusal.Invalid, "menu", p[0].Message).With(refusal.Fields{At: "/menu" + p[0].At})
 		}
-		if s.Menu != nil && s.Text == c.Text {
+		if s.Menu != nil && (s.Text == c.Text || c.From != "" && c.From == s.From && c.Of < s.Of) {
 			return nil, &PublishReply{s.version(), ETag(s.version())}, nil
 		}
-		return s.publish(&c.Header, c.Menu, c.Text)
+		return s.publish(c)
 	case *command.Tick:
 		return nil, nil, nil
 	}
 	panic("menu: unknown command")
 }
 
-func (s State) publish(h *command.Header, draft *Menu, text string) ([]Event, Reply, error) {
-	m := *draft
-	m.Version, m.PublishedAt = s.version()+1, h.At
+func (s State) publish(c *Load) ([]Event, Reply, error) {
+	m := *c.Menu
+	m.Version, m.PublishedAt = s.version()+1, c.At
+	m.Categories, _ = counted(m.Categories)
 	m.Index()
-	return []Event{&Published{h.At, h.By, &m, text}}, &PublishReply{m.Version, ETag(m.Version)}, nil
+	return []Event{&Published{c.At, c.By, &m, c.Text, c.From, c.Of}}, &PublishReply{m.Version, ETag(m.Version)}, nil
 }
 
 func (s State) version() int64 {
@@ -150,7 +175,7 @@ func Apply(s State, e Event) State {
 		if e.Menu.index == nil {
 			e.Menu.Index()
 		}
-		s.Menu, s.Draft, s.Text = e.Menu, nil, e.Text
+		s.Menu, s.Draft, s.Text, s.From, s.Of = e.Menu, nil, e.Text, e.From, e.Of
 	}
 	return s
 }

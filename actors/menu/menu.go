@@ -57,7 +57,7 @@ type Daypart struct {
 type Category struct {
 	ID         string     `json:"id"`
 	Name       Text       `json:"name"`
-	Count      int        `json:"count"`
+	Count      int        `json:"count"` // of the dishes in it and below it; set when it is published
 	Dishes     []string   `json:"dishes"`
 	Categories []Category `json:"categories"`
 	Dayparts   []string   `json:"dayparts,omitzero"`

@@ -35,6 +35,14 @@ type Config struct {
 	Stock       []Seed              `json:"stock"`
 	FoodSafety  *FoodSafety         `json:"food_safety,omitzero"`
 	Sensors     []Sensor            `json:"sensors,omitzero"`
+	MenuFrom    *MenuFrom           `json:"menu_from,omitzero"` // in place of a menu of its own
+}
+
+// MenuFrom is a chain's menu, which is the menu of one of its stores, and what is
+// otherwise here.
+type MenuFrom struct {
+	Store string `json:"store"`
+	menu.Overrides
 }
 
 // Tax says how a bill is taxed.
@@ -164,6 +172,7 @@ func Check(c *Config) *refusal.Refusal {
 	k.places()
 	k.stock()
 	k.sensors()
+	k.menuFrom()
 	if len(k.faults) == 0 {
 		return nil
 	}
@@ -269,6 +278,49 @@ func (k *checker) sensors() {
 		k.must(at+"/door", "id", s.Door == "" || ids[s.Door])
 		k.must(at+"/control", "range", s.Control == "" || s.Control == "fda" || s.Control == "fsanz")
 	}
+}
+
+const (
+	overridesMax = 5000
+	priceMax     = 1e12
+)
+
+func (k *checker) menuFrom() {
+	f := k.c.MenuFrom
+	if f == nil {
+		return
+	}
+	const at = "/menu_from"
+	k.must(at+"/store", "id", menu.IsName(f.Store) && f.Store != k.c.ID)
+	k.must(at+"/dishes", "length", len(f.Dishes) <= overridesMax)
+	k.must(at+"/options", "length", len(f.Options) <= overridesMax)
+	k.ids(at+"/dishes", len(f.Dishes), func(i int) string { return f.Dishes[i].ID })
+	for i := range f.Dishes {
+		d, at := &f.Dishes[i], at+"/dishes/"+strconv.Itoa(i)
+		k.named(at+"/name", d.Name)
+		k.named(at+"/description", d.Description)
+		k.priced(at+"/price", d.Price)
+		for _, p := range d.Prices {
+			k.priced(at+"/prices", &p)
+		}
+		k.must(at+"/max_qty", "range", d.MaxQty >= 0 && d.MaxQty <= menu.QtyMax)
+		k.must(at+"/prep_ms", "range", d.PrepMS >= 0)
+		k.must(at+"/stations", "id", !slices.ContainsFunc(d.Stations, func(s string) bool { return !menu.IsName(s) }))
+	}
+	k.ids(at+"/options", len(f.Options), func(i int) string { return f.Options[i].ID })
+	for i := range f.Options {
+		at := at + "/options/" + strconv.Itoa(i)
+		k.named(at+"/name", f.Options[i].Name)
+		k.priced(at+"/price", f.Options[i].Price)
+	}
+}
+
+func (k *checker) named(at string, t *menu.Text) {
+	k.must(at, "length", t == nil || t.Fits())
+}
+
+func (k *checker) priced(at string, p *int64) {
+	k.must(at, "range", p == nil || *p >= 0 && *p <= priceMax)
 }
 
 // Safety is the store's limits for food, or those that hold where it names none: cold

@@ -210,6 +210,13 @@ func TestCheckNames(t *testing.T) {
 		"/service/types":     func(c *Config) { c.Service.Types = []string{"x"} },
 		"/name":              func(c *Config) { c.Name = menu.Text{} },
 		"/tax/scope":         func(c *Config) { c.Tax.Scope = "" },
+		"/menu_from/store":   func(c *Config) { c.MenuFrom = &MenuFrom{Store: c.ID} },
+		"/menu_from/dishes/0/price": func(c *Config) {
+			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Dishes: []menu.DishOverride{{ID: "duck", Price: new(int64(-1))}}}}
+		},
+		"/menu_from/options/1/id": func(c *Config) {
+			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Options: []menu.OptionOverride{{ID: "rice"}, {ID: "rice"}}}}
+		},
 	} {
 		c := config()
 		change(c)

@@ -62,6 +62,14 @@ func (s State) Today(m *menu.Menu, zone *time.Location, tracked map[string]bool)
 	return t
 }
 
+// MenuStore is the store whose menu this one sells from; "": its own.
+func (t *Today) MenuStore() string {
+	if t.Config.MenuFrom == nil {
+		return ""
+	}
+	return t.Config.MenuFrom.Store
+}
+
 // Known says that there is such a store.
 func (t *Today) Known() bool { return t.Config.ID != "" }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1431
+const Format = 1455
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -1203,6 +1203,10 @@ func appendStoreConfig(b []byte, v *store.Config) []byte {
 		b, at = open(b, 186)
 		b = shut(appendStoreSensor(b, &v.Sensors[i]), at)
 	}
+	if v.MenuFrom != nil {
+		b, at = open(b, 194)
+		b = shut(appendStoreMenuFrom(b, v.MenuFrom), at)
+	}
 	return b
 }
 
@@ -1351,8 +1355,13 @@ func decodeStoreConfig(b []byte, v *store.Config) (err error) {
 			if err = decodeStoreSensor(f.raw, &v.Sensors[len(v.Sensors)-1]); err != nil {
 				return err
 			}
+		case 24:
+			v.MenuFrom = new(store.MenuFrom)
+			if err = decodeStoreMenuFrom(f.raw, v.MenuFrom); err != nil {
+				return err
+			}
 		default:
-			if f.num > 23 {
+			if f.num > 24 {
 				return newer("StoreConfig", f.num)
 			}
 		}
@@ -1921,6 +1930,207 @@ func decodeStoreLimits(b []byte, v *store.Limits) (err error) {
 		default:
 			if f.num > 3 {
 				return newer("StoreLimits", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendStoreMenuFrom(b []byte, v *store.MenuFrom) []byte {
+	var at int
+	if v.Store != "" {
+		b = str(b, 10, v.Store)
+	}
+	for i := range v.Dishes {
+		b, at = open(b, 18)
+		b = shut(appendMenuDishOverride(b, &v.Dishes[i]), at)
+	}
+	for i := range v.Options {
+		b, at = open(b, 26)
+		b = shut(appendMenuOptionOverride(b, &v.Options[i]), at)
+	}
+	return b
+}
+
+func decodeStoreMenuFrom(b []byte, v *store.MenuFrom) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Store = f.str()
+		case 2:
+			v.Dishes = append(v.Dishes, menu.DishOverride{})
+			if err = decodeMenuDishOverride(f.raw, &v.Dishes[len(v.Dishes)-1]); err != nil {
+				return err
+			}
+		case 3:
+			v.Options = append(v.Options, menu.OptionOverride{})
+			if err = decodeMenuOptionOverride(f.raw, &v.Options[len(v.Options)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 3 {
+				return newer("StoreMenuFrom", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendMenuDishOverride(b []byte, v *menu.DishOverride) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Hidden {
+		b = num(b, 16, -1)
+	}
+	if v.Name != nil {
+		b, at = open(b, 26)
+		b = shut(appendMenuText(b, v.Name), at)
+	}
+	if v.Description != nil {
+		b, at = open(b, 34)
+		b = shut(appendMenuText(b, v.Description), at)
+	}
+	if v.Image != "" {
+		b = str(b, 42, v.Image)
+	}
+	if v.Price != nil {
+		b = num(b, 48, *v.Price)
+	}
+	for _, k := range slices.Sorted(maps.Keys(v.Prices)) {
+		x := v.Prices[k]
+		b, at = open(b, 58)
+		b = str(b, 10, k)
+		b = num(b, 16, x)
+		b = shut(b, at)
+	}
+	if v.TaxClass != "" {
+		b = str(b, 66, v.TaxClass)
+	}
+	for _, x := range v.Dayparts {
+		b = str(b, 74, x)
+	}
+	if v.MaxQty != 0 {
+		b = num(b, 80, int64(v.MaxQty))
+	}
+	for _, x := range v.Stations {
+		b = str(b, 90, x)
+	}
+	if v.PrepMS != 0 {
+		b = num(b, 96, v.PrepMS)
+	}
+	return b
+}
+
+func decodeMenuDishOverride(b []byte, v *menu.DishOverride) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Hidden = f.u != 0
+		case 3:
+			v.Name = new(menu.Text)
+			if err = decodeMenuText(f.raw, v.Name); err != nil {
+				return err
+			}
+		case 4:
+			v.Description = new(menu.Text)
+			if err = decodeMenuText(f.raw, v.Description); err != nil {
+				return err
+			}
+		case 5:
+			v.Image = f.str()
+		case 6:
+			v.Price = new(int64)
+			*v.Price = f.int()
+		case 7:
+			var k string
+			var x int64
+			for in := f.raw; len(in) > 0; {
+				var f wireField
+				if f, in, err = next(in); err != nil {
+					return err
+				}
+				switch f.num {
+				case 1:
+					k = f.str()
+				case 2:
+					x = f.int()
+				}
+			}
+			if v.Prices == nil {
+				v.Prices = make(map[string]int64)
+			}
+			v.Prices[k] = x
+		case 8:
+			v.TaxClass = f.str()
+		case 9:
+			v.Dayparts = append(v.Dayparts, f.str())
+		case 10:
+			v.MaxQty = int(f.int())
+		case 11:
+			v.Stations = append(v.Stations, f.str())
+		case 12:
+			v.PrepMS = f.int()
+		default:
+			if f.num > 12 {
+				return newer("MenuDishOverride", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendMenuOptionOverride(b []byte, v *menu.OptionOverride) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Hidden {
+		b = num(b, 16, -1)
+	}
+	if v.Name != nil {
+		b, at = open(b, 26)
+		b = shut(appendMenuText(b, v.Name), at)
+	}
+	if v.Price != nil {
+		b = num(b, 32, *v.Price)
+	}
+	return b
+}
+
+func decodeMenuOptionOverride(b []byte, v *menu.OptionOverride) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Hidden = f.u != 0
+		case 3:
+			v.Name = new(menu.Text)
+			if err = decodeMenuText(f.raw, v.Name); err != nil {
+				return err
+			}
+		case 4:
+			v.Price = new(int64)
+			*v.Price = f.int()
+		default:
+			if f.num > 4 {
+				return newer("MenuOptionOverride", f.num)
 			}
 		}
 	}
@@ -2794,6 +3004,12 @@ func appendMenuPublished(b []byte, v *menu.Published) []byte {
 	if v.Text != "" {
 		b = str(b, 34, v.Text)
 	}
+	if v.From != "" {
+		b = str(b, 42, v.From)
+	}
+	if v.Of != 0 {
+		b = num(b, 48, v.Of)
+	}
 	return b
 }
 
@@ -2817,8 +3033,12 @@ func decodeMenuPublished(b []byte, v *menu.Published) (err error) {
 			}
 		case 4:
 			v.Text = f.str()
+		case 5:
+			v.From = f.str()
+		case 6:
+			v.Of = f.int()
 		default:
-			if f.num > 4 {
+			if f.num > 6 {
 				return newer("MenuPublished", f.num)
 			}
 		}
@@ -9817,6 +10037,12 @@ func appendMenuState(b []byte, v *menu.State) []byte {
 	if v.Text != "" {
 		b = str(b, 34, v.Text)
 	}
+	if v.From != "" {
+		b = str(b, 42, v.From)
+	}
+	if v.Of != 0 {
+		b = num(b, 48, v.Of)
+	}
 	return b
 }
 
@@ -9841,8 +10067,12 @@ func decodeMenuState(b []byte, v *menu.State) (err error) {
 			v.DraftV = f.int()
 		case 4:
 			v.Text = f.str()
+		case 5:
+			v.From = f.str()
+		case 6:
+			v.Of = f.int()
 		default:
-			if f.num > 4 {
+			if f.num > 6 {
 				return newer("MenuState", f.num)
 			}
 		}

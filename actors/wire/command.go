@@ -335,13 +335,17 @@ func IsUUID(s string) bool {
 }
 
 // DecodeStoreFile reads a store document and the menu in it (nil when it has none);
-// text is the menu's content in short, to tell whether it differs.
+// text is the menu's MenuText. A member that it does not know is refused: it would be
+// without effect, as a word that is spelt wrong.
 func DecodeStoreFile(b []byte) (c *store.Config, m *menu.Menu, text string, err error) {
 	var in struct {
 		store.Config
 		Menu *menu.Menu `json:"menu"`
 	}
-	if err := json.Unmarshal(b, &in); err != nil {
+	if err := json.Unmarshal(b, &in, json.RejectUnknownMembers(true)); err != nil {
+		if bad, ok := errors.AsType[*json.SemanticError](err); ok && errors.Is(err, json.ErrUnknownName) {
+			return nil, nil, "", invalid(string(bad.JSONPointer), "unknown")
+		}
 		return nil, nil, "", asBadRequest(err)
 	}
 	if no := store.Check(&in.Config); no != nil {
@@ -350,15 +354,25 @@ func DecodeStoreFile(b []byte) (c *store.Config, m *menu.Menu, text string, err 
 	if in.Menu != nil && len(in.Menu.Dishes) == 0 && in.Menu.Currency == "" {
 		in.Menu = nil
 	}
-	if in.Menu != nil {
+	switch {
+	case in.Menu != nil && in.MenuFrom != nil:
+		return nil, nil, "", invalid("/menu_from", "too_many")
+	case in.Menu != nil:
 		in.Menu.Version, in.Menu.PublishedAt = 0, time.Time{}
-		text = fmt.Sprintf("%x", sha256.Sum256(appendMenuMenu(nil, in.Menu)))
+		text = MenuText(in.Menu)
 	}
 	return &in.Config, in.Menu, text, nil
 }
 
-// AppendStoreFile writes a store document with its menu.
+// MenuText is the content of a menu without a version in short: two that differ have
+// different ones.
+func MenuText(m *menu.Menu) string { return fmt.Sprintf("%x", sha256.Sum256(appendMenuMenu(nil, m))) }
+
+// AppendStoreFile writes a store document with its menu, unless that is another store's.
 func AppendStoreFile(b []byte, c *store.Config, m *menu.Menu) []byte {
+	if c.MenuFrom != nil {
+		m = nil
+	}
 	return appendAny(b, &struct {
 		*store.Config
 		Menu *menu.Menu `json:"menu,omitzero"`

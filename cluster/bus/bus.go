@@ -34,7 +34,7 @@ type Boards interface {
 	Stale(store string) // what is shown may not be so any more: tell those who watch
 }
 
-// Config makes a Bus; all but Stored, Zone, Log, Arrived and StaleAfter is needed.
+// Config makes a Bus; all but Stored, Renewed, Zone, Log, Arrived and StaleAfter is needed.
 type Config struct {
 	Self   string // this start of this node
 	Server *Server
@@ -49,8 +49,10 @@ type Config struct {
 	Ask func(address string, m *pb.Parcel, within time.Duration, got func(*pb.Parcel, error))
 	// Stored reads a store's values from the database, for when its node does not answer.
 	Stored func(ctx context.Context, store string) (*store.Today, error)
-	Zone   func(name string) (*time.Location, error)
-	Log    *slog.Logger
+	// Renewed is told that Today of a store that lives elsewhere has changed. It does not block.
+	Renewed func(store string)
+	Zone    func(name string) (*time.Location, error)
+	Log     *slog.Logger
 	// Arrived is told of each view that came over the bus, and is as quick as a hook must be.
 	Arrived func(*actors.View)
 	// StaleAfter is how long the boards may go without being held to a store's node: past
@@ -115,6 +117,9 @@ type message struct {
 func New(c Config) *Bus {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Renewed == nil {
+		c.Renewed = func(string) {}
 	}
 	if c.Zone == nil {
 		c.Zone = time.LoadLocation

@@ -216,6 +216,7 @@ func (m *mirror) renew(again bool) {
 	case err == nil:
 		m.of.Store(&at)
 		m.today.Store(t)
+		m.bus.config.Renewed(m.store)
 	case m.today.Load() == nil && m.bus.config.Stored != nil:
 		if t, err = m.bus.config.Stored(ctx, m.store); err == nil && t != nil {
 			m.today.Store(t) // of remains unset: the next comparison fetches it from the node

@@ -2216,6 +2216,7 @@ type StoreConfig struct {
 	Stock         []*StoreSeed           `protobuf:"bytes,21,rep,name=stock,proto3" json:"stock,omitempty"`
 	FoodSafety    *StoreFoodSafety       `protobuf:"bytes,22,opt,name=food_safety,json=foodSafety,proto3,oneof" json:"food_safety,omitempty"`
 	Sensors       []*StoreSensor         `protobuf:"bytes,23,rep,name=sensors,proto3" json:"sensors,omitempty"`
+	MenuFrom      *StoreMenuFrom         `protobuf:"bytes,24,opt,name=menu_from,json=menuFrom,proto3,oneof" json:"menu_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2407,6 +2408,13 @@ func (x *StoreConfig) GetFoodSafety() *StoreFoodSafety {
 func (x *StoreConfig) GetSensors() []*StoreSensor {
 	if x != nil {
 		return x.Sensors
+	}
+	return nil
+}
+
+func (x *StoreConfig) GetMenuFrom() *StoreMenuFrom {
+	if x != nil {
+		return x.MenuFrom
 	}
 	return nil
 }
@@ -3355,6 +3363,266 @@ func (x *StoreLimits) GetDelayMs() int64 {
 	return 0
 }
 
+type StoreMenuFrom struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Store         string                 `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
+	Dishes        []*MenuDishOverride    `protobuf:"bytes,2,rep,name=dishes,proto3" json:"dishes,omitempty"`
+	Options       []*MenuOptionOverride  `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreMenuFrom) Reset() {
+	*x = StoreMenuFrom{}
+	mi := &file_event_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreMenuFrom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreMenuFrom) ProtoMessage() {}
+
+func (x *StoreMenuFrom) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreMenuFrom.ProtoReflect.Descriptor instead.
+func (*StoreMenuFrom) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StoreMenuFrom) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *StoreMenuFrom) GetDishes() []*MenuDishOverride {
+	if x != nil {
+		return x.Dishes
+	}
+	return nil
+}
+
+func (x *StoreMenuFrom) GetOptions() []*MenuOptionOverride {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+type MenuDishOverride struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hidden        bool                   `protobuf:"varint,2,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Description   *MenuText              `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	Image         string                 `protobuf:"bytes,5,opt,name=image,proto3" json:"image,omitempty"`
+	Price         *int64                 `protobuf:"zigzag64,6,opt,name=price,proto3,oneof" json:"price,omitempty"`
+	Prices        map[string]int64       `protobuf:"bytes,7,rep,name=prices,proto3" json:"prices,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"zigzag64,2,opt,name=value"`
+	TaxClass      string                 `protobuf:"bytes,8,opt,name=tax_class,json=taxClass,proto3" json:"tax_class,omitempty"`
+	Dayparts      []string               `protobuf:"bytes,9,rep,name=dayparts,proto3" json:"dayparts,omitempty"`
+	MaxQty        int64                  `protobuf:"zigzag64,10,opt,name=max_qty,json=maxQty,proto3" json:"max_qty,omitempty"`
+	Stations      []string               `protobuf:"bytes,11,rep,name=stations,proto3" json:"stations,omitempty"`
+	PrepMs        int64                  `protobuf:"zigzag64,12,opt,name=prep_ms,json=prepMs,proto3" json:"prep_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MenuDishOverride) Reset() {
+	*x = MenuDishOverride{}
+	mi := &file_event_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MenuDishOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MenuDishOverride) ProtoMessage() {}
+
+func (x *MenuDishOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MenuDishOverride.ProtoReflect.Descriptor instead.
+func (*MenuDishOverride) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MenuDishOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MenuDishOverride) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+func (x *MenuDishOverride) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *MenuDishOverride) GetDescription() *MenuText {
+	if x != nil {
+		return x.Description
+	}
+	return nil
+}
+
+func (x *MenuDishOverride) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *MenuDishOverride) GetPrice() int64 {
+	if x != nil && x.Price != nil {
+		return *x.Price
+	}
+	return 0
+}
+
+func (x *MenuDishOverride) GetPrices() map[string]int64 {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+func (x *MenuDishOverride) GetTaxClass() string {
+	if x != nil {
+		return x.TaxClass
+	}
+	return ""
+}
+
+func (x *MenuDishOverride) GetDayparts() []string {
+	if x != nil {
+		return x.Dayparts
+	}
+	return nil
+}
+
+func (x *MenuDishOverride) GetMaxQty() int64 {
+	if x != nil {
+		return x.MaxQty
+	}
+	return 0
+}
+
+func (x *MenuDishOverride) GetStations() []string {
+	if x != nil {
+		return x.Stations
+	}
+	return nil
+}
+
+func (x *MenuDishOverride) GetPrepMs() int64 {
+	if x != nil {
+		return x.PrepMs
+	}
+	return 0
+}
+
+type MenuOptionOverride struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hidden        bool                   `protobuf:"varint,2,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Price         *int64                 `protobuf:"zigzag64,4,opt,name=price,proto3,oneof" json:"price,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MenuOptionOverride) Reset() {
+	*x = MenuOptionOverride{}
+	mi := &file_event_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MenuOptionOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MenuOptionOverride) ProtoMessage() {}
+
+func (x *MenuOptionOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MenuOptionOverride.ProtoReflect.Descriptor instead.
+func (*MenuOptionOverride) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MenuOptionOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MenuOptionOverride) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+func (x *MenuOptionOverride) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *MenuOptionOverride) GetPrice() int64 {
+	if x != nil && x.Price != nil {
+		return *x.Price
+	}
+	return 0
+}
+
 type StoreSeeded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stock         string                 `protobuf:"bytes,1,opt,name=stock,proto3" json:"stock,omitempty"`
@@ -3364,7 +3632,7 @@ type StoreSeeded struct {
 
 func (x *StoreSeeded) Reset() {
 	*x = StoreSeeded{}
-	mi := &file_event_proto_msgTypes[19]
+	mi := &file_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3644,7 @@ func (x *StoreSeeded) String() string {
 func (*StoreSeeded) ProtoMessage() {}
 
 func (x *StoreSeeded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[19]
+	mi := &file_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3657,7 @@ func (x *StoreSeeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreSeeded.ProtoReflect.Descriptor instead.
 func (*StoreSeeded) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{19}
+	return file_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StoreSeeded) GetStock() string {
@@ -3410,7 +3678,7 @@ type StoreNumberTaken struct {
 
 func (x *StoreNumberTaken) Reset() {
 	*x = StoreNumberTaken{}
-	mi := &file_event_proto_msgTypes[20]
+	mi := &file_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3690,7 @@ func (x *StoreNumberTaken) String() string {
 func (*StoreNumberTaken) ProtoMessage() {}
 
 func (x *StoreNumberTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[20]
+	mi := &file_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3703,7 @@ func (x *StoreNumberTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreNumberTaken.ProtoReflect.Descriptor instead.
 func (*StoreNumberTaken) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{20}
+	return file_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StoreNumberTaken) GetOrder() string {
@@ -3472,7 +3740,7 @@ type StoreChannelPaused struct {
 
 func (x *StoreChannelPaused) Reset() {
 	*x = StoreChannelPaused{}
-	mi := &file_event_proto_msgTypes[21]
+	mi := &file_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3484,7 +3752,7 @@ func (x *StoreChannelPaused) String() string {
 func (*StoreChannelPaused) ProtoMessage() {}
 
 func (x *StoreChannelPaused) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[21]
+	mi := &file_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3497,7 +3765,7 @@ func (x *StoreChannelPaused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreChannelPaused.ProtoReflect.Descriptor instead.
 func (*StoreChannelPaused) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{21}
+	return file_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StoreChannelPaused) GetAt() int64 {
@@ -3546,7 +3814,7 @@ type StoreChannelResumed struct {
 
 func (x *StoreChannelResumed) Reset() {
 	*x = StoreChannelResumed{}
-	mi := &file_event_proto_msgTypes[22]
+	mi := &file_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3826,7 @@ func (x *StoreChannelResumed) String() string {
 func (*StoreChannelResumed) ProtoMessage() {}
 
 func (x *StoreChannelResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[22]
+	mi := &file_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3839,7 @@ func (x *StoreChannelResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreChannelResumed.ProtoReflect.Descriptor instead.
 func (*StoreChannelResumed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{22}
+	return file_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StoreChannelResumed) GetAt() int64 {
@@ -3605,7 +3873,7 @@ type StoreDateBegan struct {
 
 func (x *StoreDateBegan) Reset() {
 	*x = StoreDateBegan{}
-	mi := &file_event_proto_msgTypes[23]
+	mi := &file_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3885,7 @@ func (x *StoreDateBegan) String() string {
 func (*StoreDateBegan) ProtoMessage() {}
 
 func (x *StoreDateBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[23]
+	mi := &file_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3898,7 @@ func (x *StoreDateBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDateBegan.ProtoReflect.Descriptor instead.
 func (*StoreDateBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{23}
+	return file_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StoreDateBegan) GetDate() string {
@@ -3659,7 +3927,7 @@ type StoreDayClosed struct {
 
 func (x *StoreDayClosed) Reset() {
 	*x = StoreDayClosed{}
-	mi := &file_event_proto_msgTypes[24]
+	mi := &file_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3671,7 +3939,7 @@ func (x *StoreDayClosed) String() string {
 func (*StoreDayClosed) ProtoMessage() {}
 
 func (x *StoreDayClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[24]
+	mi := &file_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3684,7 +3952,7 @@ func (x *StoreDayClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDayClosed.ProtoReflect.Descriptor instead.
 func (*StoreDayClosed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{24}
+	return file_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StoreDayClosed) GetAt() int64 {
@@ -3727,7 +3995,7 @@ type StoreTook struct {
 
 func (x *StoreTook) Reset() {
 	*x = StoreTook{}
-	mi := &file_event_proto_msgTypes[25]
+	mi := &file_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3739,7 +4007,7 @@ func (x *StoreTook) String() string {
 func (*StoreTook) ProtoMessage() {}
 
 func (x *StoreTook) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[25]
+	mi := &file_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3752,7 +4020,7 @@ func (x *StoreTook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTook.ProtoReflect.Descriptor instead.
 func (*StoreTook) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{25}
+	return file_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StoreTook) GetPayment() string {
@@ -3795,7 +4063,7 @@ type MenuDrafted struct {
 
 func (x *MenuDrafted) Reset() {
 	*x = MenuDrafted{}
-	mi := &file_event_proto_msgTypes[26]
+	mi := &file_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3807,7 +4075,7 @@ func (x *MenuDrafted) String() string {
 func (*MenuDrafted) ProtoMessage() {}
 
 func (x *MenuDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[26]
+	mi := &file_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3820,7 +4088,7 @@ func (x *MenuDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuDrafted.ProtoReflect.Descriptor instead.
 func (*MenuDrafted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{26}
+	return file_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MenuDrafted) GetAt() int64 {
@@ -3869,7 +4137,7 @@ type MenuMenu struct {
 
 func (x *MenuMenu) Reset() {
 	*x = MenuMenu{}
-	mi := &file_event_proto_msgTypes[27]
+	mi := &file_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3881,7 +4149,7 @@ func (x *MenuMenu) String() string {
 func (*MenuMenu) ProtoMessage() {}
 
 func (x *MenuMenu) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[27]
+	mi := &file_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3894,7 +4162,7 @@ func (x *MenuMenu) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuMenu.ProtoReflect.Descriptor instead.
 func (*MenuMenu) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{27}
+	return file_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MenuMenu) GetVersion() int64 {
@@ -3977,7 +4245,7 @@ type MenuAllergen struct {
 
 func (x *MenuAllergen) Reset() {
 	*x = MenuAllergen{}
-	mi := &file_event_proto_msgTypes[28]
+	mi := &file_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3989,7 +4257,7 @@ func (x *MenuAllergen) String() string {
 func (*MenuAllergen) ProtoMessage() {}
 
 func (x *MenuAllergen) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[28]
+	mi := &file_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4002,7 +4270,7 @@ func (x *MenuAllergen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuAllergen.ProtoReflect.Descriptor instead.
 func (*MenuAllergen) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{28}
+	return file_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MenuAllergen) GetId() string {
@@ -4032,7 +4300,7 @@ type MenuDaypart struct {
 
 func (x *MenuDaypart) Reset() {
 	*x = MenuDaypart{}
-	mi := &file_event_proto_msgTypes[29]
+	mi := &file_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4044,7 +4312,7 @@ func (x *MenuDaypart) String() string {
 func (*MenuDaypart) ProtoMessage() {}
 
 func (x *MenuDaypart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[29]
+	mi := &file_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4057,7 +4325,7 @@ func (x *MenuDaypart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuDaypart.ProtoReflect.Descriptor instead.
 func (*MenuDaypart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{29}
+	return file_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MenuDaypart) GetId() string {
@@ -4109,7 +4377,7 @@ type MenuCategory struct {
 
 func (x *MenuCategory) Reset() {
 	*x = MenuCategory{}
-	mi := &file_event_proto_msgTypes[30]
+	mi := &file_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4121,7 +4389,7 @@ func (x *MenuCategory) String() string {
 func (*MenuCategory) ProtoMessage() {}
 
 func (x *MenuCategory) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[30]
+	mi := &file_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4134,7 +4402,7 @@ func (x *MenuCategory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuCategory.ProtoReflect.Descriptor instead.
 func (*MenuCategory) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{30}
+	return file_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MenuCategory) GetId() string {
@@ -4204,7 +4472,7 @@ type MenuDish struct {
 
 func (x *MenuDish) Reset() {
 	*x = MenuDish{}
-	mi := &file_event_proto_msgTypes[31]
+	mi := &file_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4216,7 +4484,7 @@ func (x *MenuDish) String() string {
 func (*MenuDish) ProtoMessage() {}
 
 func (x *MenuDish) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[31]
+	mi := &file_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4229,7 +4497,7 @@ func (x *MenuDish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuDish.ProtoReflect.Descriptor instead.
 func (*MenuDish) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{31}
+	return file_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MenuDish) GetId() string {
@@ -4364,7 +4632,7 @@ type MenuPart struct {
 
 func (x *MenuPart) Reset() {
 	*x = MenuPart{}
-	mi := &file_event_proto_msgTypes[32]
+	mi := &file_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4376,7 +4644,7 @@ func (x *MenuPart) String() string {
 func (*MenuPart) ProtoMessage() {}
 
 func (x *MenuPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[32]
+	mi := &file_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4389,7 +4657,7 @@ func (x *MenuPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPart.ProtoReflect.Descriptor instead.
 func (*MenuPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{32}
+	return file_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MenuPart) GetId() string {
@@ -4437,7 +4705,7 @@ type MenuChoice struct {
 
 func (x *MenuChoice) Reset() {
 	*x = MenuChoice{}
-	mi := &file_event_proto_msgTypes[33]
+	mi := &file_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4449,7 +4717,7 @@ func (x *MenuChoice) String() string {
 func (*MenuChoice) ProtoMessage() {}
 
 func (x *MenuChoice) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[33]
+	mi := &file_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4462,7 +4730,7 @@ func (x *MenuChoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuChoice.ProtoReflect.Descriptor instead.
 func (*MenuChoice) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{33}
+	return file_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MenuChoice) GetDish() string {
@@ -4492,7 +4760,7 @@ type MenuGroup struct {
 
 func (x *MenuGroup) Reset() {
 	*x = MenuGroup{}
-	mi := &file_event_proto_msgTypes[34]
+	mi := &file_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4504,7 +4772,7 @@ func (x *MenuGroup) String() string {
 func (*MenuGroup) ProtoMessage() {}
 
 func (x *MenuGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[34]
+	mi := &file_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4517,7 +4785,7 @@ func (x *MenuGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuGroup.ProtoReflect.Descriptor instead.
 func (*MenuGroup) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{34}
+	return file_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MenuGroup) GetId() string {
@@ -4570,7 +4838,7 @@ type MenuOption struct {
 
 func (x *MenuOption) Reset() {
 	*x = MenuOption{}
-	mi := &file_event_proto_msgTypes[35]
+	mi := &file_event_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4582,7 +4850,7 @@ func (x *MenuOption) String() string {
 func (*MenuOption) ProtoMessage() {}
 
 func (x *MenuOption) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[35]
+	mi := &file_event_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4595,7 +4863,7 @@ func (x *MenuOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuOption.ProtoReflect.Descriptor instead.
 func (*MenuOption) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{35}
+	return file_event_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MenuOption) GetId() string {
@@ -4653,13 +4921,15 @@ type MenuPublished struct {
 	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
 	Menu          *MenuMenu              `protobuf:"bytes,3,opt,name=menu,proto3,oneof" json:"menu,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	From          string                 `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	Of            int64                  `protobuf:"zigzag64,6,opt,name=of,proto3" json:"of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MenuPublished) Reset() {
 	*x = MenuPublished{}
-	mi := &file_event_proto_msgTypes[36]
+	mi := &file_event_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4671,7 +4941,7 @@ func (x *MenuPublished) String() string {
 func (*MenuPublished) ProtoMessage() {}
 
 func (x *MenuPublished) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[36]
+	mi := &file_event_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4684,7 +4954,7 @@ func (x *MenuPublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPublished.ProtoReflect.Descriptor instead.
 func (*MenuPublished) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{36}
+	return file_event_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MenuPublished) GetAt() int64 {
@@ -4715,6 +4985,20 @@ func (x *MenuPublished) GetText() string {
 	return ""
 }
 
+func (x *MenuPublished) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *MenuPublished) GetOf() int64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
 type StockMade struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -4727,7 +5011,7 @@ type StockMade struct {
 
 func (x *StockMade) Reset() {
 	*x = StockMade{}
-	mi := &file_event_proto_msgTypes[37]
+	mi := &file_event_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4739,7 +5023,7 @@ func (x *StockMade) String() string {
 func (*StockMade) ProtoMessage() {}
 
 func (x *StockMade) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[37]
+	mi := &file_event_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4752,7 +5036,7 @@ func (x *StockMade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockMade.ProtoReflect.Descriptor instead.
 func (*StockMade) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{37}
+	return file_event_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StockMade) GetId() string {
@@ -4793,7 +5077,7 @@ type StockReserved struct {
 
 func (x *StockReserved) Reset() {
 	*x = StockReserved{}
-	mi := &file_event_proto_msgTypes[38]
+	mi := &file_event_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4805,7 +5089,7 @@ func (x *StockReserved) String() string {
 func (*StockReserved) ProtoMessage() {}
 
 func (x *StockReserved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[38]
+	mi := &file_event_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4818,7 +5102,7 @@ func (x *StockReserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockReserved.ProtoReflect.Descriptor instead.
 func (*StockReserved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{38}
+	return file_event_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StockReserved) GetOrder() string {
@@ -4845,7 +5129,7 @@ type StockReleased struct {
 
 func (x *StockReleased) Reset() {
 	*x = StockReleased{}
-	mi := &file_event_proto_msgTypes[39]
+	mi := &file_event_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4857,7 +5141,7 @@ func (x *StockReleased) String() string {
 func (*StockReleased) ProtoMessage() {}
 
 func (x *StockReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[39]
+	mi := &file_event_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4870,7 +5154,7 @@ func (x *StockReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockReleased.ProtoReflect.Descriptor instead.
 func (*StockReleased) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{39}
+	return file_event_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StockReleased) GetAt() int64 {
@@ -4897,7 +5181,7 @@ type StockReturned struct {
 
 func (x *StockReturned) Reset() {
 	*x = StockReturned{}
-	mi := &file_event_proto_msgTypes[40]
+	mi := &file_event_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4909,7 +5193,7 @@ func (x *StockReturned) String() string {
 func (*StockReturned) ProtoMessage() {}
 
 func (x *StockReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[40]
+	mi := &file_event_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4922,7 +5206,7 @@ func (x *StockReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockReturned.ProtoReflect.Descriptor instead.
 func (*StockReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{40}
+	return file_event_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StockReturned) GetOrder() string {
@@ -4953,7 +5237,7 @@ type StockCountSet struct {
 
 func (x *StockCountSet) Reset() {
 	*x = StockCountSet{}
-	mi := &file_event_proto_msgTypes[41]
+	mi := &file_event_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4965,7 +5249,7 @@ func (x *StockCountSet) String() string {
 func (*StockCountSet) ProtoMessage() {}
 
 func (x *StockCountSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[41]
+	mi := &file_event_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4978,7 +5262,7 @@ func (x *StockCountSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockCountSet.ProtoReflect.Descriptor instead.
 func (*StockCountSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{41}
+	return file_event_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StockCountSet) GetAt() int64 {
@@ -5034,7 +5318,7 @@ type StockScheduled struct {
 
 func (x *StockScheduled) Reset() {
 	*x = StockScheduled{}
-	mi := &file_event_proto_msgTypes[42]
+	mi := &file_event_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5046,7 +5330,7 @@ func (x *StockScheduled) String() string {
 func (*StockScheduled) ProtoMessage() {}
 
 func (x *StockScheduled) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[42]
+	mi := &file_event_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5059,7 +5343,7 @@ func (x *StockScheduled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockScheduled.ProtoReflect.Descriptor instead.
 func (*StockScheduled) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{42}
+	return file_event_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *StockScheduled) GetAt() int64 {
@@ -5093,7 +5377,7 @@ type StockDelivery struct {
 
 func (x *StockDelivery) Reset() {
 	*x = StockDelivery{}
-	mi := &file_event_proto_msgTypes[43]
+	mi := &file_event_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5105,7 +5389,7 @@ func (x *StockDelivery) String() string {
 func (*StockDelivery) ProtoMessage() {}
 
 func (x *StockDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[43]
+	mi := &file_event_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5118,7 +5402,7 @@ func (x *StockDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockDelivery.ProtoReflect.Descriptor instead.
 func (*StockDelivery) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{43}
+	return file_event_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StockDelivery) GetAt() int64 {
@@ -5147,7 +5431,7 @@ type StockRestocked struct {
 
 func (x *StockRestocked) Reset() {
 	*x = StockRestocked{}
-	mi := &file_event_proto_msgTypes[44]
+	mi := &file_event_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5159,7 +5443,7 @@ func (x *StockRestocked) String() string {
 func (*StockRestocked) ProtoMessage() {}
 
 func (x *StockRestocked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[44]
+	mi := &file_event_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5172,7 +5456,7 @@ func (x *StockRestocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockRestocked.ProtoReflect.Descriptor instead.
 func (*StockRestocked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{44}
+	return file_event_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StockRestocked) GetAt() int64 {
@@ -5215,7 +5499,7 @@ type StockWentOut struct {
 
 func (x *StockWentOut) Reset() {
 	*x = StockWentOut{}
-	mi := &file_event_proto_msgTypes[45]
+	mi := &file_event_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5227,7 +5511,7 @@ func (x *StockWentOut) String() string {
 func (*StockWentOut) ProtoMessage() {}
 
 func (x *StockWentOut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[45]
+	mi := &file_event_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5240,7 +5524,7 @@ func (x *StockWentOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockWentOut.ProtoReflect.Descriptor instead.
 func (*StockWentOut) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{45}
+	return file_event_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StockWentOut) GetAt() int64 {
@@ -5281,7 +5565,7 @@ type StockCameIn struct {
 
 func (x *StockCameIn) Reset() {
 	*x = StockCameIn{}
-	mi := &file_event_proto_msgTypes[46]
+	mi := &file_event_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5293,7 +5577,7 @@ func (x *StockCameIn) String() string {
 func (*StockCameIn) ProtoMessage() {}
 
 func (x *StockCameIn) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[46]
+	mi := &file_event_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5306,7 +5590,7 @@ func (x *StockCameIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockCameIn.ProtoReflect.Descriptor instead.
 func (*StockCameIn) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{46}
+	return file_event_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StockCameIn) GetAt() int64 {
@@ -5336,7 +5620,7 @@ type StockHeldBack struct {
 
 func (x *StockHeldBack) Reset() {
 	*x = StockHeldBack{}
-	mi := &file_event_proto_msgTypes[47]
+	mi := &file_event_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5348,7 +5632,7 @@ func (x *StockHeldBack) String() string {
 func (*StockHeldBack) ProtoMessage() {}
 
 func (x *StockHeldBack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[47]
+	mi := &file_event_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5361,7 +5645,7 @@ func (x *StockHeldBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockHeldBack.ProtoReflect.Descriptor instead.
 func (*StockHeldBack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{47}
+	return file_event_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StockHeldBack) GetAt() int64 {
@@ -5410,7 +5694,7 @@ type StockLetGone struct {
 
 func (x *StockLetGone) Reset() {
 	*x = StockLetGone{}
-	mi := &file_event_proto_msgTypes[48]
+	mi := &file_event_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5422,7 +5706,7 @@ func (x *StockLetGone) String() string {
 func (*StockLetGone) ProtoMessage() {}
 
 func (x *StockLetGone) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[48]
+	mi := &file_event_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5435,7 +5719,7 @@ func (x *StockLetGone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockLetGone.ProtoReflect.Descriptor instead.
 func (*StockLetGone) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{48}
+	return file_event_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StockLetGone) GetAt() int64 {
@@ -5469,7 +5753,7 @@ type StockDayBegan struct {
 
 func (x *StockDayBegan) Reset() {
 	*x = StockDayBegan{}
-	mi := &file_event_proto_msgTypes[49]
+	mi := &file_event_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5481,7 +5765,7 @@ func (x *StockDayBegan) String() string {
 func (*StockDayBegan) ProtoMessage() {}
 
 func (x *StockDayBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[49]
+	mi := &file_event_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5494,7 +5778,7 @@ func (x *StockDayBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockDayBegan.ProtoReflect.Descriptor instead.
 func (*StockDayBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{49}
+	return file_event_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StockDayBegan) GetDate() string {
@@ -5535,7 +5819,7 @@ type PaymentBegan struct {
 
 func (x *PaymentBegan) Reset() {
 	*x = PaymentBegan{}
-	mi := &file_event_proto_msgTypes[50]
+	mi := &file_event_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5547,7 +5831,7 @@ func (x *PaymentBegan) String() string {
 func (*PaymentBegan) ProtoMessage() {}
 
 func (x *PaymentBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[50]
+	mi := &file_event_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5560,7 +5844,7 @@ func (x *PaymentBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentBegan.ProtoReflect.Descriptor instead.
 func (*PaymentBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{50}
+	return file_event_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PaymentBegan) GetAt() int64 {
@@ -5684,7 +5968,7 @@ type PaymentWasClaimed struct {
 
 func (x *PaymentWasClaimed) Reset() {
 	*x = PaymentWasClaimed{}
-	mi := &file_event_proto_msgTypes[51]
+	mi := &file_event_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5696,7 +5980,7 @@ func (x *PaymentWasClaimed) String() string {
 func (*PaymentWasClaimed) ProtoMessage() {}
 
 func (x *PaymentWasClaimed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[51]
+	mi := &file_event_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5709,7 +5993,7 @@ func (x *PaymentWasClaimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasClaimed.ProtoReflect.Descriptor instead.
 func (*PaymentWasClaimed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{51}
+	return file_event_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PaymentWasClaimed) GetCurrency() string {
@@ -5729,7 +6013,7 @@ type PaymentWasRefused struct {
 
 func (x *PaymentWasRefused) Reset() {
 	*x = PaymentWasRefused{}
-	mi := &file_event_proto_msgTypes[52]
+	mi := &file_event_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5741,7 +6025,7 @@ func (x *PaymentWasRefused) String() string {
 func (*PaymentWasRefused) ProtoMessage() {}
 
 func (x *PaymentWasRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[52]
+	mi := &file_event_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5754,7 +6038,7 @@ func (x *PaymentWasRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasRefused.ProtoReflect.Descriptor instead.
 func (*PaymentWasRefused) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{52}
+	return file_event_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PaymentWasRefused) GetAt() int64 {
@@ -5781,7 +6065,7 @@ type PaymentFailure struct {
 
 func (x *PaymentFailure) Reset() {
 	*x = PaymentFailure{}
-	mi := &file_event_proto_msgTypes[53]
+	mi := &file_event_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5793,7 +6077,7 @@ func (x *PaymentFailure) String() string {
 func (*PaymentFailure) ProtoMessage() {}
 
 func (x *PaymentFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[53]
+	mi := &file_event_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5806,7 +6090,7 @@ func (x *PaymentFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFailure.ProtoReflect.Descriptor instead.
 func (*PaymentFailure) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{53}
+	return file_event_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PaymentFailure) GetCode() string {
@@ -5831,7 +6115,7 @@ type PaymentStaffCalled struct {
 
 func (x *PaymentStaffCalled) Reset() {
 	*x = PaymentStaffCalled{}
-	mi := &file_event_proto_msgTypes[54]
+	mi := &file_event_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5843,7 +6127,7 @@ func (x *PaymentStaffCalled) String() string {
 func (*PaymentStaffCalled) ProtoMessage() {}
 
 func (x *PaymentStaffCalled) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[54]
+	mi := &file_event_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5856,7 +6140,7 @@ func (x *PaymentStaffCalled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentStaffCalled.ProtoReflect.Descriptor instead.
 func (*PaymentStaffCalled) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{54}
+	return file_event_proto_rawDescGZIP(), []int{57}
 }
 
 type PaymentConfirmed struct {
@@ -5871,7 +6155,7 @@ type PaymentConfirmed struct {
 
 func (x *PaymentConfirmed) Reset() {
 	*x = PaymentConfirmed{}
-	mi := &file_event_proto_msgTypes[55]
+	mi := &file_event_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5883,7 +6167,7 @@ func (x *PaymentConfirmed) String() string {
 func (*PaymentConfirmed) ProtoMessage() {}
 
 func (x *PaymentConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[55]
+	mi := &file_event_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5896,7 +6180,7 @@ func (x *PaymentConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentConfirmed.ProtoReflect.Descriptor instead.
 func (*PaymentConfirmed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{55}
+	return file_event_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PaymentConfirmed) GetAt() int64 {
@@ -5938,7 +6222,7 @@ type PaymentWasCancelled struct {
 
 func (x *PaymentWasCancelled) Reset() {
 	*x = PaymentWasCancelled{}
-	mi := &file_event_proto_msgTypes[56]
+	mi := &file_event_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5950,7 +6234,7 @@ func (x *PaymentWasCancelled) String() string {
 func (*PaymentWasCancelled) ProtoMessage() {}
 
 func (x *PaymentWasCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[56]
+	mi := &file_event_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5963,7 +6247,7 @@ func (x *PaymentWasCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasCancelled.ProtoReflect.Descriptor instead.
 func (*PaymentWasCancelled) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{56}
+	return file_event_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PaymentWasCancelled) GetAt() int64 {
@@ -5995,7 +6279,7 @@ type PaymentClaimReturned struct {
 
 func (x *PaymentClaimReturned) Reset() {
 	*x = PaymentClaimReturned{}
-	mi := &file_event_proto_msgTypes[57]
+	mi := &file_event_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6007,7 +6291,7 @@ func (x *PaymentClaimReturned) String() string {
 func (*PaymentClaimReturned) ProtoMessage() {}
 
 func (x *PaymentClaimReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[57]
+	mi := &file_event_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6020,7 +6304,7 @@ func (x *PaymentClaimReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentClaimReturned.ProtoReflect.Descriptor instead.
 func (*PaymentClaimReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{57}
+	return file_event_proto_rawDescGZIP(), []int{60}
 }
 
 type PaymentWasCredited struct {
@@ -6031,7 +6315,7 @@ type PaymentWasCredited struct {
 
 func (x *PaymentWasCredited) Reset() {
 	*x = PaymentWasCredited{}
-	mi := &file_event_proto_msgTypes[58]
+	mi := &file_event_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6043,7 +6327,7 @@ func (x *PaymentWasCredited) String() string {
 func (*PaymentWasCredited) ProtoMessage() {}
 
 func (x *PaymentWasCredited) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[58]
+	mi := &file_event_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6056,7 +6340,7 @@ func (x *PaymentWasCredited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasCredited.ProtoReflect.Descriptor instead.
 func (*PaymentWasCredited) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{58}
+	return file_event_proto_rawDescGZIP(), []int{61}
 }
 
 type PaymentGaveBack struct {
@@ -6070,7 +6354,7 @@ type PaymentGaveBack struct {
 
 func (x *PaymentGaveBack) Reset() {
 	*x = PaymentGaveBack{}
-	mi := &file_event_proto_msgTypes[59]
+	mi := &file_event_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6082,7 +6366,7 @@ func (x *PaymentGaveBack) String() string {
 func (*PaymentGaveBack) ProtoMessage() {}
 
 func (x *PaymentGaveBack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[59]
+	mi := &file_event_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6095,7 +6379,7 @@ func (x *PaymentGaveBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentGaveBack.ProtoReflect.Descriptor instead.
 func (*PaymentGaveBack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{59}
+	return file_event_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PaymentGaveBack) GetAt() int64 {
@@ -6132,7 +6416,7 @@ type PaymentRefund struct {
 
 func (x *PaymentRefund) Reset() {
 	*x = PaymentRefund{}
-	mi := &file_event_proto_msgTypes[60]
+	mi := &file_event_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6144,7 +6428,7 @@ func (x *PaymentRefund) String() string {
 func (*PaymentRefund) ProtoMessage() {}
 
 func (x *PaymentRefund) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[60]
+	mi := &file_event_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6157,7 +6441,7 @@ func (x *PaymentRefund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentRefund.ProtoReflect.Descriptor instead.
 func (*PaymentRefund) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{60}
+	return file_event_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PaymentRefund) GetId() string {
@@ -6204,7 +6488,7 @@ type PaymentRefundBooked struct {
 
 func (x *PaymentRefundBooked) Reset() {
 	*x = PaymentRefundBooked{}
-	mi := &file_event_proto_msgTypes[61]
+	mi := &file_event_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6216,7 +6500,7 @@ func (x *PaymentRefundBooked) String() string {
 func (*PaymentRefundBooked) ProtoMessage() {}
 
 func (x *PaymentRefundBooked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[61]
+	mi := &file_event_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6229,7 +6513,7 @@ func (x *PaymentRefundBooked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentRefundBooked.ProtoReflect.Descriptor instead.
 func (*PaymentRefundBooked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{61}
+	return file_event_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PaymentRefundBooked) GetN() int64 {
@@ -6248,7 +6532,7 @@ type PaymentStoreTold struct {
 
 func (x *PaymentStoreTold) Reset() {
 	*x = PaymentStoreTold{}
-	mi := &file_event_proto_msgTypes[62]
+	mi := &file_event_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6260,7 +6544,7 @@ func (x *PaymentStoreTold) String() string {
 func (*PaymentStoreTold) ProtoMessage() {}
 
 func (x *PaymentStoreTold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[62]
+	mi := &file_event_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6273,7 +6557,7 @@ func (x *PaymentStoreTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentStoreTold.ProtoReflect.Descriptor instead.
 func (*PaymentStoreTold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{62}
+	return file_event_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *PaymentStoreTold) GetN() int64 {
@@ -6292,7 +6576,7 @@ type PaymentWasRehomed struct {
 
 func (x *PaymentWasRehomed) Reset() {
 	*x = PaymentWasRehomed{}
-	mi := &file_event_proto_msgTypes[63]
+	mi := &file_event_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6304,7 +6588,7 @@ func (x *PaymentWasRehomed) String() string {
 func (*PaymentWasRehomed) ProtoMessage() {}
 
 func (x *PaymentWasRehomed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[63]
+	mi := &file_event_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6317,7 +6601,7 @@ func (x *PaymentWasRehomed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasRehomed.ProtoReflect.Descriptor instead.
 func (*PaymentWasRehomed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{63}
+	return file_event_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PaymentWasRehomed) GetTable() string {
@@ -6364,7 +6648,7 @@ type OrderSent struct {
 
 func (x *OrderSent) Reset() {
 	*x = OrderSent{}
-	mi := &file_event_proto_msgTypes[64]
+	mi := &file_event_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6376,7 +6660,7 @@ func (x *OrderSent) String() string {
 func (*OrderSent) ProtoMessage() {}
 
 func (x *OrderSent) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[64]
+	mi := &file_event_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6389,7 +6673,7 @@ func (x *OrderSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSent.ProtoReflect.Descriptor instead.
 func (*OrderSent) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{64}
+	return file_event_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *OrderSent) GetAt() int64 {
@@ -6606,7 +6890,7 @@ type OrderContact struct {
 
 func (x *OrderContact) Reset() {
 	*x = OrderContact{}
-	mi := &file_event_proto_msgTypes[65]
+	mi := &file_event_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6618,7 +6902,7 @@ func (x *OrderContact) String() string {
 func (*OrderContact) ProtoMessage() {}
 
 func (x *OrderContact) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[65]
+	mi := &file_event_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6631,7 +6915,7 @@ func (x *OrderContact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderContact.ProtoReflect.Descriptor instead.
 func (*OrderContact) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{65}
+	return file_event_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *OrderContact) GetName() string {
@@ -6685,7 +6969,7 @@ type OrderLine struct {
 
 func (x *OrderLine) Reset() {
 	*x = OrderLine{}
-	mi := &file_event_proto_msgTypes[66]
+	mi := &file_event_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6697,7 +6981,7 @@ func (x *OrderLine) String() string {
 func (*OrderLine) ProtoMessage() {}
 
 func (x *OrderLine) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[66]
+	mi := &file_event_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6710,7 +6994,7 @@ func (x *OrderLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLine.ProtoReflect.Descriptor instead.
 func (*OrderLine) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{66}
+	return file_event_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *OrderLine) GetId() string {
@@ -6881,7 +7165,7 @@ type MenuPricedOption struct {
 
 func (x *MenuPricedOption) Reset() {
 	*x = MenuPricedOption{}
-	mi := &file_event_proto_msgTypes[67]
+	mi := &file_event_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6893,7 +7177,7 @@ func (x *MenuPricedOption) String() string {
 func (*MenuPricedOption) ProtoMessage() {}
 
 func (x *MenuPricedOption) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[67]
+	mi := &file_event_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6906,7 +7190,7 @@ func (x *MenuPricedOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPricedOption.ProtoReflect.Descriptor instead.
 func (*MenuPricedOption) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{67}
+	return file_event_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *MenuPricedOption) GetOption() string {
@@ -6962,7 +7246,7 @@ type MenuPricedPart struct {
 
 func (x *MenuPricedPart) Reset() {
 	*x = MenuPricedPart{}
-	mi := &file_event_proto_msgTypes[68]
+	mi := &file_event_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6974,7 +7258,7 @@ func (x *MenuPricedPart) String() string {
 func (*MenuPricedPart) ProtoMessage() {}
 
 func (x *MenuPricedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[68]
+	mi := &file_event_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6987,7 +7271,7 @@ func (x *MenuPricedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPricedPart.ProtoReflect.Descriptor instead.
 func (*MenuPricedPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{68}
+	return file_event_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *MenuPricedPart) GetPart() string {
@@ -7044,7 +7328,7 @@ type OrderItem struct {
 
 func (x *OrderItem) Reset() {
 	*x = OrderItem{}
-	mi := &file_event_proto_msgTypes[69]
+	mi := &file_event_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7056,7 +7340,7 @@ func (x *OrderItem) String() string {
 func (*OrderItem) ProtoMessage() {}
 
 func (x *OrderItem) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[69]
+	mi := &file_event_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7069,7 +7353,7 @@ func (x *OrderItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderItem.ProtoReflect.Descriptor instead.
 func (*OrderItem) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{69}
+	return file_event_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *OrderItem) GetId() string {
@@ -7257,7 +7541,7 @@ type MenuTake struct {
 
 func (x *MenuTake) Reset() {
 	*x = MenuTake{}
-	mi := &file_event_proto_msgTypes[70]
+	mi := &file_event_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7269,7 +7553,7 @@ func (x *MenuTake) String() string {
 func (*MenuTake) ProtoMessage() {}
 
 func (x *MenuTake) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[70]
+	mi := &file_event_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7282,7 +7566,7 @@ func (x *MenuTake) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuTake.ProtoReflect.Descriptor instead.
 func (*MenuTake) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{70}
+	return file_event_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *MenuTake) GetStock() string {
@@ -7313,7 +7597,7 @@ type BillTotals struct {
 
 func (x *BillTotals) Reset() {
 	*x = BillTotals{}
-	mi := &file_event_proto_msgTypes[71]
+	mi := &file_event_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7325,7 +7609,7 @@ func (x *BillTotals) String() string {
 func (*BillTotals) ProtoMessage() {}
 
 func (x *BillTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[71]
+	mi := &file_event_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7338,7 +7622,7 @@ func (x *BillTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillTotals.ProtoReflect.Descriptor instead.
 func (*BillTotals) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{71}
+	return file_event_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *BillTotals) GetSubtotal() int64 {
@@ -7395,7 +7679,7 @@ type BillTax struct {
 
 func (x *BillTax) Reset() {
 	*x = BillTax{}
-	mi := &file_event_proto_msgTypes[72]
+	mi := &file_event_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7407,7 +7691,7 @@ func (x *BillTax) String() string {
 func (*BillTax) ProtoMessage() {}
 
 func (x *BillTax) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[72]
+	mi := &file_event_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7420,7 +7704,7 @@ func (x *BillTax) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillTax.ProtoReflect.Descriptor instead.
 func (*BillTax) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{72}
+	return file_event_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *BillTax) GetClass() string {
@@ -7466,7 +7750,7 @@ type OrderTake struct {
 
 func (x *OrderTake) Reset() {
 	*x = OrderTake{}
-	mi := &file_event_proto_msgTypes[73]
+	mi := &file_event_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7478,7 +7762,7 @@ func (x *OrderTake) String() string {
 func (*OrderTake) ProtoMessage() {}
 
 func (x *OrderTake) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[73]
+	mi := &file_event_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7491,7 +7775,7 @@ func (x *OrderTake) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderTake.ProtoReflect.Descriptor instead.
 func (*OrderTake) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{73}
+	return file_event_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *OrderTake) GetStock() string {
@@ -7559,7 +7843,7 @@ type OrderTableTook struct {
 
 func (x *OrderTableTook) Reset() {
 	*x = OrderTableTook{}
-	mi := &file_event_proto_msgTypes[74]
+	mi := &file_event_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7571,7 +7855,7 @@ func (x *OrderTableTook) String() string {
 func (*OrderTableTook) ProtoMessage() {}
 
 func (x *OrderTableTook) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[74]
+	mi := &file_event_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7584,7 +7868,7 @@ func (x *OrderTableTook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderTableTook.ProtoReflect.Descriptor instead.
 func (*OrderTableTook) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{74}
+	return file_event_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *OrderTableTook) GetSession() string {
@@ -7653,7 +7937,7 @@ type OrderStockGave struct {
 
 func (x *OrderStockGave) Reset() {
 	*x = OrderStockGave{}
-	mi := &file_event_proto_msgTypes[75]
+	mi := &file_event_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7665,7 +7949,7 @@ func (x *OrderStockGave) String() string {
 func (*OrderStockGave) ProtoMessage() {}
 
 func (x *OrderStockGave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[75]
+	mi := &file_event_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7678,7 +7962,7 @@ func (x *OrderStockGave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderStockGave.ProtoReflect.Descriptor instead.
 func (*OrderStockGave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{75}
+	return file_event_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *OrderStockGave) GetStock() string {
@@ -7706,7 +7990,7 @@ type OrderStockDenied struct {
 
 func (x *OrderStockDenied) Reset() {
 	*x = OrderStockDenied{}
-	mi := &file_event_proto_msgTypes[76]
+	mi := &file_event_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7718,7 +8002,7 @@ func (x *OrderStockDenied) String() string {
 func (*OrderStockDenied) ProtoMessage() {}
 
 func (x *OrderStockDenied) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[76]
+	mi := &file_event_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7731,7 +8015,7 @@ func (x *OrderStockDenied) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderStockDenied.ProtoReflect.Descriptor instead.
 func (*OrderStockDenied) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{76}
+	return file_event_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *OrderStockDenied) GetStock() string {
@@ -7764,7 +8048,7 @@ type OrderTableDenied struct {
 
 func (x *OrderTableDenied) Reset() {
 	*x = OrderTableDenied{}
-	mi := &file_event_proto_msgTypes[77]
+	mi := &file_event_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7776,7 +8060,7 @@ func (x *OrderTableDenied) String() string {
 func (*OrderTableDenied) ProtoMessage() {}
 
 func (x *OrderTableDenied) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[77]
+	mi := &file_event_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7789,7 +8073,7 @@ func (x *OrderTableDenied) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderTableDenied.ProtoReflect.Descriptor instead.
 func (*OrderTableDenied) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{77}
+	return file_event_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *OrderTableDenied) GetRefusal() *RefusalRefusal {
@@ -7811,7 +8095,7 @@ type RefusalRefusal struct {
 
 func (x *RefusalRefusal) Reset() {
 	*x = RefusalRefusal{}
-	mi := &file_event_proto_msgTypes[78]
+	mi := &file_event_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7823,7 +8107,7 @@ func (x *RefusalRefusal) String() string {
 func (*RefusalRefusal) ProtoMessage() {}
 
 func (x *RefusalRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[78]
+	mi := &file_event_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7836,7 +8120,7 @@ func (x *RefusalRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusalRefusal.ProtoReflect.Descriptor instead.
 func (*RefusalRefusal) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{78}
+	return file_event_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RefusalRefusal) GetCode() string {
@@ -7900,7 +8184,7 @@ type RefusalFields struct {
 
 func (x *RefusalFields) Reset() {
 	*x = RefusalFields{}
-	mi := &file_event_proto_msgTypes[79]
+	mi := &file_event_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7912,7 +8196,7 @@ func (x *RefusalFields) String() string {
 func (*RefusalFields) ProtoMessage() {}
 
 func (x *RefusalFields) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[79]
+	mi := &file_event_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7925,7 +8209,7 @@ func (x *RefusalFields) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusalFields.ProtoReflect.Descriptor instead.
 func (*RefusalFields) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{79}
+	return file_event_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RefusalFields) GetAt() string {
@@ -8114,7 +8398,7 @@ type RefusalLinePrice struct {
 
 func (x *RefusalLinePrice) Reset() {
 	*x = RefusalLinePrice{}
-	mi := &file_event_proto_msgTypes[80]
+	mi := &file_event_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8126,7 +8410,7 @@ func (x *RefusalLinePrice) String() string {
 func (*RefusalLinePrice) ProtoMessage() {}
 
 func (x *RefusalLinePrice) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[80]
+	mi := &file_event_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8139,7 +8423,7 @@ func (x *RefusalLinePrice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusalLinePrice.ProtoReflect.Descriptor instead.
 func (*RefusalLinePrice) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{80}
+	return file_event_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RefusalLinePrice) GetId() string {
@@ -8177,7 +8461,7 @@ type RefusalItem struct {
 
 func (x *RefusalItem) Reset() {
 	*x = RefusalItem{}
-	mi := &file_event_proto_msgTypes[81]
+	mi := &file_event_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8189,7 +8473,7 @@ func (x *RefusalItem) String() string {
 func (*RefusalItem) ProtoMessage() {}
 
 func (x *RefusalItem) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[81]
+	mi := &file_event_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8202,7 +8486,7 @@ func (x *RefusalItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusalItem.ProtoReflect.Descriptor instead.
 func (*RefusalItem) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{81}
+	return file_event_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RefusalItem) GetId() string {
@@ -8259,7 +8543,7 @@ type RefusalFault struct {
 
 func (x *RefusalFault) Reset() {
 	*x = RefusalFault{}
-	mi := &file_event_proto_msgTypes[82]
+	mi := &file_event_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8271,7 +8555,7 @@ func (x *RefusalFault) String() string {
 func (*RefusalFault) ProtoMessage() {}
 
 func (x *RefusalFault) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[82]
+	mi := &file_event_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8284,7 +8568,7 @@ func (x *RefusalFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusalFault.ProtoReflect.Descriptor instead.
 func (*RefusalFault) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{82}
+	return file_event_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RefusalFault) GetAt() string {
@@ -8329,7 +8613,7 @@ type OrderWasPlaced struct {
 
 func (x *OrderWasPlaced) Reset() {
 	*x = OrderWasPlaced{}
-	mi := &file_event_proto_msgTypes[83]
+	mi := &file_event_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8341,7 +8625,7 @@ func (x *OrderWasPlaced) String() string {
 func (*OrderWasPlaced) ProtoMessage() {}
 
 func (x *OrderWasPlaced) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[83]
+	mi := &file_event_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8354,7 +8638,7 @@ func (x *OrderWasPlaced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderWasPlaced.ProtoReflect.Descriptor instead.
 func (*OrderWasPlaced) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{83}
+	return file_event_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *OrderWasPlaced) GetAt() int64 {
@@ -8410,7 +8694,7 @@ type OrderWasAccepted struct {
 
 func (x *OrderWasAccepted) Reset() {
 	*x = OrderWasAccepted{}
-	mi := &file_event_proto_msgTypes[84]
+	mi := &file_event_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8422,7 +8706,7 @@ func (x *OrderWasAccepted) String() string {
 func (*OrderWasAccepted) ProtoMessage() {}
 
 func (x *OrderWasAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[84]
+	mi := &file_event_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8435,7 +8719,7 @@ func (x *OrderWasAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderWasAccepted.ProtoReflect.Descriptor instead.
 func (*OrderWasAccepted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{84}
+	return file_event_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *OrderWasAccepted) GetAt() int64 {
@@ -8472,7 +8756,7 @@ type OrderEnded struct {
 
 func (x *OrderEnded) Reset() {
 	*x = OrderEnded{}
-	mi := &file_event_proto_msgTypes[85]
+	mi := &file_event_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8484,7 +8768,7 @@ func (x *OrderEnded) String() string {
 func (*OrderEnded) ProtoMessage() {}
 
 func (x *OrderEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[85]
+	mi := &file_event_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8497,7 +8781,7 @@ func (x *OrderEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderEnded.ProtoReflect.Descriptor instead.
 func (*OrderEnded) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{85}
+	return file_event_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *OrderEnded) GetAt() int64 {
@@ -8548,7 +8832,7 @@ type OrderMoved struct {
 
 func (x *OrderMoved) Reset() {
 	*x = OrderMoved{}
-	mi := &file_event_proto_msgTypes[86]
+	mi := &file_event_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8560,7 +8844,7 @@ func (x *OrderMoved) String() string {
 func (*OrderMoved) ProtoMessage() {}
 
 func (x *OrderMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[86]
+	mi := &file_event_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8573,7 +8857,7 @@ func (x *OrderMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderMoved.ProtoReflect.Descriptor instead.
 func (*OrderMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{86}
+	return file_event_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *OrderMoved) GetAt() int64 {
@@ -8627,7 +8911,7 @@ type OrderItemsVoided struct {
 
 func (x *OrderItemsVoided) Reset() {
 	*x = OrderItemsVoided{}
-	mi := &file_event_proto_msgTypes[87]
+	mi := &file_event_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8639,7 +8923,7 @@ func (x *OrderItemsVoided) String() string {
 func (*OrderItemsVoided) ProtoMessage() {}
 
 func (x *OrderItemsVoided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[87]
+	mi := &file_event_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8652,7 +8936,7 @@ func (x *OrderItemsVoided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderItemsVoided.ProtoReflect.Descriptor instead.
 func (*OrderItemsVoided) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{87}
+	return file_event_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *OrderItemsVoided) GetAt() int64 {
@@ -8721,7 +9005,7 @@ type OrderVoidedItem struct {
 
 func (x *OrderVoidedItem) Reset() {
 	*x = OrderVoidedItem{}
-	mi := &file_event_proto_msgTypes[88]
+	mi := &file_event_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8733,7 +9017,7 @@ func (x *OrderVoidedItem) String() string {
 func (*OrderVoidedItem) ProtoMessage() {}
 
 func (x *OrderVoidedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[88]
+	mi := &file_event_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8746,7 +9030,7 @@ func (x *OrderVoidedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderVoidedItem.ProtoReflect.Descriptor instead.
 func (*OrderVoidedItem) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{88}
+	return file_event_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *OrderVoidedItem) GetId() string {
@@ -8773,7 +9057,7 @@ type OrderReturn struct {
 
 func (x *OrderReturn) Reset() {
 	*x = OrderReturn{}
-	mi := &file_event_proto_msgTypes[89]
+	mi := &file_event_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8785,7 +9069,7 @@ func (x *OrderReturn) String() string {
 func (*OrderReturn) ProtoMessage() {}
 
 func (x *OrderReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[89]
+	mi := &file_event_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8798,7 +9082,7 @@ func (x *OrderReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturn.ProtoReflect.Descriptor instead.
 func (*OrderReturn) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{89}
+	return file_event_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *OrderReturn) GetLine() string {
@@ -8824,7 +9108,7 @@ type OrderVoidSeen struct {
 
 func (x *OrderVoidSeen) Reset() {
 	*x = OrderVoidSeen{}
-	mi := &file_event_proto_msgTypes[90]
+	mi := &file_event_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8836,7 +9120,7 @@ func (x *OrderVoidSeen) String() string {
 func (*OrderVoidSeen) ProtoMessage() {}
 
 func (x *OrderVoidSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[90]
+	mi := &file_event_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8849,7 +9133,7 @@ func (x *OrderVoidSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderVoidSeen.ProtoReflect.Descriptor instead.
 func (*OrderVoidSeen) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{90}
+	return file_event_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *OrderVoidSeen) GetItems() []string {
@@ -8870,7 +9154,7 @@ type OrderRushSet struct {
 
 func (x *OrderRushSet) Reset() {
 	*x = OrderRushSet{}
-	mi := &file_event_proto_msgTypes[91]
+	mi := &file_event_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8882,7 +9166,7 @@ func (x *OrderRushSet) String() string {
 func (*OrderRushSet) ProtoMessage() {}
 
 func (x *OrderRushSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[91]
+	mi := &file_event_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8895,7 +9179,7 @@ func (x *OrderRushSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRushSet.ProtoReflect.Descriptor instead.
 func (*OrderRushSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{91}
+	return file_event_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *OrderRushSet) GetAt() int64 {
@@ -8934,7 +9218,7 @@ type OrderLeftPass struct {
 
 func (x *OrderLeftPass) Reset() {
 	*x = OrderLeftPass{}
-	mi := &file_event_proto_msgTypes[92]
+	mi := &file_event_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8946,7 +9230,7 @@ func (x *OrderLeftPass) String() string {
 func (*OrderLeftPass) ProtoMessage() {}
 
 func (x *OrderLeftPass) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[92]
+	mi := &file_event_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8959,7 +9243,7 @@ func (x *OrderLeftPass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLeftPass.ProtoReflect.Descriptor instead.
 func (*OrderLeftPass) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{92}
+	return file_event_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *OrderLeftPass) GetAt() int64 {
@@ -9023,7 +9307,7 @@ type OrderDriverSet struct {
 
 func (x *OrderDriverSet) Reset() {
 	*x = OrderDriverSet{}
-	mi := &file_event_proto_msgTypes[93]
+	mi := &file_event_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9035,7 +9319,7 @@ func (x *OrderDriverSet) String() string {
 func (*OrderDriverSet) ProtoMessage() {}
 
 func (x *OrderDriverSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[93]
+	mi := &file_event_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9048,7 +9332,7 @@ func (x *OrderDriverSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDriverSet.ProtoReflect.Descriptor instead.
 func (*OrderDriverSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{93}
+	return file_event_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *OrderDriverSet) GetAt() int64 {
@@ -9090,7 +9374,7 @@ type OrderDriver struct {
 
 func (x *OrderDriver) Reset() {
 	*x = OrderDriver{}
-	mi := &file_event_proto_msgTypes[94]
+	mi := &file_event_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9102,7 +9386,7 @@ func (x *OrderDriver) String() string {
 func (*OrderDriver) ProtoMessage() {}
 
 func (x *OrderDriver) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[94]
+	mi := &file_event_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9115,7 +9399,7 @@ func (x *OrderDriver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDriver.ProtoReflect.Descriptor instead.
 func (*OrderDriver) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{94}
+	return file_event_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *OrderDriver) GetId() string {
@@ -9152,7 +9436,7 @@ type OrderDeliverySet struct {
 
 func (x *OrderDeliverySet) Reset() {
 	*x = OrderDeliverySet{}
-	mi := &file_event_proto_msgTypes[95]
+	mi := &file_event_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9164,7 +9448,7 @@ func (x *OrderDeliverySet) String() string {
 func (*OrderDeliverySet) ProtoMessage() {}
 
 func (x *OrderDeliverySet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[95]
+	mi := &file_event_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9177,7 +9461,7 @@ func (x *OrderDeliverySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDeliverySet.ProtoReflect.Descriptor instead.
 func (*OrderDeliverySet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{95}
+	return file_event_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *OrderDeliverySet) GetAt() int64 {
@@ -9228,7 +9512,7 @@ type OrderLinesSent struct {
 
 func (x *OrderLinesSent) Reset() {
 	*x = OrderLinesSent{}
-	mi := &file_event_proto_msgTypes[96]
+	mi := &file_event_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9240,7 +9524,7 @@ func (x *OrderLinesSent) String() string {
 func (*OrderLinesSent) ProtoMessage() {}
 
 func (x *OrderLinesSent) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[96]
+	mi := &file_event_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9253,7 +9537,7 @@ func (x *OrderLinesSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLinesSent.ProtoReflect.Descriptor instead.
 func (*OrderLinesSent) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{96}
+	return file_event_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *OrderLinesSent) GetAt() int64 {
@@ -9301,7 +9585,7 @@ type OrderLinesAdded struct {
 
 func (x *OrderLinesAdded) Reset() {
 	*x = OrderLinesAdded{}
-	mi := &file_event_proto_msgTypes[97]
+	mi := &file_event_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9313,7 +9597,7 @@ func (x *OrderLinesAdded) String() string {
 func (*OrderLinesAdded) ProtoMessage() {}
 
 func (x *OrderLinesAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[97]
+	mi := &file_event_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9326,7 +9610,7 @@ func (x *OrderLinesAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLinesAdded.ProtoReflect.Descriptor instead.
 func (*OrderLinesAdded) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{97}
+	return file_event_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *OrderLinesAdded) GetAt() int64 {
@@ -9352,7 +9636,7 @@ type OrderLinesRefused struct {
 
 func (x *OrderLinesRefused) Reset() {
 	*x = OrderLinesRefused{}
-	mi := &file_event_proto_msgTypes[98]
+	mi := &file_event_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9364,7 +9648,7 @@ func (x *OrderLinesRefused) String() string {
 func (*OrderLinesRefused) ProtoMessage() {}
 
 func (x *OrderLinesRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[98]
+	mi := &file_event_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9377,7 +9661,7 @@ func (x *OrderLinesRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLinesRefused.ProtoReflect.Descriptor instead.
 func (*OrderLinesRefused) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{98}
+	return file_event_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *OrderLinesRefused) GetAsk() []*OrderTake {
@@ -9396,7 +9680,7 @@ type OrderDayCame struct {
 
 func (x *OrderDayCame) Reset() {
 	*x = OrderDayCame{}
-	mi := &file_event_proto_msgTypes[99]
+	mi := &file_event_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9408,7 +9692,7 @@ func (x *OrderDayCame) String() string {
 func (*OrderDayCame) ProtoMessage() {}
 
 func (x *OrderDayCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[99]
+	mi := &file_event_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9421,7 +9705,7 @@ func (x *OrderDayCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDayCame.ProtoReflect.Descriptor instead.
 func (*OrderDayCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{99}
+	return file_event_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *OrderDayCame) GetAsk() []*OrderTake {
@@ -9440,7 +9724,7 @@ type OrderShorted struct {
 
 func (x *OrderShorted) Reset() {
 	*x = OrderShorted{}
-	mi := &file_event_proto_msgTypes[100]
+	mi := &file_event_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9452,7 +9736,7 @@ func (x *OrderShorted) String() string {
 func (*OrderShorted) ProtoMessage() {}
 
 func (x *OrderShorted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[100]
+	mi := &file_event_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9465,7 +9749,7 @@ func (x *OrderShorted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderShorted.ProtoReflect.Descriptor instead.
 func (*OrderShorted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{100}
+	return file_event_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *OrderShorted) GetItems() []string {
@@ -9484,7 +9768,7 @@ type OrderTableKnows struct {
 
 func (x *OrderTableKnows) Reset() {
 	*x = OrderTableKnows{}
-	mi := &file_event_proto_msgTypes[101]
+	mi := &file_event_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9496,7 +9780,7 @@ func (x *OrderTableKnows) String() string {
 func (*OrderTableKnows) ProtoMessage() {}
 
 func (x *OrderTableKnows) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[101]
+	mi := &file_event_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9509,7 +9793,7 @@ func (x *OrderTableKnows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderTableKnows.ProtoReflect.Descriptor instead.
 func (*OrderTableKnows) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{101}
+	return file_event_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *OrderTableKnows) GetRev() int64 {
@@ -9540,7 +9824,7 @@ type OrderTableSaid struct {
 
 func (x *OrderTableSaid) Reset() {
 	*x = OrderTableSaid{}
-	mi := &file_event_proto_msgTypes[102]
+	mi := &file_event_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9552,7 +9836,7 @@ func (x *OrderTableSaid) String() string {
 func (*OrderTableSaid) ProtoMessage() {}
 
 func (x *OrderTableSaid) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[102]
+	mi := &file_event_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9565,7 +9849,7 @@ func (x *OrderTableSaid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderTableSaid.ProtoReflect.Descriptor instead.
 func (*OrderTableSaid) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{102}
+	return file_event_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *OrderTableSaid) GetAt() int64 {
@@ -9670,7 +9954,7 @@ type OrderPaymentNoted struct {
 
 func (x *OrderPaymentNoted) Reset() {
 	*x = OrderPaymentNoted{}
-	mi := &file_event_proto_msgTypes[103]
+	mi := &file_event_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9682,7 +9966,7 @@ func (x *OrderPaymentNoted) String() string {
 func (*OrderPaymentNoted) ProtoMessage() {}
 
 func (x *OrderPaymentNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[103]
+	mi := &file_event_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9695,7 +9979,7 @@ func (x *OrderPaymentNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPaymentNoted.ProtoReflect.Descriptor instead.
 func (*OrderPaymentNoted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{103}
+	return file_event_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *OrderPaymentNoted) GetPayment() *BillPayment {
@@ -9735,7 +10019,7 @@ type BillPayment struct {
 
 func (x *BillPayment) Reset() {
 	*x = BillPayment{}
-	mi := &file_event_proto_msgTypes[104]
+	mi := &file_event_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9747,7 +10031,7 @@ func (x *BillPayment) String() string {
 func (*BillPayment) ProtoMessage() {}
 
 func (x *BillPayment) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[104]
+	mi := &file_event_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9760,7 +10044,7 @@ func (x *BillPayment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPayment.ProtoReflect.Descriptor instead.
 func (*BillPayment) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{104}
+	return file_event_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *BillPayment) GetId() string {
@@ -9830,7 +10114,7 @@ type OrderSplitSet struct {
 
 func (x *OrderSplitSet) Reset() {
 	*x = OrderSplitSet{}
-	mi := &file_event_proto_msgTypes[105]
+	mi := &file_event_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9842,7 +10126,7 @@ func (x *OrderSplitSet) String() string {
 func (*OrderSplitSet) ProtoMessage() {}
 
 func (x *OrderSplitSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[105]
+	mi := &file_event_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9855,7 +10139,7 @@ func (x *OrderSplitSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSplitSet.ProtoReflect.Descriptor instead.
 func (*OrderSplitSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{105}
+	return file_event_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *OrderSplitSet) GetAt() int64 {
@@ -9890,7 +10174,7 @@ type BillSplit struct {
 
 func (x *BillSplit) Reset() {
 	*x = BillSplit{}
-	mi := &file_event_proto_msgTypes[106]
+	mi := &file_event_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9902,7 +10186,7 @@ func (x *BillSplit) String() string {
 func (*BillSplit) ProtoMessage() {}
 
 func (x *BillSplit) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[106]
+	mi := &file_event_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9915,7 +10199,7 @@ func (x *BillSplit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillSplit.ProtoReflect.Descriptor instead.
 func (*BillSplit) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{106}
+	return file_event_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *BillSplit) GetMode() string {
@@ -9950,7 +10234,7 @@ type BillWant struct {
 
 func (x *BillWant) Reset() {
 	*x = BillWant{}
-	mi := &file_event_proto_msgTypes[107]
+	mi := &file_event_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9962,7 +10246,7 @@ func (x *BillWant) String() string {
 func (*BillWant) ProtoMessage() {}
 
 func (x *BillWant) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[107]
+	mi := &file_event_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9975,7 +10259,7 @@ func (x *BillWant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillWant.ProtoReflect.Descriptor instead.
 func (*BillWant) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{107}
+	return file_event_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *BillWant) GetGuest() string {
@@ -10011,7 +10295,7 @@ type BillFraction struct {
 
 func (x *BillFraction) Reset() {
 	*x = BillFraction{}
-	mi := &file_event_proto_msgTypes[108]
+	mi := &file_event_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10023,7 +10307,7 @@ func (x *BillFraction) String() string {
 func (*BillFraction) ProtoMessage() {}
 
 func (x *BillFraction) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[108]
+	mi := &file_event_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10036,7 +10320,7 @@ func (x *BillFraction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillFraction.ProtoReflect.Descriptor instead.
 func (*BillFraction) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{108}
+	return file_event_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *BillFraction) GetOrder() string {
@@ -10080,7 +10364,7 @@ type OrderDiscountSet struct {
 
 func (x *OrderDiscountSet) Reset() {
 	*x = OrderDiscountSet{}
-	mi := &file_event_proto_msgTypes[109]
+	mi := &file_event_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10092,7 +10376,7 @@ func (x *OrderDiscountSet) String() string {
 func (*OrderDiscountSet) ProtoMessage() {}
 
 func (x *OrderDiscountSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[109]
+	mi := &file_event_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10105,7 +10389,7 @@ func (x *OrderDiscountSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDiscountSet.ProtoReflect.Descriptor instead.
 func (*OrderDiscountSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{109}
+	return file_event_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *OrderDiscountSet) GetAt() int64 {
@@ -10157,7 +10441,7 @@ type TableOpened struct {
 
 func (x *TableOpened) Reset() {
 	*x = TableOpened{}
-	mi := &file_event_proto_msgTypes[110]
+	mi := &file_event_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10169,7 +10453,7 @@ func (x *TableOpened) String() string {
 func (*TableOpened) ProtoMessage() {}
 
 func (x *TableOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[110]
+	mi := &file_event_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10182,7 +10466,7 @@ func (x *TableOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableOpened.ProtoReflect.Descriptor instead.
 func (*TableOpened) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{110}
+	return file_event_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *TableOpened) GetAt() int64 {
@@ -10238,7 +10522,7 @@ type TableCleared struct {
 
 func (x *TableCleared) Reset() {
 	*x = TableCleared{}
-	mi := &file_event_proto_msgTypes[111]
+	mi := &file_event_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10250,7 +10534,7 @@ func (x *TableCleared) String() string {
 func (*TableCleared) ProtoMessage() {}
 
 func (x *TableCleared) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[111]
+	mi := &file_event_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10263,7 +10547,7 @@ func (x *TableCleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCleared.ProtoReflect.Descriptor instead.
 func (*TableCleared) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{111}
+	return file_event_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *TableCleared) GetAt() int64 {
@@ -10297,7 +10581,7 @@ type TableCleaned struct {
 
 func (x *TableCleaned) Reset() {
 	*x = TableCleaned{}
-	mi := &file_event_proto_msgTypes[112]
+	mi := &file_event_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10309,7 +10593,7 @@ func (x *TableCleaned) String() string {
 func (*TableCleaned) ProtoMessage() {}
 
 func (x *TableCleaned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[112]
+	mi := &file_event_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10322,7 +10606,7 @@ func (x *TableCleaned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCleaned.ProtoReflect.Descriptor instead.
 func (*TableCleaned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{112}
+	return file_event_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *TableCleaned) GetAt() int64 {
@@ -10348,7 +10632,7 @@ type TablePersonCame struct {
 
 func (x *TablePersonCame) Reset() {
 	*x = TablePersonCame{}
-	mi := &file_event_proto_msgTypes[113]
+	mi := &file_event_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10360,7 +10644,7 @@ func (x *TablePersonCame) String() string {
 func (*TablePersonCame) ProtoMessage() {}
 
 func (x *TablePersonCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[113]
+	mi := &file_event_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10373,7 +10657,7 @@ func (x *TablePersonCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePersonCame.ProtoReflect.Descriptor instead.
 func (*TablePersonCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{113}
+	return file_event_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *TablePersonCame) GetPerson() *TablePerson {
@@ -10394,7 +10678,7 @@ type TablePerson struct {
 
 func (x *TablePerson) Reset() {
 	*x = TablePerson{}
-	mi := &file_event_proto_msgTypes[114]
+	mi := &file_event_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10406,7 +10690,7 @@ func (x *TablePerson) String() string {
 func (*TablePerson) ProtoMessage() {}
 
 func (x *TablePerson) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[114]
+	mi := &file_event_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10419,7 +10703,7 @@ func (x *TablePerson) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePerson.ProtoReflect.Descriptor instead.
 func (*TablePerson) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{114}
+	return file_event_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *TablePerson) GetGuest() string {
@@ -10452,7 +10736,7 @@ type TableRang struct {
 
 func (x *TableRang) Reset() {
 	*x = TableRang{}
-	mi := &file_event_proto_msgTypes[115]
+	mi := &file_event_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10464,7 +10748,7 @@ func (x *TableRang) String() string {
 func (*TableRang) ProtoMessage() {}
 
 func (x *TableRang) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[115]
+	mi := &file_event_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10477,7 +10761,7 @@ func (x *TableRang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRang.ProtoReflect.Descriptor instead.
 func (*TableRang) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{115}
+	return file_event_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *TableRang) GetCall() *TableCall {
@@ -10503,7 +10787,7 @@ type TableCall struct {
 
 func (x *TableCall) Reset() {
 	*x = TableCall{}
-	mi := &file_event_proto_msgTypes[116]
+	mi := &file_event_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10515,7 +10799,7 @@ func (x *TableCall) String() string {
 func (*TableCall) ProtoMessage() {}
 
 func (x *TableCall) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[116]
+	mi := &file_event_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10528,7 +10812,7 @@ func (x *TableCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCall.ProtoReflect.Descriptor instead.
 func (*TableCall) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{116}
+	return file_event_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *TableCall) GetId() string {
@@ -10598,7 +10882,7 @@ type TableCallAcked struct {
 
 func (x *TableCallAcked) Reset() {
 	*x = TableCallAcked{}
-	mi := &file_event_proto_msgTypes[117]
+	mi := &file_event_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10610,7 +10894,7 @@ func (x *TableCallAcked) String() string {
 func (*TableCallAcked) ProtoMessage() {}
 
 func (x *TableCallAcked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[117]
+	mi := &file_event_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10623,7 +10907,7 @@ func (x *TableCallAcked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCallAcked.ProtoReflect.Descriptor instead.
 func (*TableCallAcked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{117}
+	return file_event_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *TableCallAcked) GetAt() int64 {
@@ -10657,7 +10941,7 @@ type TableCartChanged struct {
 
 func (x *TableCartChanged) Reset() {
 	*x = TableCartChanged{}
-	mi := &file_event_proto_msgTypes[118]
+	mi := &file_event_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10669,7 +10953,7 @@ func (x *TableCartChanged) String() string {
 func (*TableCartChanged) ProtoMessage() {}
 
 func (x *TableCartChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[118]
+	mi := &file_event_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10682,7 +10966,7 @@ func (x *TableCartChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCartChanged.ProtoReflect.Descriptor instead.
 func (*TableCartChanged) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{118}
+	return file_event_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *TableCartChanged) GetLine() *TableCartLine {
@@ -10723,7 +11007,7 @@ type TableCartLine struct {
 
 func (x *TableCartLine) Reset() {
 	*x = TableCartLine{}
-	mi := &file_event_proto_msgTypes[119]
+	mi := &file_event_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10735,7 +11019,7 @@ func (x *TableCartLine) String() string {
 func (*TableCartLine) ProtoMessage() {}
 
 func (x *TableCartLine) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[119]
+	mi := &file_event_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10748,7 +11032,7 @@ func (x *TableCartLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCartLine.ProtoReflect.Descriptor instead.
 func (*TableCartLine) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{119}
+	return file_event_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *TableCartLine) GetId() string {
@@ -10875,7 +11159,7 @@ type MenuPick struct {
 
 func (x *MenuPick) Reset() {
 	*x = MenuPick{}
-	mi := &file_event_proto_msgTypes[120]
+	mi := &file_event_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10887,7 +11171,7 @@ func (x *MenuPick) String() string {
 func (*MenuPick) ProtoMessage() {}
 
 func (x *MenuPick) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[120]
+	mi := &file_event_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10900,7 +11184,7 @@ func (x *MenuPick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPick.ProtoReflect.Descriptor instead.
 func (*MenuPick) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{120}
+	return file_event_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *MenuPick) GetOption() string {
@@ -10942,7 +11226,7 @@ type MenuPartPick struct {
 
 func (x *MenuPartPick) Reset() {
 	*x = MenuPartPick{}
-	mi := &file_event_proto_msgTypes[121]
+	mi := &file_event_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10954,7 +11238,7 @@ func (x *MenuPartPick) String() string {
 func (*MenuPartPick) ProtoMessage() {}
 
 func (x *MenuPartPick) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[121]
+	mi := &file_event_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10967,7 +11251,7 @@ func (x *MenuPartPick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuPartPick.ProtoReflect.Descriptor instead.
 func (*MenuPartPick) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{121}
+	return file_event_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *MenuPartPick) GetPart() string {
@@ -11002,7 +11286,7 @@ type TableOrderJoined struct {
 
 func (x *TableOrderJoined) Reset() {
 	*x = TableOrderJoined{}
-	mi := &file_event_proto_msgTypes[122]
+	mi := &file_event_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11014,7 +11298,7 @@ func (x *TableOrderJoined) String() string {
 func (*TableOrderJoined) ProtoMessage() {}
 
 func (x *TableOrderJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[122]
+	mi := &file_event_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11027,7 +11311,7 @@ func (x *TableOrderJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableOrderJoined.ProtoReflect.Descriptor instead.
 func (*TableOrderJoined) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{122}
+	return file_event_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *TableOrderJoined) GetOrder() string {
@@ -11068,7 +11352,7 @@ type TableOrderChanged struct {
 
 func (x *TableOrderChanged) Reset() {
 	*x = TableOrderChanged{}
-	mi := &file_event_proto_msgTypes[123]
+	mi := &file_event_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11080,7 +11364,7 @@ func (x *TableOrderChanged) String() string {
 func (*TableOrderChanged) ProtoMessage() {}
 
 func (x *TableOrderChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[123]
+	mi := &file_event_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11093,7 +11377,7 @@ func (x *TableOrderChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableOrderChanged.ProtoReflect.Descriptor instead.
 func (*TableOrderChanged) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{123}
+	return file_event_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *TableOrderChanged) GetOrder() string {
@@ -11172,7 +11456,7 @@ type OrderCounts struct {
 
 func (x *OrderCounts) Reset() {
 	*x = OrderCounts{}
-	mi := &file_event_proto_msgTypes[124]
+	mi := &file_event_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11184,7 +11468,7 @@ func (x *OrderCounts) String() string {
 func (*OrderCounts) ProtoMessage() {}
 
 func (x *OrderCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[124]
+	mi := &file_event_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11197,7 +11481,7 @@ func (x *OrderCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderCounts.ProtoReflect.Descriptor instead.
 func (*OrderCounts) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{124}
+	return file_event_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *OrderCounts) GetHeld() int64 {
@@ -11249,7 +11533,7 @@ type BillLine struct {
 
 func (x *BillLine) Reset() {
 	*x = BillLine{}
-	mi := &file_event_proto_msgTypes[125]
+	mi := &file_event_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11261,7 +11545,7 @@ func (x *BillLine) String() string {
 func (*BillLine) ProtoMessage() {}
 
 func (x *BillLine) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[125]
+	mi := &file_event_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11274,7 +11558,7 @@ func (x *BillLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillLine.ProtoReflect.Descriptor instead.
 func (*BillLine) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{125}
+	return file_event_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *BillLine) GetOrder() string {
@@ -11329,7 +11613,7 @@ type TableOrderHeard struct {
 
 func (x *TableOrderHeard) Reset() {
 	*x = TableOrderHeard{}
-	mi := &file_event_proto_msgTypes[126]
+	mi := &file_event_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11341,7 +11625,7 @@ func (x *TableOrderHeard) String() string {
 func (*TableOrderHeard) ProtoMessage() {}
 
 func (x *TableOrderHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[126]
+	mi := &file_event_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11354,7 +11638,7 @@ func (x *TableOrderHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableOrderHeard.ProtoReflect.Descriptor instead.
 func (*TableOrderHeard) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{126}
+	return file_event_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *TableOrderHeard) GetOrder() string {
@@ -11380,7 +11664,7 @@ type TableReckoned struct {
 
 func (x *TableReckoned) Reset() {
 	*x = TableReckoned{}
-	mi := &file_event_proto_msgTypes[127]
+	mi := &file_event_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11392,7 +11676,7 @@ func (x *TableReckoned) String() string {
 func (*TableReckoned) ProtoMessage() {}
 
 func (x *TableReckoned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[127]
+	mi := &file_event_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11405,7 +11689,7 @@ func (x *TableReckoned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableReckoned.ProtoReflect.Descriptor instead.
 func (*TableReckoned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{127}
+	return file_event_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *TableReckoned) GetOrders() []*TableReckoning {
@@ -11430,7 +11714,7 @@ type TableReckoning struct {
 
 func (x *TableReckoning) Reset() {
 	*x = TableReckoning{}
-	mi := &file_event_proto_msgTypes[128]
+	mi := &file_event_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11442,7 +11726,7 @@ func (x *TableReckoning) String() string {
 func (*TableReckoning) ProtoMessage() {}
 
 func (x *TableReckoning) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[128]
+	mi := &file_event_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11455,7 +11739,7 @@ func (x *TableReckoning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableReckoning.ProtoReflect.Descriptor instead.
 func (*TableReckoning) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{128}
+	return file_event_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *TableReckoning) GetOrder() string {
@@ -11518,7 +11802,7 @@ type TableSplitSet struct {
 
 func (x *TableSplitSet) Reset() {
 	*x = TableSplitSet{}
-	mi := &file_event_proto_msgTypes[129]
+	mi := &file_event_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11530,7 +11814,7 @@ func (x *TableSplitSet) String() string {
 func (*TableSplitSet) ProtoMessage() {}
 
 func (x *TableSplitSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[129]
+	mi := &file_event_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11543,7 +11827,7 @@ func (x *TableSplitSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSplitSet.ProtoReflect.Descriptor instead.
 func (*TableSplitSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{129}
+	return file_event_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *TableSplitSet) GetAt() int64 {
@@ -11580,7 +11864,7 @@ type TableDiscountSet struct {
 
 func (x *TableDiscountSet) Reset() {
 	*x = TableDiscountSet{}
-	mi := &file_event_proto_msgTypes[130]
+	mi := &file_event_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11592,7 +11876,7 @@ func (x *TableDiscountSet) String() string {
 func (*TableDiscountSet) ProtoMessage() {}
 
 func (x *TableDiscountSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[130]
+	mi := &file_event_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11605,7 +11889,7 @@ func (x *TableDiscountSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDiscountSet.ProtoReflect.Descriptor instead.
 func (*TableDiscountSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{130}
+	return file_event_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *TableDiscountSet) GetAt() int64 {
@@ -11654,7 +11938,7 @@ type TablePaymentNoted struct {
 
 func (x *TablePaymentNoted) Reset() {
 	*x = TablePaymentNoted{}
-	mi := &file_event_proto_msgTypes[131]
+	mi := &file_event_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11666,7 +11950,7 @@ func (x *TablePaymentNoted) String() string {
 func (*TablePaymentNoted) ProtoMessage() {}
 
 func (x *TablePaymentNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[131]
+	mi := &file_event_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11679,7 +11963,7 @@ func (x *TablePaymentNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePaymentNoted.ProtoReflect.Descriptor instead.
 func (*TablePaymentNoted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{131}
+	return file_event_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *TablePaymentNoted) GetPayment() *BillPayment {
@@ -11716,7 +12000,7 @@ type TableLeaveBegan struct {
 
 func (x *TableLeaveBegan) Reset() {
 	*x = TableLeaveBegan{}
-	mi := &file_event_proto_msgTypes[132]
+	mi := &file_event_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11728,7 +12012,7 @@ func (x *TableLeaveBegan) String() string {
 func (*TableLeaveBegan) ProtoMessage() {}
 
 func (x *TableLeaveBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[132]
+	mi := &file_event_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11741,7 +12025,7 @@ func (x *TableLeaveBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeaveBegan.ProtoReflect.Descriptor instead.
 func (*TableLeaveBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{132}
+	return file_event_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *TableLeaveBegan) GetAt() int64 {
@@ -11788,7 +12072,7 @@ type TableLeaveEnded struct {
 
 func (x *TableLeaveEnded) Reset() {
 	*x = TableLeaveEnded{}
-	mi := &file_event_proto_msgTypes[133]
+	mi := &file_event_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11800,7 +12084,7 @@ func (x *TableLeaveEnded) String() string {
 func (*TableLeaveEnded) ProtoMessage() {}
 
 func (x *TableLeaveEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[133]
+	mi := &file_event_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11813,7 +12097,7 @@ func (x *TableLeaveEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeaveEnded.ProtoReflect.Descriptor instead.
 func (*TableLeaveEnded) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{133}
+	return file_event_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *TableLeaveEnded) GetDone() bool {
@@ -11837,7 +12121,7 @@ type TableSessionCame struct {
 
 func (x *TableSessionCame) Reset() {
 	*x = TableSessionCame{}
-	mi := &file_event_proto_msgTypes[134]
+	mi := &file_event_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11849,7 +12133,7 @@ func (x *TableSessionCame) String() string {
 func (*TableSessionCame) ProtoMessage() {}
 
 func (x *TableSessionCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[134]
+	mi := &file_event_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11862,7 +12146,7 @@ func (x *TableSessionCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSessionCame.ProtoReflect.Descriptor instead.
 func (*TableSessionCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{134}
+	return file_event_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *TableSessionCame) GetAt() int64 {
@@ -11930,7 +12214,7 @@ type TableSession struct {
 
 func (x *TableSession) Reset() {
 	*x = TableSession{}
-	mi := &file_event_proto_msgTypes[135]
+	mi := &file_event_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11942,7 +12226,7 @@ func (x *TableSession) String() string {
 func (*TableSession) ProtoMessage() {}
 
 func (x *TableSession) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[135]
+	mi := &file_event_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11955,7 +12239,7 @@ func (x *TableSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSession.ProtoReflect.Descriptor instead.
 func (*TableSession) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{135}
+	return file_event_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *TableSession) GetId() string {
@@ -12085,7 +12369,7 @@ type TableEntry struct {
 
 func (x *TableEntry) Reset() {
 	*x = TableEntry{}
-	mi := &file_event_proto_msgTypes[136]
+	mi := &file_event_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12097,7 +12381,7 @@ func (x *TableEntry) String() string {
 func (*TableEntry) ProtoMessage() {}
 
 func (x *TableEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[136]
+	mi := &file_event_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12110,7 +12394,7 @@ func (x *TableEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableEntry.ProtoReflect.Descriptor instead.
 func (*TableEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{136}
+	return file_event_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *TableEntry) GetOrder() string {
@@ -12233,7 +12517,7 @@ type TableShare struct {
 
 func (x *TableShare) Reset() {
 	*x = TableShare{}
-	mi := &file_event_proto_msgTypes[137]
+	mi := &file_event_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12245,7 +12529,7 @@ func (x *TableShare) String() string {
 func (*TableShare) ProtoMessage() {}
 
 func (x *TableShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[137]
+	mi := &file_event_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12258,7 +12542,7 @@ func (x *TableShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableShare.ProtoReflect.Descriptor instead.
 func (*TableShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{137}
+	return file_event_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *TableShare) GetTable() string {
@@ -12370,7 +12654,7 @@ type BillAccount struct {
 
 func (x *BillAccount) Reset() {
 	*x = BillAccount{}
-	mi := &file_event_proto_msgTypes[138]
+	mi := &file_event_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12382,7 +12666,7 @@ func (x *BillAccount) String() string {
 func (*BillAccount) ProtoMessage() {}
 
 func (x *BillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[138]
+	mi := &file_event_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12395,7 +12679,7 @@ func (x *BillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillAccount.ProtoReflect.Descriptor instead.
 func (*BillAccount) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{138}
+	return file_event_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *BillAccount) GetPayments() []*BillPayment {
@@ -12429,7 +12713,7 @@ type TablePaymentRehomed struct {
 
 func (x *TablePaymentRehomed) Reset() {
 	*x = TablePaymentRehomed{}
-	mi := &file_event_proto_msgTypes[139]
+	mi := &file_event_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12441,7 +12725,7 @@ func (x *TablePaymentRehomed) String() string {
 func (*TablePaymentRehomed) ProtoMessage() {}
 
 func (x *TablePaymentRehomed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[139]
+	mi := &file_event_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12454,7 +12738,7 @@ func (x *TablePaymentRehomed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePaymentRehomed.ProtoReflect.Descriptor instead.
 func (*TablePaymentRehomed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{139}
+	return file_event_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *TablePaymentRehomed) GetPayment() string {
@@ -12484,7 +12768,7 @@ type OrderWrittenOff struct {
 
 func (x *OrderWrittenOff) Reset() {
 	*x = OrderWrittenOff{}
-	mi := &file_event_proto_msgTypes[140]
+	mi := &file_event_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12496,7 +12780,7 @@ func (x *OrderWrittenOff) String() string {
 func (*OrderWrittenOff) ProtoMessage() {}
 
 func (x *OrderWrittenOff) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[140]
+	mi := &file_event_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12509,7 +12793,7 @@ func (x *OrderWrittenOff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderWrittenOff.ProtoReflect.Descriptor instead.
 func (*OrderWrittenOff) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{140}
+	return file_event_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *OrderWrittenOff) GetAt() int64 {
@@ -12558,7 +12842,7 @@ type PaymentWasStarted struct {
 
 func (x *PaymentWasStarted) Reset() {
 	*x = PaymentWasStarted{}
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12570,7 +12854,7 @@ func (x *PaymentWasStarted) String() string {
 func (*PaymentWasStarted) ProtoMessage() {}
 
 func (x *PaymentWasStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[141]
+	mi := &file_event_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12583,7 +12867,7 @@ func (x *PaymentWasStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasStarted.ProtoReflect.Descriptor instead.
 func (*PaymentWasStarted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{141}
+	return file_event_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *PaymentWasStarted) GetAt() int64 {
@@ -12618,7 +12902,7 @@ type PaymentAction struct {
 
 func (x *PaymentAction) Reset() {
 	*x = PaymentAction{}
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12630,7 +12914,7 @@ func (x *PaymentAction) String() string {
 func (*PaymentAction) ProtoMessage() {}
 
 func (x *PaymentAction) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[142]
+	mi := &file_event_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12643,7 +12927,7 @@ func (x *PaymentAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentAction.ProtoReflect.Descriptor instead.
 func (*PaymentAction) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{142}
+	return file_event_proto_rawDescGZIP(), []int{145}
 }
 
 func (x *PaymentAction) GetKind() string {
@@ -12676,7 +12960,7 @@ type PaymentWasDoubted struct {
 
 func (x *PaymentWasDoubted) Reset() {
 	*x = PaymentWasDoubted{}
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12688,7 +12972,7 @@ func (x *PaymentWasDoubted) String() string {
 func (*PaymentWasDoubted) ProtoMessage() {}
 
 func (x *PaymentWasDoubted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[143]
+	mi := &file_event_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12701,7 +12985,7 @@ func (x *PaymentWasDoubted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasDoubted.ProtoReflect.Descriptor instead.
 func (*PaymentWasDoubted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{143}
+	return file_event_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *PaymentWasDoubted) GetAt() int64 {
@@ -12721,7 +13005,7 @@ type PaymentWasCharged struct {
 
 func (x *PaymentWasCharged) Reset() {
 	*x = PaymentWasCharged{}
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12733,7 +13017,7 @@ func (x *PaymentWasCharged) String() string {
 func (*PaymentWasCharged) ProtoMessage() {}
 
 func (x *PaymentWasCharged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[144]
+	mi := &file_event_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12746,7 +13030,7 @@ func (x *PaymentWasCharged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasCharged.ProtoReflect.Descriptor instead.
 func (*PaymentWasCharged) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{144}
+	return file_event_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *PaymentWasCharged) GetAt() int64 {
@@ -12773,7 +13057,7 @@ type PaymentWasDeclined struct {
 
 func (x *PaymentWasDeclined) Reset() {
 	*x = PaymentWasDeclined{}
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12785,7 +13069,7 @@ func (x *PaymentWasDeclined) String() string {
 func (*PaymentWasDeclined) ProtoMessage() {}
 
 func (x *PaymentWasDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[145]
+	mi := &file_event_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12798,7 +13082,7 @@ func (x *PaymentWasDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWasDeclined.ProtoReflect.Descriptor instead.
 func (*PaymentWasDeclined) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{145}
+	return file_event_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *PaymentWasDeclined) GetAt() int64 {
@@ -12827,7 +13111,7 @@ type PaymentCancelAsked struct {
 
 func (x *PaymentCancelAsked) Reset() {
 	*x = PaymentCancelAsked{}
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12839,7 +13123,7 @@ func (x *PaymentCancelAsked) String() string {
 func (*PaymentCancelAsked) ProtoMessage() {}
 
 func (x *PaymentCancelAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[146]
+	mi := &file_event_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12852,7 +13136,7 @@ func (x *PaymentCancelAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentCancelAsked.ProtoReflect.Descriptor instead.
 func (*PaymentCancelAsked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{146}
+	return file_event_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *PaymentCancelAsked) GetAt() int64 {
@@ -12893,7 +13177,7 @@ type PaymentQueryAsked struct {
 
 func (x *PaymentQueryAsked) Reset() {
 	*x = PaymentQueryAsked{}
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12905,7 +13189,7 @@ func (x *PaymentQueryAsked) String() string {
 func (*PaymentQueryAsked) ProtoMessage() {}
 
 func (x *PaymentQueryAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[147]
+	mi := &file_event_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12918,7 +13202,7 @@ func (x *PaymentQueryAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentQueryAsked.ProtoReflect.Descriptor instead.
 func (*PaymentQueryAsked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{147}
+	return file_event_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *PaymentQueryAsked) GetAt() int64 {
@@ -12946,7 +13230,7 @@ type PaymentRefundEnded struct {
 
 func (x *PaymentRefundEnded) Reset() {
 	*x = PaymentRefundEnded{}
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12958,7 +13242,7 @@ func (x *PaymentRefundEnded) String() string {
 func (*PaymentRefundEnded) ProtoMessage() {}
 
 func (x *PaymentRefundEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[148]
+	mi := &file_event_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12971,7 +13255,7 @@ func (x *PaymentRefundEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentRefundEnded.ProtoReflect.Descriptor instead.
 func (*PaymentRefundEnded) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{148}
+	return file_event_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *PaymentRefundEnded) GetAt() int64 {
@@ -13005,7 +13289,7 @@ type OrderReturnAsked struct {
 
 func (x *OrderReturnAsked) Reset() {
 	*x = OrderReturnAsked{}
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13017,7 +13301,7 @@ func (x *OrderReturnAsked) String() string {
 func (*OrderReturnAsked) ProtoMessage() {}
 
 func (x *OrderReturnAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[149]
+	mi := &file_event_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13030,7 +13314,7 @@ func (x *OrderReturnAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturnAsked.ProtoReflect.Descriptor instead.
 func (*OrderReturnAsked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{149}
+	return file_event_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *OrderReturnAsked) GetPayment() string {
@@ -13056,7 +13340,7 @@ type StoreSensorTold struct {
 
 func (x *StoreSensorTold) Reset() {
 	*x = StoreSensorTold{}
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13068,7 +13352,7 @@ func (x *StoreSensorTold) String() string {
 func (*StoreSensorTold) ProtoMessage() {}
 
 func (x *StoreSensorTold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[150]
+	mi := &file_event_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13081,7 +13365,7 @@ func (x *StoreSensorTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreSensorTold.ProtoReflect.Descriptor instead.
 func (*StoreSensorTold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{150}
+	return file_event_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *StoreSensorTold) GetSensor() string {
@@ -13104,7 +13388,7 @@ type SensorConfigured struct {
 
 func (x *SensorConfigured) Reset() {
 	*x = SensorConfigured{}
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13116,7 +13400,7 @@ func (x *SensorConfigured) String() string {
 func (*SensorConfigured) ProtoMessage() {}
 
 func (x *SensorConfigured) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[151]
+	mi := &file_event_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13129,7 +13413,7 @@ func (x *SensorConfigured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorConfigured.ProtoReflect.Descriptor instead.
 func (*SensorConfigured) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{151}
+	return file_event_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *SensorConfigured) GetAt() int64 {
@@ -13178,7 +13462,7 @@ type SensorNoted struct {
 
 func (x *SensorNoted) Reset() {
 	*x = SensorNoted{}
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13190,7 +13474,7 @@ func (x *SensorNoted) String() string {
 func (*SensorNoted) ProtoMessage() {}
 
 func (x *SensorNoted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[152]
+	mi := &file_event_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13203,7 +13487,7 @@ func (x *SensorNoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorNoted.ProtoReflect.Descriptor instead.
 func (*SensorNoted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{152}
+	return file_event_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *SensorNoted) GetAt() int64 {
@@ -13252,7 +13536,7 @@ type SensorReading struct {
 
 func (x *SensorReading) Reset() {
 	*x = SensorReading{}
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13264,7 +13548,7 @@ func (x *SensorReading) String() string {
 func (*SensorReading) ProtoMessage() {}
 
 func (x *SensorReading) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[153]
+	mi := &file_event_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13277,7 +13561,7 @@ func (x *SensorReading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorReading.ProtoReflect.Descriptor instead.
 func (*SensorReading) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{153}
+	return file_event_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *SensorReading) GetBoot() int64 {
@@ -13408,7 +13692,7 @@ type SensorSuspected struct {
 
 func (x *SensorSuspected) Reset() {
 	*x = SensorSuspected{}
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13420,7 +13704,7 @@ func (x *SensorSuspected) String() string {
 func (*SensorSuspected) ProtoMessage() {}
 
 func (x *SensorSuspected) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[154]
+	mi := &file_event_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13433,7 +13717,7 @@ func (x *SensorSuspected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSuspected.ProtoReflect.Descriptor instead.
 func (*SensorSuspected) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{154}
+	return file_event_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *SensorSuspected) GetSince() int64 {
@@ -13451,7 +13735,7 @@ type SensorCalmed struct {
 
 func (x *SensorCalmed) Reset() {
 	*x = SensorCalmed{}
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13463,7 +13747,7 @@ func (x *SensorCalmed) String() string {
 func (*SensorCalmed) ProtoMessage() {}
 
 func (x *SensorCalmed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[155]
+	mi := &file_event_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13476,7 +13760,7 @@ func (x *SensorCalmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCalmed.ProtoReflect.Descriptor instead.
 func (*SensorCalmed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{155}
+	return file_event_proto_rawDescGZIP(), []int{158}
 }
 
 type SensorAlerted struct {
@@ -13492,7 +13776,7 @@ type SensorAlerted struct {
 
 func (x *SensorAlerted) Reset() {
 	*x = SensorAlerted{}
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13504,7 +13788,7 @@ func (x *SensorAlerted) String() string {
 func (*SensorAlerted) ProtoMessage() {}
 
 func (x *SensorAlerted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[156]
+	mi := &file_event_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13517,7 +13801,7 @@ func (x *SensorAlerted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorAlerted.ProtoReflect.Descriptor instead.
 func (*SensorAlerted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{156}
+	return file_event_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *SensorAlerted) GetAt() int64 {
@@ -13564,7 +13848,7 @@ type SensorWorsened struct {
 
 func (x *SensorWorsened) Reset() {
 	*x = SensorWorsened{}
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13576,7 +13860,7 @@ func (x *SensorWorsened) String() string {
 func (*SensorWorsened) ProtoMessage() {}
 
 func (x *SensorWorsened) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13589,7 +13873,7 @@ func (x *SensorWorsened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWorsened.ProtoReflect.Descriptor instead.
 func (*SensorWorsened) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{157}
+	return file_event_proto_rawDescGZIP(), []int{160}
 }
 
 func (x *SensorWorsened) GetPeak() float64 {
@@ -13607,7 +13891,7 @@ type SensorRelapsed struct {
 
 func (x *SensorRelapsed) Reset() {
 	*x = SensorRelapsed{}
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13619,7 +13903,7 @@ func (x *SensorRelapsed) String() string {
 func (*SensorRelapsed) ProtoMessage() {}
 
 func (x *SensorRelapsed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13632,7 +13916,7 @@ func (x *SensorRelapsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorRelapsed.ProtoReflect.Descriptor instead.
 func (*SensorRelapsed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{158}
+	return file_event_proto_rawDescGZIP(), []int{161}
 }
 
 type SensorCameBack struct {
@@ -13644,7 +13928,7 @@ type SensorCameBack struct {
 
 func (x *SensorCameBack) Reset() {
 	*x = SensorCameBack{}
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13656,7 +13940,7 @@ func (x *SensorCameBack) String() string {
 func (*SensorCameBack) ProtoMessage() {}
 
 func (x *SensorCameBack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13669,7 +13953,7 @@ func (x *SensorCameBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCameBack.ProtoReflect.Descriptor instead.
 func (*SensorCameBack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{159}
+	return file_event_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *SensorCameBack) GetAt() int64 {
@@ -13689,7 +13973,7 @@ type SensorWasAcked struct {
 
 func (x *SensorWasAcked) Reset() {
 	*x = SensorWasAcked{}
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13701,7 +13985,7 @@ func (x *SensorWasAcked) String() string {
 func (*SensorWasAcked) ProtoMessage() {}
 
 func (x *SensorWasAcked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13714,7 +13998,7 @@ func (x *SensorWasAcked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasAcked.ProtoReflect.Descriptor instead.
 func (*SensorWasAcked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{160}
+	return file_event_proto_rawDescGZIP(), []int{163}
 }
 
 func (x *SensorWasAcked) GetAt() int64 {
@@ -13740,7 +14024,7 @@ type SensorWasEscalated struct {
 
 func (x *SensorWasEscalated) Reset() {
 	*x = SensorWasEscalated{}
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[164]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13752,7 +14036,7 @@ func (x *SensorWasEscalated) String() string {
 func (*SensorWasEscalated) ProtoMessage() {}
 
 func (x *SensorWasEscalated) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[164]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13765,7 +14049,7 @@ func (x *SensorWasEscalated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasEscalated.ProtoReflect.Descriptor instead.
 func (*SensorWasEscalated) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{161}
+	return file_event_proto_rawDescGZIP(), []int{164}
 }
 
 func (x *SensorWasEscalated) GetAt() int64 {
@@ -13784,7 +14068,7 @@ type SensorWasResolved struct {
 
 func (x *SensorWasResolved) Reset() {
 	*x = SensorWasResolved{}
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[165]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13796,7 +14080,7 @@ func (x *SensorWasResolved) String() string {
 func (*SensorWasResolved) ProtoMessage() {}
 
 func (x *SensorWasResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[165]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13809,7 +14093,7 @@ func (x *SensorWasResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasResolved.ProtoReflect.Descriptor instead.
 func (*SensorWasResolved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{162}
+	return file_event_proto_rawDescGZIP(), []int{165}
 }
 
 func (x *SensorWasResolved) GetAt() int64 {
@@ -13830,7 +14114,7 @@ type SensorCalibrated struct {
 
 func (x *SensorCalibrated) Reset() {
 	*x = SensorCalibrated{}
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[166]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13842,7 +14126,7 @@ func (x *SensorCalibrated) String() string {
 func (*SensorCalibrated) ProtoMessage() {}
 
 func (x *SensorCalibrated) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[166]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13855,7 +14139,7 @@ func (x *SensorCalibrated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCalibrated.ProtoReflect.Descriptor instead.
 func (*SensorCalibrated) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{163}
+	return file_event_proto_rawDescGZIP(), []int{166}
 }
 
 func (x *SensorCalibrated) GetAt() int64 {
@@ -13889,7 +14173,7 @@ type SensorHealthSet struct {
 
 func (x *SensorHealthSet) Reset() {
 	*x = SensorHealthSet{}
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[167]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13901,7 +14185,7 @@ func (x *SensorHealthSet) String() string {
 func (*SensorHealthSet) ProtoMessage() {}
 
 func (x *SensorHealthSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[167]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13914,7 +14198,7 @@ func (x *SensorHealthSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorHealthSet.ProtoReflect.Descriptor instead.
 func (*SensorHealthSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{164}
+	return file_event_proto_rawDescGZIP(), []int{167}
 }
 
 func (x *SensorHealthSet) GetAt() int64 {
@@ -13940,7 +14224,7 @@ type SensorWorkOrderTold struct {
 
 func (x *SensorWorkOrderTold) Reset() {
 	*x = SensorWorkOrderTold{}
-	mi := &file_event_proto_msgTypes[165]
+	mi := &file_event_proto_msgTypes[168]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13952,7 +14236,7 @@ func (x *SensorWorkOrderTold) String() string {
 func (*SensorWorkOrderTold) ProtoMessage() {}
 
 func (x *SensorWorkOrderTold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[165]
+	mi := &file_event_proto_msgTypes[168]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13965,7 +14249,7 @@ func (x *SensorWorkOrderTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWorkOrderTold.ProtoReflect.Descriptor instead.
 func (*SensorWorkOrderTold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{165}
+	return file_event_proto_rawDescGZIP(), []int{168}
 }
 
 func (x *SensorWorkOrderTold) GetRev() int64 {
@@ -13992,7 +14276,7 @@ type WorkorderWasOpened struct {
 
 func (x *WorkorderWasOpened) Reset() {
 	*x = WorkorderWasOpened{}
-	mi := &file_event_proto_msgTypes[166]
+	mi := &file_event_proto_msgTypes[169]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14004,7 +14288,7 @@ func (x *WorkorderWasOpened) String() string {
 func (*WorkorderWasOpened) ProtoMessage() {}
 
 func (x *WorkorderWasOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[166]
+	mi := &file_event_proto_msgTypes[169]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14017,7 +14301,7 @@ func (x *WorkorderWasOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasOpened.ProtoReflect.Descriptor instead.
 func (*WorkorderWasOpened) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{166}
+	return file_event_proto_rawDescGZIP(), []int{169}
 }
 
 func (x *WorkorderWasOpened) GetId() string {
@@ -14097,7 +14381,7 @@ type WorkorderHeard struct {
 
 func (x *WorkorderHeard) Reset() {
 	*x = WorkorderHeard{}
-	mi := &file_event_proto_msgTypes[167]
+	mi := &file_event_proto_msgTypes[170]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14109,7 +14393,7 @@ func (x *WorkorderHeard) String() string {
 func (*WorkorderHeard) ProtoMessage() {}
 
 func (x *WorkorderHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[167]
+	mi := &file_event_proto_msgTypes[170]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14122,7 +14406,7 @@ func (x *WorkorderHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHeard.ProtoReflect.Descriptor instead.
 func (*WorkorderHeard) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{167}
+	return file_event_proto_rawDescGZIP(), []int{170}
 }
 
 func (x *WorkorderHeard) GetAt() int64 {
@@ -14176,7 +14460,7 @@ type WorkorderWasWarned struct {
 
 func (x *WorkorderWasWarned) Reset() {
 	*x = WorkorderWasWarned{}
-	mi := &file_event_proto_msgTypes[168]
+	mi := &file_event_proto_msgTypes[171]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14188,7 +14472,7 @@ func (x *WorkorderWasWarned) String() string {
 func (*WorkorderWasWarned) ProtoMessage() {}
 
 func (x *WorkorderWasWarned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[168]
+	mi := &file_event_proto_msgTypes[171]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14201,7 +14485,7 @@ func (x *WorkorderWasWarned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasWarned.ProtoReflect.Descriptor instead.
 func (*WorkorderWasWarned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{168}
+	return file_event_proto_rawDescGZIP(), []int{171}
 }
 
 func (x *WorkorderWasWarned) GetAt() int64 {
@@ -14220,7 +14504,7 @@ type WorkorderHoldBegan struct {
 
 func (x *WorkorderHoldBegan) Reset() {
 	*x = WorkorderHoldBegan{}
-	mi := &file_event_proto_msgTypes[169]
+	mi := &file_event_proto_msgTypes[172]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14232,7 +14516,7 @@ func (x *WorkorderHoldBegan) String() string {
 func (*WorkorderHoldBegan) ProtoMessage() {}
 
 func (x *WorkorderHoldBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[169]
+	mi := &file_event_proto_msgTypes[172]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14245,7 +14529,7 @@ func (x *WorkorderHoldBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHoldBegan.ProtoReflect.Descriptor instead.
 func (*WorkorderHoldBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{169}
+	return file_event_proto_rawDescGZIP(), []int{172}
 }
 
 func (x *WorkorderHoldBegan) GetAt() int64 {
@@ -14266,7 +14550,7 @@ type WorkorderDishHeld struct {
 
 func (x *WorkorderDishHeld) Reset() {
 	*x = WorkorderDishHeld{}
-	mi := &file_event_proto_msgTypes[170]
+	mi := &file_event_proto_msgTypes[173]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14278,7 +14562,7 @@ func (x *WorkorderDishHeld) String() string {
 func (*WorkorderDishHeld) ProtoMessage() {}
 
 func (x *WorkorderDishHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[170]
+	mi := &file_event_proto_msgTypes[173]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14291,7 +14575,7 @@ func (x *WorkorderDishHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderDishHeld.ProtoReflect.Descriptor instead.
 func (*WorkorderDishHeld) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{170}
+	return file_event_proto_rawDescGZIP(), []int{173}
 }
 
 func (x *WorkorderDishHeld) GetAt() int64 {
@@ -14324,7 +14608,7 @@ type WorkorderDiscardProposed struct {
 
 func (x *WorkorderDiscardProposed) Reset() {
 	*x = WorkorderDiscardProposed{}
-	mi := &file_event_proto_msgTypes[171]
+	mi := &file_event_proto_msgTypes[174]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14336,7 +14620,7 @@ func (x *WorkorderDiscardProposed) String() string {
 func (*WorkorderDiscardProposed) ProtoMessage() {}
 
 func (x *WorkorderDiscardProposed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[171]
+	mi := &file_event_proto_msgTypes[174]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14349,7 +14633,7 @@ func (x *WorkorderDiscardProposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderDiscardProposed.ProtoReflect.Descriptor instead.
 func (*WorkorderDiscardProposed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{171}
+	return file_event_proto_rawDescGZIP(), []int{174}
 }
 
 func (x *WorkorderDiscardProposed) GetAt() int64 {
@@ -14370,7 +14654,7 @@ type WorkorderWasAssigned struct {
 
 func (x *WorkorderWasAssigned) Reset() {
 	*x = WorkorderWasAssigned{}
-	mi := &file_event_proto_msgTypes[172]
+	mi := &file_event_proto_msgTypes[175]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14382,7 +14666,7 @@ func (x *WorkorderWasAssigned) String() string {
 func (*WorkorderWasAssigned) ProtoMessage() {}
 
 func (x *WorkorderWasAssigned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[172]
+	mi := &file_event_proto_msgTypes[175]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14395,7 +14679,7 @@ func (x *WorkorderWasAssigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasAssigned.ProtoReflect.Descriptor instead.
 func (*WorkorderWasAssigned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{172}
+	return file_event_proto_rawDescGZIP(), []int{175}
 }
 
 func (x *WorkorderWasAssigned) GetAt() int64 {
@@ -14431,7 +14715,7 @@ type WorkorderWasDone struct {
 
 func (x *WorkorderWasDone) Reset() {
 	*x = WorkorderWasDone{}
-	mi := &file_event_proto_msgTypes[173]
+	mi := &file_event_proto_msgTypes[176]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14443,7 +14727,7 @@ func (x *WorkorderWasDone) String() string {
 func (*WorkorderWasDone) ProtoMessage() {}
 
 func (x *WorkorderWasDone) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[173]
+	mi := &file_event_proto_msgTypes[176]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14456,7 +14740,7 @@ func (x *WorkorderWasDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasDone.ProtoReflect.Descriptor instead.
 func (*WorkorderWasDone) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{173}
+	return file_event_proto_rawDescGZIP(), []int{176}
 }
 
 func (x *WorkorderWasDone) GetAt() int64 {
@@ -14497,7 +14781,7 @@ type OrderDishFlagged struct {
 
 func (x *OrderDishFlagged) Reset() {
 	*x = OrderDishFlagged{}
-	mi := &file_event_proto_msgTypes[174]
+	mi := &file_event_proto_msgTypes[177]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14509,7 +14793,7 @@ func (x *OrderDishFlagged) String() string {
 func (*OrderDishFlagged) ProtoMessage() {}
 
 func (x *OrderDishFlagged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[174]
+	mi := &file_event_proto_msgTypes[177]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14522,7 +14806,7 @@ func (x *OrderDishFlagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDishFlagged.ProtoReflect.Descriptor instead.
 func (*OrderDishFlagged) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{174}
+	return file_event_proto_rawDescGZIP(), []int{177}
 }
 
 func (x *OrderDishFlagged) GetItems() []string {
@@ -14549,7 +14833,7 @@ type PrinterQueued struct {
 
 func (x *PrinterQueued) Reset() {
 	*x = PrinterQueued{}
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[178]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14561,7 +14845,7 @@ func (x *PrinterQueued) String() string {
 func (*PrinterQueued) ProtoMessage() {}
 
 func (x *PrinterQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[178]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14574,7 +14858,7 @@ func (x *PrinterQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterQueued.ProtoReflect.Descriptor instead.
 func (*PrinterQueued) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{175}
+	return file_event_proto_rawDescGZIP(), []int{178}
 }
 
 func (x *PrinterQueued) GetPrinter() string {
@@ -14617,7 +14901,7 @@ type PrinterJob struct {
 
 func (x *PrinterJob) Reset() {
 	*x = PrinterJob{}
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[179]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14629,7 +14913,7 @@ func (x *PrinterJob) String() string {
 func (*PrinterJob) ProtoMessage() {}
 
 func (x *PrinterJob) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[179]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14642,7 +14926,7 @@ func (x *PrinterJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterJob.ProtoReflect.Descriptor instead.
 func (*PrinterJob) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{176}
+	return file_event_proto_rawDescGZIP(), []int{179}
 }
 
 func (x *PrinterJob) GetKey() string {
@@ -14789,7 +15073,7 @@ type PrinterItem struct {
 
 func (x *PrinterItem) Reset() {
 	*x = PrinterItem{}
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[180]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14801,7 +15085,7 @@ func (x *PrinterItem) String() string {
 func (*PrinterItem) ProtoMessage() {}
 
 func (x *PrinterItem) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[180]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14814,7 +15098,7 @@ func (x *PrinterItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterItem.ProtoReflect.Descriptor instead.
 func (*PrinterItem) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{177}
+	return file_event_proto_rawDescGZIP(), []int{180}
 }
 
 func (x *PrinterItem) GetId() string {
@@ -14896,7 +15180,7 @@ type PrinterSending struct {
 
 func (x *PrinterSending) Reset() {
 	*x = PrinterSending{}
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[181]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14908,7 +15192,7 @@ func (x *PrinterSending) String() string {
 func (*PrinterSending) ProtoMessage() {}
 
 func (x *PrinterSending) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[181]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14921,7 +15205,7 @@ func (x *PrinterSending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterSending.ProtoReflect.Descriptor instead.
 func (*PrinterSending) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{178}
+	return file_event_proto_rawDescGZIP(), []int{181}
 }
 
 func (x *PrinterSending) GetKey() string {
@@ -14941,7 +15225,7 @@ type PrinterWasPrinted struct {
 
 func (x *PrinterWasPrinted) Reset() {
 	*x = PrinterWasPrinted{}
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[182]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14953,7 +15237,7 @@ func (x *PrinterWasPrinted) String() string {
 func (*PrinterWasPrinted) ProtoMessage() {}
 
 func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[182]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14966,7 +15250,7 @@ func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasPrinted.ProtoReflect.Descriptor instead.
 func (*PrinterWasPrinted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{179}
+	return file_event_proto_rawDescGZIP(), []int{182}
 }
 
 func (x *PrinterWasPrinted) GetAt() int64 {
@@ -14993,7 +15277,7 @@ type PrinterTryFailed struct {
 
 func (x *PrinterTryFailed) Reset() {
 	*x = PrinterTryFailed{}
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[183]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15005,7 +15289,7 @@ func (x *PrinterTryFailed) String() string {
 func (*PrinterTryFailed) ProtoMessage() {}
 
 func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[183]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15018,7 +15302,7 @@ func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterTryFailed.ProtoReflect.Descriptor instead.
 func (*PrinterTryFailed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{180}
+	return file_event_proto_rawDescGZIP(), []int{183}
 }
 
 func (x *PrinterTryFailed) GetKey() string {
@@ -15046,7 +15330,7 @@ type PrinterWentUnsure struct {
 
 func (x *PrinterWentUnsure) Reset() {
 	*x = PrinterWentUnsure{}
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[184]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15058,7 +15342,7 @@ func (x *PrinterWentUnsure) String() string {
 func (*PrinterWentUnsure) ProtoMessage() {}
 
 func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[184]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15071,7 +15355,7 @@ func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWentUnsure.ProtoReflect.Descriptor instead.
 func (*PrinterWentUnsure) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{181}
+	return file_event_proto_rawDescGZIP(), []int{184}
 }
 
 func (x *PrinterWentUnsure) GetAt() int64 {
@@ -15105,7 +15389,7 @@ type PrinterWasRerouted struct {
 
 func (x *PrinterWasRerouted) Reset() {
 	*x = PrinterWasRerouted{}
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[185]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15117,7 +15401,7 @@ func (x *PrinterWasRerouted) String() string {
 func (*PrinterWasRerouted) ProtoMessage() {}
 
 func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[185]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15130,7 +15414,7 @@ func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasRerouted.ProtoReflect.Descriptor instead.
 func (*PrinterWasRerouted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{182}
+	return file_event_proto_rawDescGZIP(), []int{185}
 }
 
 func (x *PrinterWasRerouted) GetKey() string {
@@ -15156,7 +15440,7 @@ type OrderSlipsDue struct {
 
 func (x *OrderSlipsDue) Reset() {
 	*x = OrderSlipsDue{}
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[186]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15168,7 +15452,7 @@ func (x *OrderSlipsDue) String() string {
 func (*OrderSlipsDue) ProtoMessage() {}
 
 func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[186]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15181,7 +15465,7 @@ func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipsDue.ProtoReflect.Descriptor instead.
 func (*OrderSlipsDue) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{183}
+	return file_event_proto_rawDescGZIP(), []int{186}
 }
 
 func (x *OrderSlipsDue) GetSlips() []*OrderSlip {
@@ -15202,7 +15486,7 @@ type OrderSlip struct {
 
 func (x *OrderSlip) Reset() {
 	*x = OrderSlip{}
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[187]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15214,7 +15498,7 @@ func (x *OrderSlip) String() string {
 func (*OrderSlip) ProtoMessage() {}
 
 func (x *OrderSlip) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[187]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15227,7 +15511,7 @@ func (x *OrderSlip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlip.ProtoReflect.Descriptor instead.
 func (*OrderSlip) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{184}
+	return file_event_proto_rawDescGZIP(), []int{187}
 }
 
 func (x *OrderSlip) GetN() int64 {
@@ -15260,7 +15544,7 @@ type OrderSlipTaken struct {
 
 func (x *OrderSlipTaken) Reset() {
 	*x = OrderSlipTaken{}
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[188]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15272,7 +15556,7 @@ func (x *OrderSlipTaken) String() string {
 func (*OrderSlipTaken) ProtoMessage() {}
 
 func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[188]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15285,7 +15569,7 @@ func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipTaken.ProtoReflect.Descriptor instead.
 func (*OrderSlipTaken) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{185}
+	return file_event_proto_rawDescGZIP(), []int{188}
 }
 
 func (x *OrderSlipTaken) GetN() int64 {
@@ -15305,7 +15589,7 @@ type OrderPaidLate struct {
 
 func (x *OrderPaidLate) Reset() {
 	*x = OrderPaidLate{}
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[189]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15317,7 +15601,7 @@ func (x *OrderPaidLate) String() string {
 func (*OrderPaidLate) ProtoMessage() {}
 
 func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[189]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15330,7 +15614,7 @@ func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPaidLate.ProtoReflect.Descriptor instead.
 func (*OrderPaidLate) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{186}
+	return file_event_proto_rawDescGZIP(), []int{189}
 }
 
 func (x *OrderPaidLate) GetAt() int64 {
@@ -15356,7 +15640,7 @@ type OrderRevived struct {
 
 func (x *OrderRevived) Reset() {
 	*x = OrderRevived{}
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[190]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15368,7 +15652,7 @@ func (x *OrderRevived) String() string {
 func (*OrderRevived) ProtoMessage() {}
 
 func (x *OrderRevived) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[190]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15381,7 +15665,7 @@ func (x *OrderRevived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRevived.ProtoReflect.Descriptor instead.
 func (*OrderRevived) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{187}
+	return file_event_proto_rawDescGZIP(), []int{190}
 }
 
 func (x *OrderRevived) GetAt() int64 {
@@ -15400,7 +15684,7 @@ type OrderStayedExpired struct {
 
 func (x *OrderStayedExpired) Reset() {
 	*x = OrderStayedExpired{}
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[191]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15412,7 +15696,7 @@ func (x *OrderStayedExpired) String() string {
 func (*OrderStayedExpired) ProtoMessage() {}
 
 func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[191]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15425,7 +15709,7 @@ func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderStayedExpired.ProtoReflect.Descriptor instead.
 func (*OrderStayedExpired) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{188}
+	return file_event_proto_rawDescGZIP(), []int{191}
 }
 
 func (x *OrderStayedExpired) GetAt() int64 {
@@ -15455,7 +15739,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15467,7 +15751,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15480,7 +15764,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{189}
+	return file_event_proto_rawDescGZIP(), []int{192}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -15577,7 +15861,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15589,7 +15873,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15602,7 +15886,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{190}
+	return file_event_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -15632,7 +15916,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15644,7 +15928,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15657,7 +15941,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{191}
+	return file_event_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -15706,7 +15990,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[195]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15718,7 +16002,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[195]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15731,7 +16015,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{192}
+	return file_event_proto_rawDescGZIP(), []int{195}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -15761,13 +16045,15 @@ type MenuState struct {
 	Draft         *MenuMenu              `protobuf:"bytes,2,opt,name=draft,proto3,oneof" json:"draft,omitempty"`
 	DraftV        int64                  `protobuf:"zigzag64,3,opt,name=draft_v,json=draftV,proto3" json:"draft_v,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	From          string                 `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	Of            int64                  `protobuf:"zigzag64,6,opt,name=of,proto3" json:"of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[196]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15779,7 +16065,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[196]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15792,7 +16078,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{193}
+	return file_event_proto_rawDescGZIP(), []int{196}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -15821,6 +16107,20 @@ func (x *MenuState) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *MenuState) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *MenuState) GetOf() int64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
 }
 
 type StockState struct {
@@ -15852,7 +16152,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15864,7 +16164,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15877,7 +16177,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{194}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *StockState) GetId() string {
@@ -16069,7 +16369,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16081,7 +16381,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16094,7 +16394,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *PaymentState) GetId() string {
@@ -16420,7 +16720,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16432,7 +16732,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16445,7 +16745,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *OrderState) GetId() string {
@@ -16999,7 +17299,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17011,7 +17311,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17024,7 +17324,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -17065,7 +17365,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17077,7 +17377,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17090,7 +17390,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -17122,7 +17422,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17134,7 +17434,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17147,7 +17447,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *TableState) GetId() string {
@@ -17210,7 +17510,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17222,7 +17522,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17235,7 +17535,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -17269,7 +17569,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17281,7 +17581,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17294,7 +17594,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -17322,7 +17622,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17334,7 +17634,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17347,7 +17647,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -17386,7 +17686,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17398,7 +17698,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17411,7 +17711,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *PrinterState) GetId() string {
@@ -17475,7 +17775,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17487,7 +17787,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17500,7 +17800,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -17566,7 +17866,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17578,7 +17878,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17591,7 +17891,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *SensorState) GetId() string {
@@ -17795,7 +18095,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17807,7 +18107,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17820,7 +18120,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -17861,7 +18161,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17873,7 +18173,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17886,7 +18186,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -17913,7 +18213,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17925,7 +18225,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17938,7 +18238,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -17968,7 +18268,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17980,7 +18280,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17993,7 +18293,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -18062,7 +18362,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18074,7 +18374,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18087,7 +18387,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -18262,7 +18562,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18274,7 +18574,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18287,7 +18587,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -18322,7 +18622,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18334,7 +18634,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18347,7 +18647,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -18388,7 +18688,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18400,7 +18700,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18413,7 +18713,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *StoreView) GetId() string {
@@ -18491,7 +18791,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18503,7 +18803,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18516,7 +18816,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -18568,7 +18868,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18580,7 +18880,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18593,7 +18893,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *StockView) GetId() string {
@@ -18716,7 +19016,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18728,7 +19028,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18741,7 +19041,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *PaymentView) GetId() string {
@@ -18907,7 +19207,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18919,7 +19219,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18932,7 +19232,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -19049,7 +19349,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19061,7 +19361,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19074,7 +19374,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *OrderView) GetId() string {
@@ -19452,7 +19752,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19464,7 +19764,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19477,7 +19777,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *TableView) GetId() string {
@@ -19610,7 +19910,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19622,7 +19922,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19635,7 +19935,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -19684,7 +19984,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19696,7 +19996,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19709,7 +20009,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -19846,7 +20146,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19858,7 +20158,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19871,7 +20171,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *BillPart) GetId() string {
@@ -19936,7 +20236,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19948,7 +20248,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19961,7 +20261,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -20031,7 +20331,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20043,7 +20343,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20056,7 +20356,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *SensorView) GetId() string {
@@ -20239,7 +20539,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20251,7 +20551,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20264,7 +20564,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -20308,7 +20608,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20320,7 +20620,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20333,7 +20633,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -20401,7 +20701,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20413,7 +20713,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20426,7 +20726,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -20601,7 +20901,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20613,7 +20913,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20626,7 +20926,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *PrinterView) GetId() string {
@@ -20848,7 +21148,8 @@ const file_event_proto_rawDesc = "" +
 	"CommandWho\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04role\"\xc7\t\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\"\x92\n" +
+	"\n" +
 	"\vStoreConfig\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x12\n" +
@@ -20876,7 +21177,8 @@ const file_event_proto_rawDesc = "" +
 	"\x05stock\x18\x15 \x03(\v2\x15.brigata.v1.StoreSeedR\x05stock\x12A\n" +
 	"\vfood_safety\x18\x16 \x01(\v2\x1b.brigata.v1.StoreFoodSafetyH\x00R\n" +
 	"foodSafety\x88\x01\x01\x121\n" +
-	"\asensors\x18\x17 \x03(\v2\x17.brigata.v1.StoreSensorR\asensors\x1a9\n" +
+	"\asensors\x18\x17 \x03(\v2\x17.brigata.v1.StoreSensorR\asensors\x12;\n" +
+	"\tmenu_from\x18\x18 \x01(\v2\x19.brigata.v1.StoreMenuFromH\x01R\bmenuFrom\x88\x01\x01\x1a9\n" +
 	"\vAcceptEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a6\n" +
@@ -20886,7 +21188,9 @@ const file_event_proto_rawDesc = "" +
 	"\fAgingMsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.brigata.v1.Int64sR\x05value:\x028\x01B\x0e\n" +
-	"\f_food_safety\"*\n" +
+	"\f_food_safetyB\f\n" +
+	"\n" +
+	"_menu_from\"*\n" +
 	"\bMenuText\x12\x0e\n" +
 	"\x02zh\x18\x01 \x01(\tR\x02zh\x12\x0e\n" +
 	"\x02en\x18\x02 \x01(\tR\x02en\"\x8d\x01\n" +
@@ -20961,7 +21265,38 @@ const file_event_proto_rawDesc = "" +
 	"\vStoreLimits\x12\x10\n" +
 	"\x03low\x18\x01 \x01(\x01R\x03low\x12\x12\n" +
 	"\x04high\x18\x02 \x01(\x01R\x04high\x12\x19\n" +
-	"\bdelay_ms\x18\x03 \x01(\x12R\adelayMs\"#\n" +
+	"\bdelay_ms\x18\x03 \x01(\x12R\adelayMs\"\x95\x01\n" +
+	"\rStoreMenuFrom\x12\x14\n" +
+	"\x05store\x18\x01 \x01(\tR\x05store\x124\n" +
+	"\x06dishes\x18\x02 \x03(\v2\x1c.brigata.v1.MenuDishOverrideR\x06dishes\x128\n" +
+	"\aoptions\x18\x03 \x03(\v2\x1e.brigata.v1.MenuOptionOverrideR\aoptions\"\xfe\x03\n" +
+	"\x10MenuDishOverride\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06hidden\x18\x02 \x01(\bR\x06hidden\x12-\n" +
+	"\x04name\x18\x03 \x01(\v2\x14.brigata.v1.MenuTextH\x00R\x04name\x88\x01\x01\x12;\n" +
+	"\vdescription\x18\x04 \x01(\v2\x14.brigata.v1.MenuTextH\x01R\vdescription\x88\x01\x01\x12\x14\n" +
+	"\x05image\x18\x05 \x01(\tR\x05image\x12\x19\n" +
+	"\x05price\x18\x06 \x01(\x12H\x02R\x05price\x88\x01\x01\x12@\n" +
+	"\x06prices\x18\a \x03(\v2(.brigata.v1.MenuDishOverride.PricesEntryR\x06prices\x12\x1b\n" +
+	"\ttax_class\x18\b \x01(\tR\btaxClass\x12\x1a\n" +
+	"\bdayparts\x18\t \x03(\tR\bdayparts\x12\x17\n" +
+	"\amax_qty\x18\n" +
+	" \x01(\x12R\x06maxQty\x12\x1a\n" +
+	"\bstations\x18\v \x03(\tR\bstations\x12\x17\n" +
+	"\aprep_ms\x18\f \x01(\x12R\x06prepMs\x1a9\n" +
+	"\vPricesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\x0e\n" +
+	"\f_descriptionB\b\n" +
+	"\x06_price\"\x99\x01\n" +
+	"\x12MenuOptionOverride\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06hidden\x18\x02 \x01(\bR\x06hidden\x12-\n" +
+	"\x04name\x18\x03 \x01(\v2\x14.brigata.v1.MenuTextH\x00R\x04name\x88\x01\x01\x12\x19\n" +
+	"\x05price\x18\x04 \x01(\x12H\x01R\x05price\x88\x01\x01B\a\n" +
+	"\x05_nameB\b\n" +
+	"\x06_price\"#\n" +
 	"\vStoreSeeded\x12\x14\n" +
 	"\x05stock\x18\x01 \x01(\tR\x05stock\"Q\n" +
 	"\x10StoreNumberTaken\x12\x14\n" +
@@ -21076,12 +21411,14 @@ const file_event_proto_rawDesc = "" +
 	"\x05price\x18\x04 \x01(\x12R\x05price\x12\x18\n" +
 	"\adefault\x18\x05 \x01(\bR\adefault\x12\x17\n" +
 	"\amax_qty\x18\x06 \x01(\x12R\x06maxQty\x12\x16\n" +
-	"\x06groups\x18\a \x03(\tR\x06groups\"\x93\x01\n" +
+	"\x06groups\x18\a \x03(\tR\x06groups\"\xb7\x01\n" +
 	"\rMenuPublished\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12-\n" +
 	"\x04menu\x18\x03 \x01(\v2\x14.brigata.v1.MenuMenuH\x00R\x04menu\x88\x01\x01\x12\x12\n" +
-	"\x04text\x18\x04 \x01(\tR\x04textB\a\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02of\x18\x06 \x01(\x12R\x02ofB\a\n" +
 	"\x05_menu\"k\n" +
 	"\tStockMade\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
@@ -21990,12 +22327,14 @@ const file_event_proto_rawDesc = "" +
 	"\fStoreTakings\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12\x14\n" +
 	"\x05sales\x18\x02 \x01(\x12R\x05sales\x12\x12\n" +
-	"\x04cash\x18\x03 \x01(\x12R\x04cash\"\xab\x01\n" +
+	"\x04cash\x18\x03 \x01(\x12R\x04cash\"\xcf\x01\n" +
 	"\tMenuState\x12-\n" +
 	"\x04menu\x18\x01 \x01(\v2\x14.brigata.v1.MenuMenuH\x00R\x04menu\x88\x01\x01\x12/\n" +
 	"\x05draft\x18\x02 \x01(\v2\x14.brigata.v1.MenuMenuH\x01R\x05draft\x88\x01\x01\x12\x17\n" +
 	"\adraft_v\x18\x03 \x01(\x12R\x06draftV\x12\x12\n" +
-	"\x04text\x18\x04 \x01(\tR\x04textB\a\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02of\x18\x06 \x01(\x12R\x02ofB\a\n" +
 	"\x05_menuB\b\n" +
 	"\x06_draft\"\xe4\x05\n" +
 	"\n" +
@@ -22591,7 +22930,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 237)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 241)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -22612,355 +22951,359 @@ var file_event_proto_goTypes = []any{
 	(*StoreFoodSafety)(nil),          // 16: brigata.v1.StoreFoodSafety
 	(*StoreSensor)(nil),              // 17: brigata.v1.StoreSensor
 	(*StoreLimits)(nil),              // 18: brigata.v1.StoreLimits
-	(*StoreSeeded)(nil),              // 19: brigata.v1.StoreSeeded
-	(*StoreNumberTaken)(nil),         // 20: brigata.v1.StoreNumberTaken
-	(*StoreChannelPaused)(nil),       // 21: brigata.v1.StoreChannelPaused
-	(*StoreChannelResumed)(nil),      // 22: brigata.v1.StoreChannelResumed
-	(*StoreDateBegan)(nil),           // 23: brigata.v1.StoreDateBegan
-	(*StoreDayClosed)(nil),           // 24: brigata.v1.StoreDayClosed
-	(*StoreTook)(nil),                // 25: brigata.v1.StoreTook
-	(*MenuDrafted)(nil),              // 26: brigata.v1.MenuDrafted
-	(*MenuMenu)(nil),                 // 27: brigata.v1.MenuMenu
-	(*MenuAllergen)(nil),             // 28: brigata.v1.MenuAllergen
-	(*MenuDaypart)(nil),              // 29: brigata.v1.MenuDaypart
-	(*MenuCategory)(nil),             // 30: brigata.v1.MenuCategory
-	(*MenuDish)(nil),                 // 31: brigata.v1.MenuDish
-	(*MenuPart)(nil),                 // 32: brigata.v1.MenuPart
-	(*MenuChoice)(nil),               // 33: brigata.v1.MenuChoice
-	(*MenuGroup)(nil),                // 34: brigata.v1.MenuGroup
-	(*MenuOption)(nil),               // 35: brigata.v1.MenuOption
-	(*MenuPublished)(nil),            // 36: brigata.v1.MenuPublished
-	(*StockMade)(nil),                // 37: brigata.v1.StockMade
-	(*StockReserved)(nil),            // 38: brigata.v1.StockReserved
-	(*StockReleased)(nil),            // 39: brigata.v1.StockReleased
-	(*StockReturned)(nil),            // 40: brigata.v1.StockReturned
-	(*StockCountSet)(nil),            // 41: brigata.v1.StockCountSet
-	(*StockScheduled)(nil),           // 42: brigata.v1.StockScheduled
-	(*StockDelivery)(nil),            // 43: brigata.v1.StockDelivery
-	(*StockRestocked)(nil),           // 44: brigata.v1.StockRestocked
-	(*StockWentOut)(nil),             // 45: brigata.v1.StockWentOut
-	(*StockCameIn)(nil),              // 46: brigata.v1.StockCameIn
-	(*StockHeldBack)(nil),            // 47: brigata.v1.StockHeldBack
-	(*StockLetGone)(nil),             // 48: brigata.v1.StockLetGone
-	(*StockDayBegan)(nil),            // 49: brigata.v1.StockDayBegan
-	(*PaymentBegan)(nil),             // 50: brigata.v1.PaymentBegan
-	(*PaymentWasClaimed)(nil),        // 51: brigata.v1.PaymentWasClaimed
-	(*PaymentWasRefused)(nil),        // 52: brigata.v1.PaymentWasRefused
-	(*PaymentFailure)(nil),           // 53: brigata.v1.PaymentFailure
-	(*PaymentStaffCalled)(nil),       // 54: brigata.v1.PaymentStaffCalled
-	(*PaymentConfirmed)(nil),         // 55: brigata.v1.PaymentConfirmed
-	(*PaymentWasCancelled)(nil),      // 56: brigata.v1.PaymentWasCancelled
-	(*PaymentClaimReturned)(nil),     // 57: brigata.v1.PaymentClaimReturned
-	(*PaymentWasCredited)(nil),       // 58: brigata.v1.PaymentWasCredited
-	(*PaymentGaveBack)(nil),          // 59: brigata.v1.PaymentGaveBack
-	(*PaymentRefund)(nil),            // 60: brigata.v1.PaymentRefund
-	(*PaymentRefundBooked)(nil),      // 61: brigata.v1.PaymentRefundBooked
-	(*PaymentStoreTold)(nil),         // 62: brigata.v1.PaymentStoreTold
-	(*PaymentWasRehomed)(nil),        // 63: brigata.v1.PaymentWasRehomed
-	(*OrderSent)(nil),                // 64: brigata.v1.OrderSent
-	(*OrderContact)(nil),             // 65: brigata.v1.OrderContact
-	(*OrderLine)(nil),                // 66: brigata.v1.OrderLine
-	(*MenuPricedOption)(nil),         // 67: brigata.v1.MenuPricedOption
-	(*MenuPricedPart)(nil),           // 68: brigata.v1.MenuPricedPart
-	(*OrderItem)(nil),                // 69: brigata.v1.OrderItem
-	(*MenuTake)(nil),                 // 70: brigata.v1.MenuTake
-	(*BillTotals)(nil),               // 71: brigata.v1.BillTotals
-	(*BillTax)(nil),                  // 72: brigata.v1.BillTax
-	(*OrderTake)(nil),                // 73: brigata.v1.OrderTake
-	(*OrderTableTook)(nil),           // 74: brigata.v1.OrderTableTook
-	(*OrderStockGave)(nil),           // 75: brigata.v1.OrderStockGave
-	(*OrderStockDenied)(nil),         // 76: brigata.v1.OrderStockDenied
-	(*OrderTableDenied)(nil),         // 77: brigata.v1.OrderTableDenied
-	(*RefusalRefusal)(nil),           // 78: brigata.v1.RefusalRefusal
-	(*RefusalFields)(nil),            // 79: brigata.v1.RefusalFields
-	(*RefusalLinePrice)(nil),         // 80: brigata.v1.RefusalLinePrice
-	(*RefusalItem)(nil),              // 81: brigata.v1.RefusalItem
-	(*RefusalFault)(nil),             // 82: brigata.v1.RefusalFault
-	(*OrderWasPlaced)(nil),           // 83: brigata.v1.OrderWasPlaced
-	(*OrderWasAccepted)(nil),         // 84: brigata.v1.OrderWasAccepted
-	(*OrderEnded)(nil),               // 85: brigata.v1.OrderEnded
-	(*OrderMoved)(nil),               // 86: brigata.v1.OrderMoved
-	(*OrderItemsVoided)(nil),         // 87: brigata.v1.OrderItemsVoided
-	(*OrderVoidedItem)(nil),          // 88: brigata.v1.OrderVoidedItem
-	(*OrderReturn)(nil),              // 89: brigata.v1.OrderReturn
-	(*OrderVoidSeen)(nil),            // 90: brigata.v1.OrderVoidSeen
-	(*OrderRushSet)(nil),             // 91: brigata.v1.OrderRushSet
-	(*OrderLeftPass)(nil),            // 92: brigata.v1.OrderLeftPass
-	(*OrderDriverSet)(nil),           // 93: brigata.v1.OrderDriverSet
-	(*OrderDriver)(nil),              // 94: brigata.v1.OrderDriver
-	(*OrderDeliverySet)(nil),         // 95: brigata.v1.OrderDeliverySet
-	(*OrderLinesSent)(nil),           // 96: brigata.v1.OrderLinesSent
-	(*OrderLinesAdded)(nil),          // 97: brigata.v1.OrderLinesAdded
-	(*OrderLinesRefused)(nil),        // 98: brigata.v1.OrderLinesRefused
-	(*OrderDayCame)(nil),             // 99: brigata.v1.OrderDayCame
-	(*OrderShorted)(nil),             // 100: brigata.v1.OrderShorted
-	(*OrderTableKnows)(nil),          // 101: brigata.v1.OrderTableKnows
-	(*OrderTableSaid)(nil),           // 102: brigata.v1.OrderTableSaid
-	(*OrderPaymentNoted)(nil),        // 103: brigata.v1.OrderPaymentNoted
-	(*BillPayment)(nil),              // 104: brigata.v1.BillPayment
-	(*OrderSplitSet)(nil),            // 105: brigata.v1.OrderSplitSet
-	(*BillSplit)(nil),                // 106: brigata.v1.BillSplit
-	(*BillWant)(nil),                 // 107: brigata.v1.BillWant
-	(*BillFraction)(nil),             // 108: brigata.v1.BillFraction
-	(*OrderDiscountSet)(nil),         // 109: brigata.v1.OrderDiscountSet
-	(*TableOpened)(nil),              // 110: brigata.v1.TableOpened
-	(*TableCleared)(nil),             // 111: brigata.v1.TableCleared
-	(*TableCleaned)(nil),             // 112: brigata.v1.TableCleaned
-	(*TablePersonCame)(nil),          // 113: brigata.v1.TablePersonCame
-	(*TablePerson)(nil),              // 114: brigata.v1.TablePerson
-	(*TableRang)(nil),                // 115: brigata.v1.TableRang
-	(*TableCall)(nil),                // 116: brigata.v1.TableCall
-	(*TableCallAcked)(nil),           // 117: brigata.v1.TableCallAcked
-	(*TableCartChanged)(nil),         // 118: brigata.v1.TableCartChanged
-	(*TableCartLine)(nil),            // 119: brigata.v1.TableCartLine
-	(*MenuPick)(nil),                 // 120: brigata.v1.MenuPick
-	(*MenuPartPick)(nil),             // 121: brigata.v1.MenuPartPick
-	(*TableOrderJoined)(nil),         // 122: brigata.v1.TableOrderJoined
-	(*TableOrderChanged)(nil),        // 123: brigata.v1.TableOrderChanged
-	(*OrderCounts)(nil),              // 124: brigata.v1.OrderCounts
-	(*BillLine)(nil),                 // 125: brigata.v1.BillLine
-	(*TableOrderHeard)(nil),          // 126: brigata.v1.TableOrderHeard
-	(*TableReckoned)(nil),            // 127: brigata.v1.TableReckoned
-	(*TableReckoning)(nil),           // 128: brigata.v1.TableReckoning
-	(*TableSplitSet)(nil),            // 129: brigata.v1.TableSplitSet
-	(*TableDiscountSet)(nil),         // 130: brigata.v1.TableDiscountSet
-	(*TablePaymentNoted)(nil),        // 131: brigata.v1.TablePaymentNoted
-	(*TableLeaveBegan)(nil),          // 132: brigata.v1.TableLeaveBegan
-	(*TableLeaveEnded)(nil),          // 133: brigata.v1.TableLeaveEnded
-	(*TableSessionCame)(nil),         // 134: brigata.v1.TableSessionCame
-	(*TableSession)(nil),             // 135: brigata.v1.TableSession
-	(*TableEntry)(nil),               // 136: brigata.v1.TableEntry
-	(*TableShare)(nil),               // 137: brigata.v1.TableShare
-	(*BillAccount)(nil),              // 138: brigata.v1.BillAccount
-	(*TablePaymentRehomed)(nil),      // 139: brigata.v1.TablePaymentRehomed
-	(*OrderWrittenOff)(nil),          // 140: brigata.v1.OrderWrittenOff
-	(*PaymentWasStarted)(nil),        // 141: brigata.v1.PaymentWasStarted
-	(*PaymentAction)(nil),            // 142: brigata.v1.PaymentAction
-	(*PaymentWasDoubted)(nil),        // 143: brigata.v1.PaymentWasDoubted
-	(*PaymentWasCharged)(nil),        // 144: brigata.v1.PaymentWasCharged
-	(*PaymentWasDeclined)(nil),       // 145: brigata.v1.PaymentWasDeclined
-	(*PaymentCancelAsked)(nil),       // 146: brigata.v1.PaymentCancelAsked
-	(*PaymentQueryAsked)(nil),        // 147: brigata.v1.PaymentQueryAsked
-	(*PaymentRefundEnded)(nil),       // 148: brigata.v1.PaymentRefundEnded
-	(*OrderReturnAsked)(nil),         // 149: brigata.v1.OrderReturnAsked
-	(*StoreSensorTold)(nil),          // 150: brigata.v1.StoreSensorTold
-	(*SensorConfigured)(nil),         // 151: brigata.v1.SensorConfigured
-	(*SensorNoted)(nil),              // 152: brigata.v1.SensorNoted
-	(*SensorReading)(nil),            // 153: brigata.v1.SensorReading
-	(*SensorSuspected)(nil),          // 154: brigata.v1.SensorSuspected
-	(*SensorCalmed)(nil),             // 155: brigata.v1.SensorCalmed
-	(*SensorAlerted)(nil),            // 156: brigata.v1.SensorAlerted
-	(*SensorWorsened)(nil),           // 157: brigata.v1.SensorWorsened
-	(*SensorRelapsed)(nil),           // 158: brigata.v1.SensorRelapsed
-	(*SensorCameBack)(nil),           // 159: brigata.v1.SensorCameBack
-	(*SensorWasAcked)(nil),           // 160: brigata.v1.SensorWasAcked
-	(*SensorWasEscalated)(nil),       // 161: brigata.v1.SensorWasEscalated
-	(*SensorWasResolved)(nil),        // 162: brigata.v1.SensorWasResolved
-	(*SensorCalibrated)(nil),         // 163: brigata.v1.SensorCalibrated
-	(*SensorHealthSet)(nil),          // 164: brigata.v1.SensorHealthSet
-	(*SensorWorkOrderTold)(nil),      // 165: brigata.v1.SensorWorkOrderTold
-	(*WorkorderWasOpened)(nil),       // 166: brigata.v1.WorkorderWasOpened
-	(*WorkorderHeard)(nil),           // 167: brigata.v1.WorkorderHeard
-	(*WorkorderWasWarned)(nil),       // 168: brigata.v1.WorkorderWasWarned
-	(*WorkorderHoldBegan)(nil),       // 169: brigata.v1.WorkorderHoldBegan
-	(*WorkorderDishHeld)(nil),        // 170: brigata.v1.WorkorderDishHeld
-	(*WorkorderDiscardProposed)(nil), // 171: brigata.v1.WorkorderDiscardProposed
-	(*WorkorderWasAssigned)(nil),     // 172: brigata.v1.WorkorderWasAssigned
-	(*WorkorderWasDone)(nil),         // 173: brigata.v1.WorkorderWasDone
-	(*OrderDishFlagged)(nil),         // 174: brigata.v1.OrderDishFlagged
-	(*PrinterQueued)(nil),            // 175: brigata.v1.PrinterQueued
-	(*PrinterJob)(nil),               // 176: brigata.v1.PrinterJob
-	(*PrinterItem)(nil),              // 177: brigata.v1.PrinterItem
-	(*PrinterSending)(nil),           // 178: brigata.v1.PrinterSending
-	(*PrinterWasPrinted)(nil),        // 179: brigata.v1.PrinterWasPrinted
-	(*PrinterTryFailed)(nil),         // 180: brigata.v1.PrinterTryFailed
-	(*PrinterWentUnsure)(nil),        // 181: brigata.v1.PrinterWentUnsure
-	(*PrinterWasRerouted)(nil),       // 182: brigata.v1.PrinterWasRerouted
-	(*OrderSlipsDue)(nil),            // 183: brigata.v1.OrderSlipsDue
-	(*OrderSlip)(nil),                // 184: brigata.v1.OrderSlip
-	(*OrderSlipTaken)(nil),           // 185: brigata.v1.OrderSlipTaken
-	(*OrderPaidLate)(nil),            // 186: brigata.v1.OrderPaidLate
-	(*OrderRevived)(nil),             // 187: brigata.v1.OrderRevived
-	(*OrderStayedExpired)(nil),       // 188: brigata.v1.OrderStayedExpired
-	(*StoreState)(nil),               // 189: brigata.v1.StoreState
-	(*StorePause)(nil),               // 190: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 191: brigata.v1.StoreDay
-	(*StoreTakings)(nil),             // 192: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 193: brigata.v1.MenuState
-	(*StockState)(nil),               // 194: brigata.v1.StockState
-	(*PaymentState)(nil),             // 195: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 196: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 197: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 198: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 199: brigata.v1.TableState
-	(*TableLeave)(nil),               // 200: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 201: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 202: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 203: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 204: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 205: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 206: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 207: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 208: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 209: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 210: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 211: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 212: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 213: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 214: brigata.v1.MenuView
-	(*StockView)(nil),                // 215: brigata.v1.StockView
-	(*PaymentView)(nil),              // 216: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 217: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 218: brigata.v1.OrderView
-	(*TableView)(nil),                // 219: brigata.v1.TableView
-	(*TableCart)(nil),                // 220: brigata.v1.TableCart
-	(*BillView)(nil),                 // 221: brigata.v1.BillView
-	(*BillPart)(nil),                 // 222: brigata.v1.BillPart
-	(*BillShare)(nil),                // 223: brigata.v1.BillShare
-	(*SensorView)(nil),               // 224: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 225: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 226: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 227: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 228: brigata.v1.PrinterView
-	nil,                              // 229: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 230: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 231: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 232: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 233: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 234: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 235: brigata.v1.StockState.OrdersEntry
-	nil,                              // 236: brigata.v1.StockState.GoneEntry
+	(*StoreMenuFrom)(nil),            // 19: brigata.v1.StoreMenuFrom
+	(*MenuDishOverride)(nil),         // 20: brigata.v1.MenuDishOverride
+	(*MenuOptionOverride)(nil),       // 21: brigata.v1.MenuOptionOverride
+	(*StoreSeeded)(nil),              // 22: brigata.v1.StoreSeeded
+	(*StoreNumberTaken)(nil),         // 23: brigata.v1.StoreNumberTaken
+	(*StoreChannelPaused)(nil),       // 24: brigata.v1.StoreChannelPaused
+	(*StoreChannelResumed)(nil),      // 25: brigata.v1.StoreChannelResumed
+	(*StoreDateBegan)(nil),           // 26: brigata.v1.StoreDateBegan
+	(*StoreDayClosed)(nil),           // 27: brigata.v1.StoreDayClosed
+	(*StoreTook)(nil),                // 28: brigata.v1.StoreTook
+	(*MenuDrafted)(nil),              // 29: brigata.v1.MenuDrafted
+	(*MenuMenu)(nil),                 // 30: brigata.v1.MenuMenu
+	(*MenuAllergen)(nil),             // 31: brigata.v1.MenuAllergen
+	(*MenuDaypart)(nil),              // 32: brigata.v1.MenuDaypart
+	(*MenuCategory)(nil),             // 33: brigata.v1.MenuCategory
+	(*MenuDish)(nil),                 // 34: brigata.v1.MenuDish
+	(*MenuPart)(nil),                 // 35: brigata.v1.MenuPart
+	(*MenuChoice)(nil),               // 36: brigata.v1.MenuChoice
+	(*MenuGroup)(nil),                // 37: brigata.v1.MenuGroup
+	(*MenuOption)(nil),               // 38: brigata.v1.MenuOption
+	(*MenuPublished)(nil),            // 39: brigata.v1.MenuPublished
+	(*StockMade)(nil),                // 40: brigata.v1.StockMade
+	(*StockReserved)(nil),            // 41: brigata.v1.StockReserved
+	(*StockReleased)(nil),            // 42: brigata.v1.StockReleased
+	(*StockReturned)(nil),            // 43: brigata.v1.StockReturned
+	(*StockCountSet)(nil),            // 44: brigata.v1.StockCountSet
+	(*StockScheduled)(nil),           // 45: brigata.v1.StockScheduled
+	(*StockDelivery)(nil),            // 46: brigata.v1.StockDelivery
+	(*StockRestocked)(nil),           // 47: brigata.v1.StockRestocked
+	(*StockWentOut)(nil),             // 48: brigata.v1.StockWentOut
+	(*StockCameIn)(nil),              // 49: brigata.v1.StockCameIn
+	(*StockHeldBack)(nil),            // 50: brigata.v1.StockHeldBack
+	(*StockLetGone)(nil),             // 51: brigata.v1.StockLetGone
+	(*StockDayBegan)(nil),            // 52: brigata.v1.StockDayBegan
+	(*PaymentBegan)(nil),             // 53: brigata.v1.PaymentBegan
+	(*PaymentWasClaimed)(nil),        // 54: brigata.v1.PaymentWasClaimed
+	(*PaymentWasRefused)(nil),        // 55: brigata.v1.PaymentWasRefused
+	(*PaymentFailure)(nil),           // 56: brigata.v1.PaymentFailure
+	(*PaymentStaffCalled)(nil),       // 57: brigata.v1.PaymentStaffCalled
+	(*PaymentConfirmed)(nil),         // 58: brigata.v1.PaymentConfirmed
+	(*PaymentWasCancelled)(nil),      // 59: brigata.v1.PaymentWasCancelled
+	(*PaymentClaimReturned)(nil),     // 60: brigata.v1.PaymentClaimReturned
+	(*PaymentWasCredited)(nil),       // 61: brigata.v1.PaymentWasCredited
+	(*PaymentGaveBack)(nil),          // 62: brigata.v1.PaymentGaveBack
+	(*PaymentRefund)(nil),            // 63: brigata.v1.PaymentRefund
+	(*PaymentRefundBooked)(nil),      // 64: brigata.v1.PaymentRefundBooked
+	(*PaymentStoreTold)(nil),         // 65: brigata.v1.PaymentStoreTold
+	(*PaymentWasRehomed)(nil),        // 66: brigata.v1.PaymentWasRehomed
+	(*OrderSent)(nil),                // 67: brigata.v1.OrderSent
+	(*OrderContact)(nil),             // 68: brigata.v1.OrderContact
+	(*OrderLine)(nil),                // 69: brigata.v1.OrderLine
+	(*MenuPricedOption)(nil),         // 70: brigata.v1.MenuPricedOption
+	(*MenuPricedPart)(nil),           // 71: brigata.v1.MenuPricedPart
+	(*OrderItem)(nil),                // 72: brigata.v1.OrderItem
+	(*MenuTake)(nil),                 // 73: brigata.v1.MenuTake
+	(*BillTotals)(nil),               // 74: brigata.v1.BillTotals
+	(*BillTax)(nil),                  // 75: brigata.v1.BillTax
+	(*OrderTake)(nil),                // 76: brigata.v1.OrderTake
+	(*OrderTableTook)(nil),           // 77: brigata.v1.OrderTableTook
+	(*OrderStockGave)(nil),           // 78: brigata.v1.OrderStockGave
+	(*OrderStockDenied)(nil),         // 79: brigata.v1.OrderStockDenied
+	(*OrderTableDenied)(nil),         // 80: brigata.v1.OrderTableDenied
+	(*RefusalRefusal)(nil),           // 81: brigata.v1.RefusalRefusal
+	(*RefusalFields)(nil),            // 82: brigata.v1.RefusalFields
+	(*RefusalLinePrice)(nil),         // 83: brigata.v1.RefusalLinePrice
+	(*RefusalItem)(nil),              // 84: brigata.v1.RefusalItem
+	(*RefusalFault)(nil),             // 85: brigata.v1.RefusalFault
+	(*OrderWasPlaced)(nil),           // 86: brigata.v1.OrderWasPlaced
+	(*OrderWasAccepted)(nil),         // 87: brigata.v1.OrderWasAccepted
+	(*OrderEnded)(nil),               // 88: brigata.v1.OrderEnded
+	(*OrderMoved)(nil),               // 89: brigata.v1.OrderMoved
+	(*OrderItemsVoided)(nil),         // 90: brigata.v1.OrderItemsVoided
+	(*OrderVoidedItem)(nil),          // 91: brigata.v1.OrderVoidedItem
+	(*OrderReturn)(nil),              // 92: brigata.v1.OrderReturn
+	(*OrderVoidSeen)(nil),            // 93: brigata.v1.OrderVoidSeen
+	(*OrderRushSet)(nil),             // 94: brigata.v1.OrderRushSet
+	(*OrderLeftPass)(nil),            // 95: brigata.v1.OrderLeftPass
+	(*OrderDriverSet)(nil),           // 96: brigata.v1.OrderDriverSet
+	(*OrderDriver)(nil),              // 97: brigata.v1.OrderDriver
+	(*OrderDeliverySet)(nil),         // 98: brigata.v1.OrderDeliverySet
+	(*OrderLinesSent)(nil),           // 99: brigata.v1.OrderLinesSent
+	(*OrderLinesAdded)(nil),          // 100: brigata.v1.OrderLinesAdded
+	(*OrderLinesRefused)(nil),        // 101: brigata.v1.OrderLinesRefused
+	(*OrderDayCame)(nil),             // 102: brigata.v1.OrderDayCame
+	(*OrderShorted)(nil),             // 103: brigata.v1.OrderShorted
+	(*OrderTableKnows)(nil),          // 104: brigata.v1.OrderTableKnows
+	(*OrderTableSaid)(nil),           // 105: brigata.v1.OrderTableSaid
+	(*OrderPaymentNoted)(nil),        // 106: brigata.v1.OrderPaymentNoted
+	(*BillPayment)(nil),              // 107: brigata.v1.BillPayment
+	(*OrderSplitSet)(nil),            // 108: brigata.v1.OrderSplitSet
+	(*BillSplit)(nil),                // 109: brigata.v1.BillSplit
+	(*BillWant)(nil),                 // 110: brigata.v1.BillWant
+	(*BillFraction)(nil),             // 111: brigata.v1.BillFraction
+	(*OrderDiscountSet)(nil),         // 112: brigata.v1.OrderDiscountSet
+	(*TableOpened)(nil),              // 113: brigata.v1.TableOpened
+	(*TableCleared)(nil),             // 114: brigata.v1.TableCleared
+	(*TableCleaned)(nil),             // 115: brigata.v1.TableCleaned
+	(*TablePersonCame)(nil),          // 116: brigata.v1.TablePersonCame
+	(*TablePerson)(nil),              // 117: brigata.v1.TablePerson
+	(*TableRang)(nil),                // 118: brigata.v1.TableRang
+	(*TableCall)(nil),                // 119: brigata.v1.TableCall
+	(*TableCallAcked)(nil),           // 120: brigata.v1.TableCallAcked
+	(*TableCartChanged)(nil),         // 121: brigata.v1.TableCartChanged
+	(*TableCartLine)(nil),            // 122: brigata.v1.TableCartLine
+	(*MenuPick)(nil),                 // 123: brigata.v1.MenuPick
+	(*MenuPartPick)(nil),             // 124: brigata.v1.MenuPartPick
+	(*TableOrderJoined)(nil),         // 125: brigata.v1.TableOrderJoined
+	(*TableOrderChanged)(nil),        // 126: brigata.v1.TableOrderChanged
+	(*OrderCounts)(nil),              // 127: brigata.v1.OrderCounts
+	(*BillLine)(nil),                 // 128: brigata.v1.BillLine
+	(*TableOrderHeard)(nil),          // 129: brigata.v1.TableOrderHeard
+	(*TableReckoned)(nil),            // 130: brigata.v1.TableReckoned
+	(*TableReckoning)(nil),           // 131: brigata.v1.TableReckoning
+	(*TableSplitSet)(nil),            // 132: brigata.v1.TableSplitSet
+	(*TableDiscountSet)(nil),         // 133: brigata.v1.TableDiscountSet
+	(*TablePaymentNoted)(nil),        // 134: brigata.v1.TablePaymentNoted
+	(*TableLeaveBegan)(nil),          // 135: brigata.v1.TableLeaveBegan
+	(*TableLeaveEnded)(nil),          // 136: brigata.v1.TableLeaveEnded
+	(*TableSessionCame)(nil),         // 137: brigata.v1.TableSessionCame
+	(*TableSession)(nil),             // 138: brigata.v1.TableSession
+	(*TableEntry)(nil),               // 139: brigata.v1.TableEntry
+	(*TableShare)(nil),               // 140: brigata.v1.TableShare
+	(*BillAccount)(nil),              // 141: brigata.v1.BillAccount
+	(*TablePaymentRehomed)(nil),      // 142: brigata.v1.TablePaymentRehomed
+	(*OrderWrittenOff)(nil),          // 143: brigata.v1.OrderWrittenOff
+	(*PaymentWasStarted)(nil),        // 144: brigata.v1.PaymentWasStarted
+	(*PaymentAction)(nil),            // 145: brigata.v1.PaymentAction
+	(*PaymentWasDoubted)(nil),        // 146: brigata.v1.PaymentWasDoubted
+	(*PaymentWasCharged)(nil),        // 147: brigata.v1.PaymentWasCharged
+	(*PaymentWasDeclined)(nil),       // 148: brigata.v1.PaymentWasDeclined
+	(*PaymentCancelAsked)(nil),       // 149: brigata.v1.PaymentCancelAsked
+	(*PaymentQueryAsked)(nil),        // 150: brigata.v1.PaymentQueryAsked
+	(*PaymentRefundEnded)(nil),       // 151: brigata.v1.PaymentRefundEnded
+	(*OrderReturnAsked)(nil),         // 152: brigata.v1.OrderReturnAsked
+	(*StoreSensorTold)(nil),          // 153: brigata.v1.StoreSensorTold
+	(*SensorConfigured)(nil),         // 154: brigata.v1.SensorConfigured
+	(*SensorNoted)(nil),              // 155: brigata.v1.SensorNoted
+	(*SensorReading)(nil),            // 156: brigata.v1.SensorReading
+	(*SensorSuspected)(nil),          // 157: brigata.v1.SensorSuspected
+	(*SensorCalmed)(nil),             // 158: brigata.v1.SensorCalmed
+	(*SensorAlerted)(nil),            // 159: brigata.v1.SensorAlerted
+	(*SensorWorsened)(nil),           // 160: brigata.v1.SensorWorsened
+	(*SensorRelapsed)(nil),           // 161: brigata.v1.SensorRelapsed
+	(*SensorCameBack)(nil),           // 162: brigata.v1.SensorCameBack
+	(*SensorWasAcked)(nil),           // 163: brigata.v1.SensorWasAcked
+	(*SensorWasEscalated)(nil),       // 164: brigata.v1.SensorWasEscalated
+	(*SensorWasResolved)(nil),        // 165: brigata.v1.SensorWasResolved
+	(*SensorCalibrated)(nil),         // 166: brigata.v1.SensorCalibrated
+	(*SensorHealthSet)(nil),          // 167: brigata.v1.SensorHealthSet
+	(*SensorWorkOrderTold)(nil),      // 168: brigata.v1.SensorWorkOrderTold
+	(*WorkorderWasOpened)(nil),       // 169: brigata.v1.WorkorderWasOpened
+	(*WorkorderHeard)(nil),           // 170: brigata.v1.WorkorderHeard
+	(*WorkorderWasWarned)(nil),       // 171: brigata.v1.WorkorderWasWarned
+	(*WorkorderHoldBegan)(nil),       // 172: brigata.v1.WorkorderHoldBegan
+	(*WorkorderDishHeld)(nil),        // 173: brigata.v1.WorkorderDishHeld
+	(*WorkorderDiscardProposed)(nil), // 174: brigata.v1.WorkorderDiscardProposed
+	(*WorkorderWasAssigned)(nil),     // 175: brigata.v1.WorkorderWasAssigned
+	(*WorkorderWasDone)(nil),         // 176: brigata.v1.WorkorderWasDone
+	(*OrderDishFlagged)(nil),         // 177: brigata.v1.OrderDishFlagged
+	(*PrinterQueued)(nil),            // 178: brigata.v1.PrinterQueued
+	(*PrinterJob)(nil),               // 179: brigata.v1.PrinterJob
+	(*PrinterItem)(nil),              // 180: brigata.v1.PrinterItem
+	(*PrinterSending)(nil),           // 181: brigata.v1.PrinterSending
+	(*PrinterWasPrinted)(nil),        // 182: brigata.v1.PrinterWasPrinted
+	(*PrinterTryFailed)(nil),         // 183: brigata.v1.PrinterTryFailed
+	(*PrinterWentUnsure)(nil),        // 184: brigata.v1.PrinterWentUnsure
+	(*PrinterWasRerouted)(nil),       // 185: brigata.v1.PrinterWasRerouted
+	(*OrderSlipsDue)(nil),            // 186: brigata.v1.OrderSlipsDue
+	(*OrderSlip)(nil),                // 187: brigata.v1.OrderSlip
+	(*OrderSlipTaken)(nil),           // 188: brigata.v1.OrderSlipTaken
+	(*OrderPaidLate)(nil),            // 189: brigata.v1.OrderPaidLate
+	(*OrderRevived)(nil),             // 190: brigata.v1.OrderRevived
+	(*OrderStayedExpired)(nil),       // 191: brigata.v1.OrderStayedExpired
+	(*StoreState)(nil),               // 192: brigata.v1.StoreState
+	(*StorePause)(nil),               // 193: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 194: brigata.v1.StoreDay
+	(*StoreTakings)(nil),             // 195: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 196: brigata.v1.MenuState
+	(*StockState)(nil),               // 197: brigata.v1.StockState
+	(*PaymentState)(nil),             // 198: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 199: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 200: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 201: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 202: brigata.v1.TableState
+	(*TableLeave)(nil),               // 203: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 204: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 205: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 206: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 207: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 208: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 209: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 210: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 211: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 212: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 213: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 214: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 215: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 216: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 217: brigata.v1.MenuView
+	(*StockView)(nil),                // 218: brigata.v1.StockView
+	(*PaymentView)(nil),              // 219: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 220: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 221: brigata.v1.OrderView
+	(*TableView)(nil),                // 222: brigata.v1.TableView
+	(*TableCart)(nil),                // 223: brigata.v1.TableCart
+	(*BillView)(nil),                 // 224: brigata.v1.BillView
+	(*BillPart)(nil),                 // 225: brigata.v1.BillPart
+	(*BillShare)(nil),                // 226: brigata.v1.BillShare
+	(*SensorView)(nil),               // 227: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 228: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 229: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 230: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 231: brigata.v1.PrinterView
+	nil,                              // 232: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 233: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 234: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 235: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 236: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 237: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 238: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 239: brigata.v1.StockState.OrdersEntry
+	nil,                              // 240: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
-	19,  // 1: brigata.v1.Event.store_seeded:type_name -> brigata.v1.StoreSeeded
-	20,  // 2: brigata.v1.Event.store_number_taken:type_name -> brigata.v1.StoreNumberTaken
-	21,  // 3: brigata.v1.Event.store_channel_paused:type_name -> brigata.v1.StoreChannelPaused
-	22,  // 4: brigata.v1.Event.store_channel_resumed:type_name -> brigata.v1.StoreChannelResumed
-	23,  // 5: brigata.v1.Event.store_date_began:type_name -> brigata.v1.StoreDateBegan
-	24,  // 6: brigata.v1.Event.store_day_closed:type_name -> brigata.v1.StoreDayClosed
-	25,  // 7: brigata.v1.Event.store_took:type_name -> brigata.v1.StoreTook
-	26,  // 8: brigata.v1.Event.menu_drafted:type_name -> brigata.v1.MenuDrafted
-	36,  // 9: brigata.v1.Event.menu_published:type_name -> brigata.v1.MenuPublished
-	37,  // 10: brigata.v1.Event.stock_made:type_name -> brigata.v1.StockMade
-	38,  // 11: brigata.v1.Event.stock_reserved:type_name -> brigata.v1.StockReserved
-	39,  // 12: brigata.v1.Event.stock_released:type_name -> brigata.v1.StockReleased
-	40,  // 13: brigata.v1.Event.stock_returned:type_name -> brigata.v1.StockReturned
-	41,  // 14: brigata.v1.Event.stock_count_set:type_name -> brigata.v1.StockCountSet
-	42,  // 15: brigata.v1.Event.stock_scheduled:type_name -> brigata.v1.StockScheduled
-	44,  // 16: brigata.v1.Event.stock_restocked:type_name -> brigata.v1.StockRestocked
-	45,  // 17: brigata.v1.Event.stock_went_out:type_name -> brigata.v1.StockWentOut
-	46,  // 18: brigata.v1.Event.stock_came_in:type_name -> brigata.v1.StockCameIn
-	47,  // 19: brigata.v1.Event.stock_held_back:type_name -> brigata.v1.StockHeldBack
-	48,  // 20: brigata.v1.Event.stock_let_gone:type_name -> brigata.v1.StockLetGone
-	49,  // 21: brigata.v1.Event.stock_day_began:type_name -> brigata.v1.StockDayBegan
-	50,  // 22: brigata.v1.Event.payment_began:type_name -> brigata.v1.PaymentBegan
-	51,  // 23: brigata.v1.Event.payment_was_claimed:type_name -> brigata.v1.PaymentWasClaimed
-	52,  // 24: brigata.v1.Event.payment_was_refused:type_name -> brigata.v1.PaymentWasRefused
-	54,  // 25: brigata.v1.Event.payment_staff_called:type_name -> brigata.v1.PaymentStaffCalled
-	55,  // 26: brigata.v1.Event.payment_confirmed:type_name -> brigata.v1.PaymentConfirmed
-	56,  // 27: brigata.v1.Event.payment_was_cancelled:type_name -> brigata.v1.PaymentWasCancelled
-	57,  // 28: brigata.v1.Event.payment_claim_returned:type_name -> brigata.v1.PaymentClaimReturned
-	58,  // 29: brigata.v1.Event.payment_was_credited:type_name -> brigata.v1.PaymentWasCredited
-	59,  // 30: brigata.v1.Event.payment_gave_back:type_name -> brigata.v1.PaymentGaveBack
-	61,  // 31: brigata.v1.Event.payment_refund_booked:type_name -> brigata.v1.PaymentRefundBooked
-	62,  // 32: brigata.v1.Event.payment_store_told:type_name -> brigata.v1.PaymentStoreTold
-	63,  // 33: brigata.v1.Event.payment_was_rehomed:type_name -> brigata.v1.PaymentWasRehomed
-	64,  // 34: brigata.v1.Event.order_sent:type_name -> brigata.v1.OrderSent
-	74,  // 35: brigata.v1.Event.order_table_took:type_name -> brigata.v1.OrderTableTook
-	75,  // 36: brigata.v1.Event.order_stock_gave:type_name -> brigata.v1.OrderStockGave
-	76,  // 37: brigata.v1.Event.order_stock_denied:type_name -> brigata.v1.OrderStockDenied
-	77,  // 38: brigata.v1.Event.order_table_denied:type_name -> brigata.v1.OrderTableDenied
-	83,  // 39: brigata.v1.Event.order_was_placed:type_name -> brigata.v1.OrderWasPlaced
-	84,  // 40: brigata.v1.Event.order_was_accepted:type_name -> brigata.v1.OrderWasAccepted
-	85,  // 41: brigata.v1.Event.order_ended:type_name -> brigata.v1.OrderEnded
-	86,  // 42: brigata.v1.Event.order_moved:type_name -> brigata.v1.OrderMoved
-	87,  // 43: brigata.v1.Event.order_items_voided:type_name -> brigata.v1.OrderItemsVoided
-	90,  // 44: brigata.v1.Event.order_void_seen:type_name -> brigata.v1.OrderVoidSeen
-	91,  // 45: brigata.v1.Event.order_rush_set:type_name -> brigata.v1.OrderRushSet
-	92,  // 46: brigata.v1.Event.order_left_pass:type_name -> brigata.v1.OrderLeftPass
-	93,  // 47: brigata.v1.Event.order_driver_set:type_name -> brigata.v1.OrderDriverSet
-	95,  // 48: brigata.v1.Event.order_delivery_set:type_name -> brigata.v1.OrderDeliverySet
-	96,  // 49: brigata.v1.Event.order_lines_sent:type_name -> brigata.v1.OrderLinesSent
-	97,  // 50: brigata.v1.Event.order_lines_added:type_name -> brigata.v1.OrderLinesAdded
-	98,  // 51: brigata.v1.Event.order_lines_refused:type_name -> brigata.v1.OrderLinesRefused
-	99,  // 52: brigata.v1.Event.order_day_came:type_name -> brigata.v1.OrderDayCame
-	100, // 53: brigata.v1.Event.order_shorted:type_name -> brigata.v1.OrderShorted
-	101, // 54: brigata.v1.Event.order_table_knows:type_name -> brigata.v1.OrderTableKnows
-	102, // 55: brigata.v1.Event.order_table_said:type_name -> brigata.v1.OrderTableSaid
-	103, // 56: brigata.v1.Event.order_payment_noted:type_name -> brigata.v1.OrderPaymentNoted
-	105, // 57: brigata.v1.Event.order_split_set:type_name -> brigata.v1.OrderSplitSet
-	109, // 58: brigata.v1.Event.order_discount_set:type_name -> brigata.v1.OrderDiscountSet
-	110, // 59: brigata.v1.Event.table_opened:type_name -> brigata.v1.TableOpened
-	111, // 60: brigata.v1.Event.table_cleared:type_name -> brigata.v1.TableCleared
-	112, // 61: brigata.v1.Event.table_cleaned:type_name -> brigata.v1.TableCleaned
-	113, // 62: brigata.v1.Event.table_person_came:type_name -> brigata.v1.TablePersonCame
-	115, // 63: brigata.v1.Event.table_rang:type_name -> brigata.v1.TableRang
-	117, // 64: brigata.v1.Event.table_call_acked:type_name -> brigata.v1.TableCallAcked
-	118, // 65: brigata.v1.Event.table_cart_changed:type_name -> brigata.v1.TableCartChanged
-	122, // 66: brigata.v1.Event.table_order_joined:type_name -> brigata.v1.TableOrderJoined
-	123, // 67: brigata.v1.Event.table_order_changed:type_name -> brigata.v1.TableOrderChanged
-	126, // 68: brigata.v1.Event.table_order_heard:type_name -> brigata.v1.TableOrderHeard
-	127, // 69: brigata.v1.Event.table_reckoned:type_name -> brigata.v1.TableReckoned
-	129, // 70: brigata.v1.Event.table_split_set:type_name -> brigata.v1.TableSplitSet
-	130, // 71: brigata.v1.Event.table_discount_set:type_name -> brigata.v1.TableDiscountSet
-	131, // 72: brigata.v1.Event.table_payment_noted:type_name -> brigata.v1.TablePaymentNoted
-	132, // 73: brigata.v1.Event.table_leave_began:type_name -> brigata.v1.TableLeaveBegan
-	133, // 74: brigata.v1.Event.table_leave_ended:type_name -> brigata.v1.TableLeaveEnded
-	134, // 75: brigata.v1.Event.table_session_came:type_name -> brigata.v1.TableSessionCame
-	139, // 76: brigata.v1.Event.table_payment_rehomed:type_name -> brigata.v1.TablePaymentRehomed
-	140, // 77: brigata.v1.Event.order_written_off:type_name -> brigata.v1.OrderWrittenOff
-	141, // 78: brigata.v1.Event.payment_was_started:type_name -> brigata.v1.PaymentWasStarted
-	143, // 79: brigata.v1.Event.payment_was_doubted:type_name -> brigata.v1.PaymentWasDoubted
-	144, // 80: brigata.v1.Event.payment_was_charged:type_name -> brigata.v1.PaymentWasCharged
-	145, // 81: brigata.v1.Event.payment_was_declined:type_name -> brigata.v1.PaymentWasDeclined
-	146, // 82: brigata.v1.Event.payment_cancel_asked:type_name -> brigata.v1.PaymentCancelAsked
-	147, // 83: brigata.v1.Event.payment_query_asked:type_name -> brigata.v1.PaymentQueryAsked
-	148, // 84: brigata.v1.Event.payment_refund_ended:type_name -> brigata.v1.PaymentRefundEnded
-	149, // 85: brigata.v1.Event.order_return_asked:type_name -> brigata.v1.OrderReturnAsked
-	150, // 86: brigata.v1.Event.store_sensor_told:type_name -> brigata.v1.StoreSensorTold
-	151, // 87: brigata.v1.Event.sensor_configured:type_name -> brigata.v1.SensorConfigured
-	152, // 88: brigata.v1.Event.sensor_noted:type_name -> brigata.v1.SensorNoted
-	154, // 89: brigata.v1.Event.sensor_suspected:type_name -> brigata.v1.SensorSuspected
-	155, // 90: brigata.v1.Event.sensor_calmed:type_name -> brigata.v1.SensorCalmed
-	156, // 91: brigata.v1.Event.sensor_alerted:type_name -> brigata.v1.SensorAlerted
-	157, // 92: brigata.v1.Event.sensor_worsened:type_name -> brigata.v1.SensorWorsened
-	158, // 93: brigata.v1.Event.sensor_relapsed:type_name -> brigata.v1.SensorRelapsed
-	159, // 94: brigata.v1.Event.sensor_came_back:type_name -> brigata.v1.SensorCameBack
-	160, // 95: brigata.v1.Event.sensor_was_acked:type_name -> brigata.v1.SensorWasAcked
-	161, // 96: brigata.v1.Event.sensor_was_escalated:type_name -> brigata.v1.SensorWasEscalated
-	162, // 97: brigata.v1.Event.sensor_was_resolved:type_name -> brigata.v1.SensorWasResolved
-	163, // 98: brigata.v1.Event.sensor_calibrated:type_name -> brigata.v1.SensorCalibrated
-	164, // 99: brigata.v1.Event.sensor_health_set:type_name -> brigata.v1.SensorHealthSet
-	165, // 100: brigata.v1.Event.sensor_work_order_told:type_name -> brigata.v1.SensorWorkOrderTold
-	166, // 101: brigata.v1.Event.workorder_was_opened:type_name -> brigata.v1.WorkorderWasOpened
-	167, // 102: brigata.v1.Event.workorder_heard:type_name -> brigata.v1.WorkorderHeard
-	168, // 103: brigata.v1.Event.workorder_was_warned:type_name -> brigata.v1.WorkorderWasWarned
-	169, // 104: brigata.v1.Event.workorder_hold_began:type_name -> brigata.v1.WorkorderHoldBegan
-	170, // 105: brigata.v1.Event.workorder_dish_held:type_name -> brigata.v1.WorkorderDishHeld
-	171, // 106: brigata.v1.Event.workorder_discard_proposed:type_name -> brigata.v1.WorkorderDiscardProposed
-	172, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
-	173, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
-	174, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
-	175, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
-	178, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
-	179, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
-	180, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
-	181, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
-	182, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
-	183, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
-	185, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
-	186, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
-	187, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
-	188, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
+	22,  // 1: brigata.v1.Event.store_seeded:type_name -> brigata.v1.StoreSeeded
+	23,  // 2: brigata.v1.Event.store_number_taken:type_name -> brigata.v1.StoreNumberTaken
+	24,  // 3: brigata.v1.Event.store_channel_paused:type_name -> brigata.v1.StoreChannelPaused
+	25,  // 4: brigata.v1.Event.store_channel_resumed:type_name -> brigata.v1.StoreChannelResumed
+	26,  // 5: brigata.v1.Event.store_date_began:type_name -> brigata.v1.StoreDateBegan
+	27,  // 6: brigata.v1.Event.store_day_closed:type_name -> brigata.v1.StoreDayClosed
+	28,  // 7: brigata.v1.Event.store_took:type_name -> brigata.v1.StoreTook
+	29,  // 8: brigata.v1.Event.menu_drafted:type_name -> brigata.v1.MenuDrafted
+	39,  // 9: brigata.v1.Event.menu_published:type_name -> brigata.v1.MenuPublished
+	40,  // 10: brigata.v1.Event.stock_made:type_name -> brigata.v1.StockMade
+	41,  // 11: brigata.v1.Event.stock_reserved:type_name -> brigata.v1.StockReserved
+	42,  // 12: brigata.v1.Event.stock_released:type_name -> brigata.v1.StockReleased
+	43,  // 13: brigata.v1.Event.stock_returned:type_name -> brigata.v1.StockReturned
+	44,  // 14: brigata.v1.Event.stock_count_set:type_name -> brigata.v1.StockCountSet
+	45,  // 15: brigata.v1.Event.stock_scheduled:type_name -> brigata.v1.StockScheduled
+	47,  // 16: brigata.v1.Event.stock_restocked:type_name -> brigata.v1.StockRestocked
+	48,  // 17: brigata.v1.Event.stock_went_out:type_name -> brigata.v1.StockWentOut
+	49,  // 18: brigata.v1.Event.stock_came_in:type_name -> brigata.v1.StockCameIn
+	50,  // 19: brigata.v1.Event.stock_held_back:type_name -> brigata.v1.StockHeldBack
+	51,  // 20: brigata.v1.Event.stock_let_gone:type_name -> brigata.v1.StockLetGone
+	52,  // 21: brigata.v1.Event.stock_day_began:type_name -> brigata.v1.StockDayBegan
+	53,  // 22: brigata.v1.Event.payment_began:type_name -> brigata.v1.PaymentBegan
+	54,  // 23: brigata.v1.Event.payment_was_claimed:type_name -> brigata.v1.PaymentWasClaimed
+	55,  // 24: brigata.v1.Event.payment_was_refused:type_name -> brigata.v1.PaymentWasRefused
+	57,  // 25: brigata.v1.Event.payment_staff_called:type_name -> brigata.v1.PaymentStaffCalled
+	58,  // 26: brigata.v1.Event.payment_confirmed:type_name -> brigata.v1.PaymentConfirmed
+	59,  // 27: brigata.v1.Event.payment_was_cancelled:type_name -> brigata.v1.PaymentWasCancelled
+	60,  // 28: brigata.v1.Event.payment_claim_returned:type_name -> brigata.v1.PaymentClaimReturned
+	61,  // 29: brigata.v1.Event.payment_was_credited:type_name -> brigata.v1.PaymentWasCredited
+	62,  // 30: brigata.v1.Event.payment_gave_back:type_name -> brigata.v1.PaymentGaveBack
+	64,  // 31: brigata.v1.Event.payment_refund_booked:type_name -> brigata.v1.PaymentRefundBooked
+	65,  // 32: brigata.v1.Event.payment_store_told:type_name -> brigata.v1.PaymentStoreTold
+	66,  // 33: brigata.v1.Event.payment_was_rehomed:type_name -> brigata.v1.PaymentWasRehomed
+	67,  // 34: brigata.v1.Event.order_sent:type_name -> brigata.v1.OrderSent
+	77,  // 35: brigata.v1.Event.order_table_took:type_name -> brigata.v1.OrderTableTook
+	78,  // 36: brigata.v1.Event.order_stock_gave:type_name -> brigata.v1.OrderStockGave
+	79,  // 37: brigata.v1.Event.order_stock_denied:type_name -> brigata.v1.OrderStockDenied
+	80,  // 38: brigata.v1.Event.order_table_denied:type_name -> brigata.v1.OrderTableDenied
+	86,  // 39: brigata.v1.Event.order_was_placed:type_name -> brigata.v1.OrderWasPlaced
+	87,  // 40: brigata.v1.Event.order_was_accepted:type_name -> brigata.v1.OrderWasAccepted
+	88,  // 41: brigata.v1.Event.order_ended:type_name -> brigata.v1.OrderEnded
+	89,  // 42: brigata.v1.Event.order_moved:type_name -> brigata.v1.OrderMoved
+	90,  // 43: brigata.v1.Event.order_items_voided:type_name -> brigata.v1.OrderItemsVoided
+	93,  // 44: brigata.v1.Event.order_void_seen:type_name -> brigata.v1.OrderVoidSeen
+	94,  // 45: brigata.v1.Event.order_rush_set:type_name -> brigata.v1.OrderRushSet
+	95,  // 46: brigata.v1.Event.order_left_pass:type_name -> brigata.v1.OrderLeftPass
+	96,  // 47: brigata.v1.Event.order_driver_set:type_name -> brigata.v1.OrderDriverSet
+	98,  // 48: brigata.v1.Event.order_delivery_set:type_name -> brigata.v1.OrderDeliverySet
+	99,  // 49: brigata.v1.Event.order_lines_sent:type_name -> brigata.v1.OrderLinesSent
+	100, // 50: brigata.v1.Event.order_lines_added:type_name -> brigata.v1.OrderLinesAdded
+	101, // 51: brigata.v1.Event.order_lines_refused:type_name -> brigata.v1.OrderLinesRefused
+	102, // 52: brigata.v1.Event.order_day_came:type_name -> brigata.v1.OrderDayCame
+	103, // 53: brigata.v1.Event.order_shorted:type_name -> brigata.v1.OrderShorted
+	104, // 54: brigata.v1.Event.order_table_knows:type_name -> brigata.v1.OrderTableKnows
+	105, // 55: brigata.v1.Event.order_table_said:type_name -> brigata.v1.OrderTableSaid
+	106, // 56: brigata.v1.Event.order_payment_noted:type_name -> brigata.v1.OrderPaymentNoted
+	108, // 57: brigata.v1.Event.order_split_set:type_name -> brigata.v1.OrderSplitSet
+	112, // 58: brigata.v1.Event.order_discount_set:type_name -> brigata.v1.OrderDiscountSet
+	113, // 59: brigata.v1.Event.table_opened:type_name -> brigata.v1.TableOpened
+	114, // 60: brigata.v1.Event.table_cleared:type_name -> brigata.v1.TableCleared
+	115, // 61: brigata.v1.Event.table_cleaned:type_name -> brigata.v1.TableCleaned
+	116, // 62: brigata.v1.Event.table_person_came:type_name -> brigata.v1.TablePersonCame
+	118, // 63: brigata.v1.Event.table_rang:type_name -> brigata.v1.TableRang
+	120, // 64: brigata.v1.Event.table_call_acked:type_name -> brigata.v1.TableCallAcked
+	121, // 65: brigata.v1.Event.table_cart_changed:type_name -> brigata.v1.TableCartChanged
+	125, // 66: brigata.v1.Event.table_order_joined:type_name -> brigata.v1.TableOrderJoined
+	126, // 67: brigata.v1.Event.table_order_changed:type_name -> brigata.v1.TableOrderChanged
+	129, // 68: brigata.v1.Event.table_order_heard:type_name -> brigata.v1.TableOrderHeard
+	130, // 69: brigata.v1.Event.table_reckoned:type_name -> brigata.v1.TableReckoned
+	132, // 70: brigata.v1.Event.table_split_set:type_name -> brigata.v1.TableSplitSet
+	133, // 71: brigata.v1.Event.table_discount_set:type_name -> brigata.v1.TableDiscountSet
+	134, // 72: brigata.v1.Event.table_payment_noted:type_name -> brigata.v1.TablePaymentNoted
+	135, // 73: brigata.v1.Event.table_leave_began:type_name -> brigata.v1.TableLeaveBegan
+	136, // 74: brigata.v1.Event.table_leave_ended:type_name -> brigata.v1.TableLeaveEnded
+	137, // 75: brigata.v1.Event.table_session_came:type_name -> brigata.v1.TableSessionCame
+	142, // 76: brigata.v1.Event.table_payment_rehomed:type_name -> brigata.v1.TablePaymentRehomed
+	143, // 77: brigata.v1.Event.order_written_off:type_name -> brigata.v1.OrderWrittenOff
+	144, // 78: brigata.v1.Event.payment_was_started:type_name -> brigata.v1.PaymentWasStarted
+	146, // 79: brigata.v1.Event.payment_was_doubted:type_name -> brigata.v1.PaymentWasDoubted
+	147, // 80: brigata.v1.Event.payment_was_charged:type_name -> brigata.v1.PaymentWasCharged
+	148, // 81: brigata.v1.Event.payment_was_declined:type_name -> brigata.v1.PaymentWasDeclined
+	149, // 82: brigata.v1.Event.payment_cancel_asked:type_name -> brigata.v1.PaymentCancelAsked
+	150, // 83: brigata.v1.Event.payment_query_asked:type_name -> brigata.v1.PaymentQueryAsked
+	151, // 84: brigata.v1.Event.payment_refund_ended:type_name -> brigata.v1.PaymentRefundEnded
+	152, // 85: brigata.v1.Event.order_return_asked:type_name -> brigata.v1.OrderReturnAsked
+	153, // 86: brigata.v1.Event.store_sensor_told:type_name -> brigata.v1.StoreSensorTold
+	154, // 87: brigata.v1.Event.sensor_configured:type_name -> brigata.v1.SensorConfigured
+	155, // 88: brigata.v1.Event.sensor_noted:type_name -> brigata.v1.SensorNoted
+	157, // 89: brigata.v1.Event.sensor_suspected:type_name -> brigata.v1.SensorSuspected
+	158, // 90: brigata.v1.Event.sensor_calmed:type_name -> brigata.v1.SensorCalmed
+	159, // 91: brigata.v1.Event.sensor_alerted:type_name -> brigata.v1.SensorAlerted
+	160, // 92: brigata.v1.Event.sensor_worsened:type_name -> brigata.v1.SensorWorsened
+	161, // 93: brigata.v1.Event.sensor_relapsed:type_name -> brigata.v1.SensorRelapsed
+	162, // 94: brigata.v1.Event.sensor_came_back:type_name -> brigata.v1.SensorCameBack
+	163, // 95: brigata.v1.Event.sensor_was_acked:type_name -> brigata.v1.SensorWasAcked
+	164, // 96: brigata.v1.Event.sensor_was_escalated:type_name -> brigata.v1.SensorWasEscalated
+	165, // 97: brigata.v1.Event.sensor_was_resolved:type_name -> brigata.v1.SensorWasResolved
+	166, // 98: brigata.v1.Event.sensor_calibrated:type_name -> brigata.v1.SensorCalibrated
+	167, // 99: brigata.v1.Event.sensor_health_set:type_name -> brigata.v1.SensorHealthSet
+	168, // 100: brigata.v1.Event.sensor_work_order_told:type_name -> brigata.v1.SensorWorkOrderTold
+	169, // 101: brigata.v1.Event.workorder_was_opened:type_name -> brigata.v1.WorkorderWasOpened
+	170, // 102: brigata.v1.Event.workorder_heard:type_name -> brigata.v1.WorkorderHeard
+	171, // 103: brigata.v1.Event.workorder_was_warned:type_name -> brigata.v1.WorkorderWasWarned
+	172, // 104: brigata.v1.Event.workorder_hold_began:type_name -> brigata.v1.WorkorderHoldBegan
+	173, // 105: brigata.v1.Event.workorder_dish_held:type_name -> brigata.v1.WorkorderDishHeld
+	174, // 106: brigata.v1.Event.workorder_discard_proposed:type_name -> brigata.v1.WorkorderDiscardProposed
+	175, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
+	176, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
+	177, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
+	178, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
+	181, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
+	182, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
+	183, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
+	184, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
+	185, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
+	186, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
+	188, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
+	189, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
+	190, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
+	191, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
 	3,   // 121: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
 	4,   // 122: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
 	5,   // 123: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
 	6,   // 124: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
 	8,   // 125: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	229, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	230, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	231, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	232, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	233, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	234, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
 	9,   // 129: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
 	10,  // 130: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
 	11,  // 131: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
@@ -22970,273 +23313,280 @@ var file_event_proto_depIdxs = []int32{
 	15,  // 135: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
 	16,  // 136: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
 	17,  // 137: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	7,   // 138: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 139: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 140: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	5,   // 141: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
-	18,  // 142: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 143: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 144: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 145: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 146: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	27,  // 147: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	28,  // 148: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	29,  // 149: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	30,  // 150: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	31,  // 151: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	34,  // 152: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 153: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 154: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 155: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	30,  // 156: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 157: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 158: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	232, // 159: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	32,  // 160: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 161: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	33,  // 162: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 163: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	35,  // 164: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 165: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 166: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	27,  // 167: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 168: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 169: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 170: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	43,  // 171: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 172: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 173: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 174: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 175: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 176: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 177: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	53,  // 178: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 179: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 180: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 181: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	60,  // 182: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 183: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	65,  // 184: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	66,  // 185: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	71,  // 186: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	73,  // 187: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 188: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	28,  // 189: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	67,  // 190: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 191: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	69,  // 192: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	70,  // 193: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 194: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	67,  // 195: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 196: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 197: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 198: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 199: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	72,  // 200: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 201: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	66,  // 202: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	71,  // 203: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	73,  // 204: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	78,  // 205: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	79,  // 206: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	80,  // 207: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	81,  // 208: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	82,  // 209: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 210: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 211: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 212: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 213: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	88,  // 214: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	71,  // 215: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	89,  // 216: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	73,  // 217: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 218: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 219: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 220: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	94,  // 221: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 222: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 223: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	66,  // 224: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	73,  // 225: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	71,  // 226: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	73,  // 227: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	73,  // 228: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 229: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	71,  // 230: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	104, // 231: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	71,  // 232: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 233: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 234: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	107, // 235: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	108, // 236: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 237: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	71,  // 238: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 239: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 240: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 241: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 242: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	114, // 243: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	116, // 244: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 245: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	119, // 246: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	120, // 247: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	121, // 248: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 249: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	67,  // 250: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	68,  // 251: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	120, // 252: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	120, // 253: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	124, // 254: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	125, // 255: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	128, // 256: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	71,  // 257: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 258: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	106, // 259: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 260: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	104, // 261: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 262: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	135, // 263: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 264: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	114, // 265: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	119, // 266: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	116, // 267: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	136, // 268: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	138, // 269: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	124, // 270: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	125, // 271: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	119, // 272: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	137, // 273: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 274: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 275: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	71,  // 276: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	104, // 277: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	106, // 278: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 279: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	71,  // 280: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	142, // 281: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	233, // 282: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
-	53,  // 283: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 284: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
-	3,   // 285: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
-	53,  // 286: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
-	17,  // 287: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
-	16,  // 288: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 289: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	3,   // 290: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 291: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 292: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	3,   // 293: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 294: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 295: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 296: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	176, // 297: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
-	177, // 298: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
-	5,   // 299: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
-	5,   // 300: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
-	5,   // 301: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
-	184, // 302: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
-	176, // 303: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
-	73,  // 304: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
-	4,   // 305: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	190, // 306: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 307: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 308: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	191, // 309: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	234, // 310: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	27,  // 311: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	27,  // 312: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 313: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 314: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	43,  // 315: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	235, // 316: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	236, // 317: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 318: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	53,  // 319: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 320: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	142, // 321: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 322: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	72,  // 323: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	65,  // 324: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	94,  // 325: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 326: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 327: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 328: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	73,  // 329: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	197, // 330: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	78,  // 331: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	138, // 332: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	198, // 333: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	184, // 334: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 335: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	66,  // 336: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	135, // 337: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	136, // 338: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	200, // 339: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	201, // 340: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	202, // 341: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	176, // 342: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	204, // 343: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	204, // 344: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 345: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 346: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	153, // 347: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 348: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	206, // 349: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	207, // 350: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	208, // 351: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	208, // 352: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	209, // 353: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	209, // 354: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 355: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	211, // 356: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 357: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	212, // 358: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 359: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 360: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	190, // 361: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	27,  // 362: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 363: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 364: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	142, // 365: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	53,  // 366: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	60,  // 367: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 368: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	217, // 369: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 370: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	72,  // 371: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	65,  // 372: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	94,  // 373: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	66,  // 374: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 375: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 376: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 377: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	114, // 378: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	220, // 379: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	116, // 380: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	221, // 381: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	124, // 382: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	119, // 383: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	72,  // 384: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	222, // 385: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	104, // 386: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	223, // 387: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 388: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	225, // 389: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 390: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 391: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	226, // 392: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 393: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	212, // 394: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	204, // 395: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	204, // 396: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	176, // 397: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 398: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	192, // 399: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	400, // [400:400] is the sub-list for method output_type
-	400, // [400:400] is the sub-list for method input_type
-	400, // [400:400] is the sub-list for extension type_name
-	400, // [400:400] is the sub-list for extension extendee
-	0,   // [0:400] is the sub-list for field type_name
+	19,  // 138: brigata.v1.StoreConfig.menu_from:type_name -> brigata.v1.StoreMenuFrom
+	7,   // 139: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 140: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 141: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 142: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 143: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	20,  // 144: brigata.v1.StoreMenuFrom.dishes:type_name -> brigata.v1.MenuDishOverride
+	21,  // 145: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
+	5,   // 146: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
+	5,   // 147: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
+	235, // 148: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	5,   // 149: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
+	3,   // 150: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 151: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 152: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 153: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	30,  // 154: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	31,  // 155: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	32,  // 156: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	33,  // 157: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	34,  // 158: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	37,  // 159: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 160: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 161: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 162: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	33,  // 163: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 164: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 165: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	236, // 166: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	35,  // 167: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 168: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	36,  // 169: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 170: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	38,  // 171: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 172: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 173: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	30,  // 174: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 175: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 176: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 177: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	46,  // 178: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 179: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 180: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 181: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 182: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 183: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 184: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	56,  // 185: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 186: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 187: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 188: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	63,  // 189: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 190: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	68,  // 191: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	69,  // 192: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	74,  // 193: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	76,  // 194: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 195: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	31,  // 196: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	70,  // 197: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 198: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	72,  // 199: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	73,  // 200: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 201: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	70,  // 202: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 203: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 204: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 205: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 206: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	75,  // 207: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 208: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	69,  // 209: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	74,  // 210: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	76,  // 211: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	81,  // 212: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	82,  // 213: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	83,  // 214: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	84,  // 215: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	85,  // 216: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 217: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 218: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 219: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 220: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	91,  // 221: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	74,  // 222: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	92,  // 223: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	76,  // 224: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 225: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 226: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 227: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	97,  // 228: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 229: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 230: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	69,  // 231: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	76,  // 232: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	74,  // 233: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	76,  // 234: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	76,  // 235: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 236: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	74,  // 237: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	107, // 238: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	74,  // 239: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 240: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 241: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	110, // 242: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	111, // 243: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 244: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	74,  // 245: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 246: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 247: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 248: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 249: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	117, // 250: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	119, // 251: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 252: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	122, // 253: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	123, // 254: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	124, // 255: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 256: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	70,  // 257: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 258: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	123, // 259: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	123, // 260: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	127, // 261: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	128, // 262: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	131, // 263: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	74,  // 264: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 265: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 266: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 267: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	107, // 268: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 269: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	138, // 270: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 271: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	117, // 272: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	122, // 273: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	119, // 274: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	139, // 275: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	141, // 276: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	127, // 277: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	128, // 278: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	122, // 279: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	140, // 280: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 281: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 282: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	74,  // 283: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	107, // 284: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	109, // 285: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 286: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	74,  // 287: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	145, // 288: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	237, // 289: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	56,  // 290: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 291: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 292: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	56,  // 293: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 294: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 295: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 296: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	3,   // 297: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 298: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 299: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	3,   // 300: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 301: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 302: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 303: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	179, // 304: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	180, // 305: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	5,   // 306: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 307: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 308: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	187, // 309: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	179, // 310: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	76,  // 311: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
+	4,   // 312: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	193, // 313: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 314: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 315: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	194, // 316: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	238, // 317: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	30,  // 318: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	30,  // 319: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 320: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 321: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	46,  // 322: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	239, // 323: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	240, // 324: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 325: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	56,  // 326: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 327: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	145, // 328: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 329: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	75,  // 330: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	68,  // 331: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	97,  // 332: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 333: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 334: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 335: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	76,  // 336: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	200, // 337: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	81,  // 338: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	141, // 339: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	201, // 340: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	187, // 341: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 342: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	69,  // 343: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	138, // 344: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	139, // 345: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	203, // 346: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	204, // 347: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	205, // 348: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	179, // 349: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	207, // 350: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	207, // 351: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 352: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 353: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 354: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 355: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	209, // 356: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	210, // 357: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	211, // 358: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	211, // 359: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	212, // 360: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	212, // 361: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 362: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	214, // 363: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 364: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	215, // 365: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 366: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 367: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	193, // 368: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 369: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 370: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 371: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 372: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 373: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 374: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 375: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	220, // 376: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 377: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 378: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 379: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 380: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 381: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 382: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 383: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 384: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 385: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	223, // 386: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 387: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	224, // 388: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 389: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 390: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 391: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	225, // 392: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 393: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	226, // 394: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 395: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	228, // 396: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 397: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 398: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	229, // 399: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 400: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	215, // 401: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	207, // 402: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	207, // 403: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	179, // 404: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 405: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	195, // 406: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	407, // [407:407] is the sub-list for method output_type
+	407, // [407:407] is the sub-list for method input_type
+	407, // [407:407] is the sub-list for extension type_name
+	407, // [407:407] is the sub-list for extension extendee
+	0,   // [0:407] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -23369,45 +23719,47 @@ func file_event_proto_init() {
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
-	file_event_proto_msgTypes[26].OneofWrappers = []any{}
-	file_event_proto_msgTypes[31].OneofWrappers = []any{}
-	file_event_proto_msgTypes[36].OneofWrappers = []any{}
-	file_event_proto_msgTypes[64].OneofWrappers = []any{}
-	file_event_proto_msgTypes[66].OneofWrappers = []any{}
+	file_event_proto_msgTypes[20].OneofWrappers = []any{}
+	file_event_proto_msgTypes[21].OneofWrappers = []any{}
+	file_event_proto_msgTypes[29].OneofWrappers = []any{}
+	file_event_proto_msgTypes[34].OneofWrappers = []any{}
+	file_event_proto_msgTypes[39].OneofWrappers = []any{}
+	file_event_proto_msgTypes[67].OneofWrappers = []any{}
 	file_event_proto_msgTypes[69].OneofWrappers = []any{}
-	file_event_proto_msgTypes[73].OneofWrappers = []any{}
-	file_event_proto_msgTypes[74].OneofWrappers = []any{}
+	file_event_proto_msgTypes[72].OneofWrappers = []any{}
+	file_event_proto_msgTypes[76].OneofWrappers = []any{}
 	file_event_proto_msgTypes[77].OneofWrappers = []any{}
-	file_event_proto_msgTypes[79].OneofWrappers = []any{}
-	file_event_proto_msgTypes[81].OneofWrappers = []any{}
+	file_event_proto_msgTypes[80].OneofWrappers = []any{}
 	file_event_proto_msgTypes[82].OneofWrappers = []any{}
-	file_event_proto_msgTypes[102].OneofWrappers = []any{}
-	file_event_proto_msgTypes[110].OneofWrappers = []any{}
-	file_event_proto_msgTypes[119].OneofWrappers = []any{}
-	file_event_proto_msgTypes[135].OneofWrappers = []any{}
-	file_event_proto_msgTypes[137].OneofWrappers = []any{}
-	file_event_proto_msgTypes[141].OneofWrappers = []any{}
-	file_event_proto_msgTypes[148].OneofWrappers = []any{}
-	file_event_proto_msgTypes[189].OneofWrappers = []any{}
-	file_event_proto_msgTypes[193].OneofWrappers = []any{}
-	file_event_proto_msgTypes[195].OneofWrappers = []any{}
+	file_event_proto_msgTypes[84].OneofWrappers = []any{}
+	file_event_proto_msgTypes[85].OneofWrappers = []any{}
+	file_event_proto_msgTypes[105].OneofWrappers = []any{}
+	file_event_proto_msgTypes[113].OneofWrappers = []any{}
+	file_event_proto_msgTypes[122].OneofWrappers = []any{}
+	file_event_proto_msgTypes[138].OneofWrappers = []any{}
+	file_event_proto_msgTypes[140].OneofWrappers = []any{}
+	file_event_proto_msgTypes[144].OneofWrappers = []any{}
+	file_event_proto_msgTypes[151].OneofWrappers = []any{}
+	file_event_proto_msgTypes[192].OneofWrappers = []any{}
 	file_event_proto_msgTypes[196].OneofWrappers = []any{}
+	file_event_proto_msgTypes[198].OneofWrappers = []any{}
 	file_event_proto_msgTypes[199].OneofWrappers = []any{}
-	file_event_proto_msgTypes[203].OneofWrappers = []any{}
-	file_event_proto_msgTypes[214].OneofWrappers = []any{}
-	file_event_proto_msgTypes[216].OneofWrappers = []any{}
-	file_event_proto_msgTypes[218].OneofWrappers = []any{}
+	file_event_proto_msgTypes[202].OneofWrappers = []any{}
+	file_event_proto_msgTypes[206].OneofWrappers = []any{}
+	file_event_proto_msgTypes[217].OneofWrappers = []any{}
 	file_event_proto_msgTypes[219].OneofWrappers = []any{}
-	file_event_proto_msgTypes[224].OneofWrappers = []any{}
+	file_event_proto_msgTypes[221].OneofWrappers = []any{}
+	file_event_proto_msgTypes[222].OneofWrappers = []any{}
 	file_event_proto_msgTypes[227].OneofWrappers = []any{}
-	file_event_proto_msgTypes[228].OneofWrappers = []any{}
+	file_event_proto_msgTypes[230].OneofWrappers = []any{}
+	file_event_proto_msgTypes[231].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   237,
+			NumMessages:   241,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -18,7 +18,7 @@ func rest(t *testing.T, n *node, token, method, path, body string, into any) (st
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	if method == http.MethodPost {
+	if method != http.MethodGet {
 		r.Header.Set("Idempotency-Key", newID())
 	}
 	got, err := http.DefaultClient.Do(r)

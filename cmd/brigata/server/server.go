@@ -77,6 +77,7 @@ type Node struct {
 	hub      *hub.Hub
 	payments *payments.Driver // nil: no provider is set up
 	printing *printing.Driver
+	chains   *chains
 	told     *telemetry.Telemetry
 	http     *http.Server
 	address  net.Addr
@@ -176,6 +177,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.drive(tills)
+	n.chains = newChains(n)
 	if err := n.openAccounts(ctx); err != nil {
 		return err
 	}
@@ -215,6 +217,7 @@ func (n *Node) publish(views []actors.View) {
 		n.payments.Publish(views)
 	}
 	n.printing.Publish(views)
+	n.chains.publish(views)
 	if n.joined != nil {
 		n.joined.bus.Publish(views)
 		return
@@ -348,6 +351,9 @@ func (n *Node) Stop() error {
 	}
 	if n.printing != nil {
 		n.printing.Stop()
+	}
+	if n.chains != nil {
+		n.chains.Stop()
 	}
 	if r := n.placed.Load(); r != nil {
 		<-told // or the others would wait for this node to take what it gives away

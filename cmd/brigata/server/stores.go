@@ -15,7 +15,6 @@ import (
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cluster/cells"
-	"github.com/brigata/brigata/gateway"
 )
 
 // once takes one answer.
@@ -48,9 +47,15 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 	case !at.Mine:
 		return n.joined.bring(at, c.ID, doc)
 	}
-	if m != nil {
+	defer n.chains.hold(c)()
+	switch {
+	case m != nil:
 		if a := n.do(ctx, c.ID, "menu", &menu.Load{Menu: m, Text: text}); a.Refusal != nil {
 			return nil, a.Refusal
+		}
+	case c.MenuFrom != nil:
+		if no := n.chains.first(ctx, c); no != nil {
+			return nil, no
 		}
 	}
 	a := n.do(ctx, c.ID, "store", &store.Configure{Config: c})
@@ -97,13 +102,17 @@ func (n *Node) do(ctx context.Context, storeID, kind string, c command.Command) 
 	}
 }
 
+// today returns the values of a store, wherever it is; nil when there is no such store.
+func (n *Node) today(id string) *store.Today {
+	if n.joined != nil {
+		return n.joined.routes.Today(id)
+	}
+	return n.host.Today(id)
+}
+
 // document is a store's document as it stands; nil when there is no such store.
 func (n *Node) document(id string) []byte {
-	engine := gateway.Engine(n.host)
-	if n.joined != nil {
-		engine = n.joined.routes
-	}
-	t := engine.Today(id)
+	t := n.today(id)
 	if t == nil {
 		return nil
 	}

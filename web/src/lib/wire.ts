@@ -441,6 +441,7 @@ export interface StoreDocument {
 	reasons: string[];
 	stock: StoreSeed[];
 	food_safety?: StoreFoodSafety;
+	menu_from?: StoreMenuFrom;
 }
 
 export interface StoreTax {
@@ -515,6 +516,34 @@ export interface StoreFoodSafety {
 	warn_ms: number;
 	hold_ms: number;
 	discard_ms: number;
+}
+
+export interface StoreMenuFrom {
+	store: string;
+	dishes?: MenuDishOverride[];
+	options?: MenuOptionOverride[];
+}
+
+export interface MenuDishOverride {
+	id: string;
+	hidden?: boolean;
+	name?: Text;
+	description?: Text;
+	image?: string;
+	price?: number;
+	prices?: Record<string, number>;
+	tax_class?: string;
+	dayparts?: string[];
+	max_qty?: number;
+	stations?: string[];
+	prep_ms?: number;
+}
+
+export interface MenuOptionOverride {
+	id: string;
+	hidden?: boolean;
+	name?: Text;
+	price?: number;
 }
 
 export interface Ticket {
