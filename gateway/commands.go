@@ -115,6 +115,7 @@ type waiting struct {
 	tag      int64
 	id       int64 // the client's
 	deadline time.Time
+	of       class
 	command  Command
 }
 
@@ -167,7 +168,7 @@ func (c *session) wait(id int64, deadline time.Time, of class, is Command) (int6
 		return 0, errInflight
 	}
 	c.lastTag++
-	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline, is})
+	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline, of, is})
 	return c.lastTag, nil
 }
 
@@ -176,7 +177,7 @@ func (c *session) answered(tag int64, no *refusal.Refusal) (id int64, ok bool) {
 	w, ok := c.take(tag)
 	if ok {
 		now := c.server.now()
-		c.server.admission.leave(now, now.Sub(w.command.Received), no != errDeadline)
+		c.server.admission.leave(w.of, now, now.Sub(w.command.Received), no != errDeadline)
 		c.server.finish(&w.command, no)
 	}
 	return w.id, ok

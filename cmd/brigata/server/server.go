@@ -56,6 +56,8 @@ type Options struct {
 	MetricsFrom []netip.Prefix // networks that read /metrics without a token
 	Out         io.Writer      // for people
 	Log         *slog.Logger
+
+	answered func(gateway.Command) // beside telemetry, where a test measures
 }
 
 const (
@@ -184,7 +186,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	engine, watch := n.engine()
 	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), StoreDocument: n.document,
-		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
+		Hooks: n.hooks(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
 	}
@@ -209,6 +211,19 @@ func (n *Node) engine() (gateway.Engine, func(string) *refusal.Refusal) {
 	}
 	n.joined.route()
 	return n.joined.routes, n.joined.watch
+}
+
+// hooks are what the gateway tells of its work.
+func (n *Node) hooks() gateway.Hooks {
+	h := n.told.Gateway()
+	if also := n.options.answered; also != nil {
+		told := h.Answered
+		h.Answered = func(c gateway.Command) {
+			told(c)
+			also(c)
+		}
+	}
+	return h
 }
 
 // publish takes the views of cells that are here.
