@@ -72,7 +72,7 @@ const (
 	rawStream   = "$MQTT_msgs" // where the server keeps what comes at QoS 1 until it is consumed
 	rawSubject  = "$MQTT.msgs." + deviceSubject
 	rawConsumer = "box"
-	rawMax      = 1 << 30
+	rawMax      = 30 << 20 // of which the server keeps the newest block in memory: from 32 MB on, blocks are twice as large
 	startIn     = 30 * time.Second
 	stopIn      = 10 * time.Second
 

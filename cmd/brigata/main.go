@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	_ "golang.org/x/crypto/x509roots/fallback" // likewise
 
+	"github.com/brigata/brigata/cmd/brigata/box"
 	"github.com/brigata/brigata/cmd/brigata/client"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
 )
@@ -22,7 +23,7 @@ type cli struct {
 	Token     Token          `cmd:"" help:"Print an access token signed with a node's key, for development."`
 	Store     StoreCmd       `cmd:"" help:"Load stores into a running node."`
 	User      UserCmd        `cmd:"" help:"Accounts, for who has the node's files."`
-	Edge      Edge           `cmd:"" help:"Run a box in a store: sensors in, readings out."`
+	Edge      box.Command    `cmd:"" help:"Run a box in a store: sensors in, readings out."`
 	EdgeToken EdgeToken      `cmd:"" help:"Mint the credentials of a box."`
 	Doctor    Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
 	Verify    Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`

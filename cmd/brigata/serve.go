@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/cmd/brigata/logs"
 	"github.com/brigata/brigata/cmd/brigata/server"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
@@ -40,16 +41,16 @@ type Serve struct {
 
 	Payments string `help:"File that names the accounts at payment providers (see docs/payments.md)." type:"existingfile" env:"BRIGATA_PAYMENTS"`
 
-	MetricsFrom []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
-	OTLP        string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
-	TraceShare  float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
-	Logs        `embed:""`
+	MetricsFrom  []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
+	OTLP         string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
+	TraceShare   float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
+	logs.Options `embed:""`
 }
 
 // Run starts the node and waits for a signal.
 func (s *Serve) Run(ctx context.Context) error {
 	tune()
-	began, log := time.Now(), s.logger(os.Stderr)
+	began, log := time.Now(), s.Logger(os.Stderr)
 	n, err := server.Start(ctx, server.Options{Listen: s.Listen, Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.StoreFile,
 		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: log,
 		Cluster: server.Cluster{Gossip: s.Gossip, Advertise: s.Advertise, Join: s.Join, CA: s.TLSCA, Cert: s.TLSCert, Key: s.TLSKey,

@@ -25,6 +25,7 @@ import (
 	"github.com/brigata/brigata/cluster/membership"
 	"github.com/brigata/brigata/cluster/peers"
 	"github.com/brigata/brigata/cluster/routes"
+	"github.com/brigata/brigata/cmd/brigata/build"
 )
 
 // Cluster is what makes a node one of several that share a Postgres; the zero value is a
@@ -192,7 +193,7 @@ func (j *joined) join(incarnation int64) (err error) {
 		return err
 	}
 	j.members, err = membership.Start(membership.Options{Bind: listen, Advertise: advertise, Join: n.options.Cluster.Join, Key: key, Log: n.options.Log,
-		Self: membership.Member{ID: id, Name: n.options.Name, Address: j.peers.Address(), Route: j.server.Address(), URL: n.URL(), Version: version(),
+		Self: membership.Member{ID: id, Name: n.options.Name, Address: j.peers.Address(), Route: j.server.Address(), URL: n.URL(), Version: build.Version(),
 			Kinds: actors.Kinds(), Start: n.began}})
 	if err != nil {
 		return err

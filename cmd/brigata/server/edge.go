@@ -112,6 +112,3 @@ func (n *Node) edgeSettings(store string) *link.Settings {
 	}
 	return s
 }
-
-// Version is the build's.
-func Version() string { return version() }

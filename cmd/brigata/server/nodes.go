@@ -10,6 +10,7 @@ import (
 
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cluster/membership"
+	"github.com/brigata/brigata/cmd/brigata/build"
 	"github.com/brigata/brigata/persistence/postgres"
 )
 
@@ -100,7 +101,7 @@ func (j *joined) report() {
 
 // self is this node as others see it.
 func (n *Node) self() wire.Node {
-	x := wire.Node{ID: n.options.Name, Name: n.options.Name, Kind: "server", Address: n.URL(), Version: version(), State: "alive", StartedAt: n.began,
+	x := wire.Node{ID: n.options.Name, Name: n.options.Name, Kind: "server", Address: n.URL(), Version: build.Version(), State: "alive", StartedAt: n.began,
 		Connections: n.gateway.Connections()}
 	open := n.host.Stores()
 	x.Cells, x.Stores = len(open), open[:min(len(open), wire.NodeStoresMax)]

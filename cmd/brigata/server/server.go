@@ -23,6 +23,7 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/cmd/brigata/build"
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
@@ -161,7 +162,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.journal, err = n.openJournal(ctx); err != nil {
 		return err
 	}
-	o.Telemetry.Node, o.Telemetry.Version, o.Telemetry.Log = o.Name, version(), o.Log
+	o.Telemetry.Node, o.Telemetry.Version, o.Telemetry.Log = o.Name, build.Version(), o.Log
 	if n.told, err = telemetry.New(ctx, o.Telemetry); err != nil {
 		return err
 	}

@@ -4,27 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/pprof"
-	"runtime/debug"
 
 	"github.com/brigata/brigata/cluster/cells"
 )
-
-// version is the build's: its module's, else the commit it was made of.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "unknown"
-}
 
 // profiles serves the runtime's profiles.
 func profiles() http.Handler {

@@ -1,4 +1,5 @@
-package main
+// Package logs is how the commands log, as their flags say.
+package logs
 
 import (
 	"io"
@@ -6,14 +7,14 @@ import (
 	"os"
 )
 
-// Logs says how a long-running command logs, to stderr.
-type Logs struct {
+// Options says how a long-running command logs, to stderr.
+type Options struct {
 	LogFormat string     `help:"Form of the log: text, json, or auto: text on a terminal, JSON elsewhere." enum:"auto,text,json" default:"auto" env:"BRIGATA_LOG_FORMAT"`
 	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn, error." default:"info" env:"BRIGATA_LOG_LEVEL"`
 }
 
-// logger is what the command logs with, and whatever logs with slog's default.
-func (l Logs) logger(to *os.File) *slog.Logger {
+// Logger is what the command logs with, and whatever logs with slog's default.
+func (l Options) Logger(to *os.File) *slog.Logger {
 	format := l.LogFormat
 	if format == "auto" {
 		format = "json"
