@@ -13,9 +13,11 @@ run: $(if $(shell command -v npm),ui) bin/brigata ## build and start a node on 1
 
 # The compiler knows where an order spends its time: docs/decisions/0010.
 BUILD := go build -trimpath -pgo=cmd/brigata-bench/order.prof
-.PHONY: bin/brigata bin/brigata-bench
+.PHONY: bin/brigata bin/brigata-bench bin/brigata-edge
 bin/brigata:
 	@$(BUILD) -o bin/brigata ./cmd/brigata
+bin/brigata-edge: ## a box in a store, alone
+	@go build -trimpath -o bin/brigata-edge ./cmd/brigata-edge
 bin/brigata-bench:
 	@$(BUILD) -o bin/brigata-bench ./cmd/brigata-bench
 profile: bin/brigata-bench ## measure W1 and keep its profile for the next builds
@@ -63,7 +65,7 @@ test: deps check ## everything that must hold: check, contract on real databases
 sim: ## the simulation: 2,000 seeds, a crash at every step of short stories, all mutants; or SEEDS=n, without mutants
 	go run -trimpath ./cmd/brigata-sim -seeds $(or $(SEEDS),2000) -sweep $(if $(SEEDS),0,3) $(if $(SEEDS),,-mutants all)
 
-test-all: test race operations fuzz ## test, then the race detector, the operator's files and the fuzzers
+test-all: test race operations edge fuzz ## test, then the race detector, a box that fails, the operator's files and the fuzzers
 
 operations: ## deploy/: alert rules, manifests, an image, a real Prometheus over real nodes, upgrades from the previous build
 	@.ci/deps prometheus buildah
@@ -71,6 +73,10 @@ operations: ## deploy/: alert rules, manifests, an image, a real Prometheus over
 	CGO_ENABLED=0 $(MAKE) -s bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
 	go test -tags operations -run 'Alert|Upgrade|Mixed' ./cmd/brigata/e2e
+
+CUT ?= 10m
+edge: deps ## a box under 1,000 readings a second: its memory; link, power, box and node fail, with the link cut for CUT (10m)
+	go test -tags edge -count=1 -timeout 40m -v -run 'TestEdge(Memory|Faults)' ./cmd/brigata/e2e -cut $(CUT)
 
 race: ## unit tests under the race detector
 	go test -race -timeout 20m ./actors/... ./gateway/... ./persistence/...
@@ -106,4 +112,4 @@ bin/brigata-fleet:
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps sim
+.PHONY: help edge profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps sim

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -20,8 +19,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/link"
+	"github.com/brigata/brigata/edge/mqtt"
 )
 
 // Options make a box. Credentials and Data are needed.
@@ -69,8 +70,8 @@ func (o *Options) ensureDefaults() error {
 }
 
 const (
-	rawStream   = "$MQTT_msgs" // where the server keeps what comes at QoS 1 until it is consumed
-	rawSubject  = "$MQTT.msgs." + deviceSubject
+	rawStream   = "RAW" // batches of what devices have said, until their windows are on the stream of readings
+	rawSubject  = "brigata.raw"
 	rawConsumer = "box"
 	rawMax      = 30 << 20 // of which the server keeps the newest block in memory: from 32 MB on, blocks are twice as large
 	startIn     = 30 * time.Second
@@ -84,11 +85,12 @@ const (
 type Box struct {
 	o       Options
 	server  *server.Server
-	options *server.Options
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	pipe    *pipeline
 	counts  counts
+	intake  *intake
+	mqtt    *mqtt.Server // nil: none
 	http    *http.Server
 	address net.Addr
 	began   time.Time
@@ -115,7 +117,7 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 		}
 	}()
 	secret := rand.Text()
-	if b.server, b.options, err = startServer(&b.o, secret); err != nil {
+	if b.server, err = startServer(&b.o, secret); err != nil {
 		return b, err
 	}
 	if b.conn, err = connect(b.server, secret); err != nil {
@@ -125,8 +127,10 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.pipe = &pipeline{o: &b.o, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
+	b.pipe = &pipeline{o: &b.o, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
 	b.loadSettings()
+	b.intake = newIntake(b.js, o.Log)
+	b.tasks.Go(func() { b.intake.run(run) })
 	if err := b.listen(); err != nil {
 		return b, err
 	}
@@ -153,15 +157,12 @@ func (b *Box) streams(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the cell's place in the stream: %w", err)
 	}
-	// As the server itself would make it when the first device comes: but nothing may come
-	// before there is somebody to keep it for.
-	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: rawStream, Subjects: []string{"$MQTT.msgs.>"}, Storage: jetstream.FileStorage,
+	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: rawStream, Subjects: []string{rawSubject}, Storage: jetstream.FileStorage,
 		Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew, MaxBytes: rawMax, Replicas: streamCopies})
 	if err != nil {
 		return nil, fmt.Errorf("the stream of devices' messages: %w", err)
 	}
-	raw, err := b.js.CreateOrUpdateConsumer(ctx, rawStream, jetstream.ConsumerConfig{Durable: rawConsumer, FilterSubject: rawSubject + "*",
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
+	raw, err := b.js.CreateOrUpdateConsumer(ctx, rawStream, jetstream.ConsumerConfig{Durable: rawConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
 	if err != nil {
 		return nil, fmt.Errorf("the box's place in it: %w", err)
 	}
@@ -195,11 +196,10 @@ func (b *Box) Ready() bool {
 
 // MQTT is where devices connect, host:port.
 func (b *Box) MQTT() string {
-	if b.o.MQTT == "" {
+	if b.mqtt == nil {
 		return ""
 	}
-	host, _, _ := net.SplitHostPort(b.o.MQTT)
-	return net.JoinHostPort(host, strconv.Itoa(b.options.MQTT.Port))
+	return b.mqtt.Addr().String()
 }
 
 // HTTP is where the box answers HTTP, host:port.
@@ -210,9 +210,22 @@ func (b *Box) HTTP() string {
 	return b.address.String()
 }
 
+// alert tells a lamp or a siren beside a sensor how it is; one that is gone is no error.
+func (b *Box) alert(id string, s sensor.Status) {
+	if b.mqtt != nil {
+		b.mqtt.Publish(alertTopic+id, []byte(s))
+	}
+}
+
 // Stop ends the box. What its streams hold stays on disk.
 func (b *Box) Stop() error {
 	b.cancel()
+	if b.intake != nil {
+		b.intake.end()
+	}
+	if b.mqtt != nil {
+		b.mqtt.Close()
+	}
 	var err error
 	if b.http != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopIn)

@@ -12,10 +12,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/edge/mqtt"
 )
 
 // Device is somebody who may send readings: of its own sensors, and of no others.
@@ -35,7 +34,7 @@ func ReadDevices(file string) ([]Device, error) {
 	if err := json.Unmarshal(b, &list); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	seen := map[string]bool{boxUser: true}
+	seen := map[string]bool{}
 	for _, d := range list {
 		switch {
 		case !menu.IsName(d.User) || seen[d.User]:
@@ -56,33 +55,34 @@ func ReadDevices(file string) ([]Device, error) {
 // Topics: a device publishes at QoS 1 to brigata/<sensor>; the box publishes a sensor's
 // alerts to brigata/alerts/<sensor>, for a lamp or a siren beside it.
 const (
-	deviceSubject = "brigata."
-	alertSubject  = "brigata.alerts."
+	deviceTopic = "brigata/"
+	alertTopic  = "brigata/alerts/"
 )
 
-// user is what the device may do: nothing but publish its own readings, and hear the
-// alerts of its own sensors.
-func (d *Device) user() *server.User {
-	p := &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{}}, Subscribe: &server.SubjectPermission{Allow: []string{"$MQTT.sub.>"}}}
+// rights: nothing but publish its own readings, and hear the alerts of its own sensors.
+func (d *Device) rights() *mqtt.Rights {
+	r := &mqtt.Rights{Send: map[string]bool{}, Hear: map[string]bool{}}
 	for _, id := range d.Sensors {
-		p.Publish.Allow = append(p.Publish.Allow, deviceSubject+id)
-		p.Subscribe.Allow = append(p.Subscribe.Allow, alertSubject+id)
+		r.Send[deviceTopic+id], r.Hear[alertTopic+id] = true, true
 	}
-	return &server.User{Username: d.User, Password: d.Password, Permissions: p, AllowedConnectionTypes: map[string]struct{}{"MQTT": {}}}
+	return r
 }
 
-// may says that user and password are the device's, and the sensor is one of its own.
-func (d *Device) may(user, password, id string) bool {
+// is says that user and password are the device's.
+func (d *Device) is(user, password string) bool {
 	a, b := sha256.Sum256([]byte(d.User+"\x00"+d.Password)), sha256.Sum256([]byte(user+"\x00"+password))
-	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
-		return false
-	}
-	for _, own := range d.Sensors {
-		if own == id {
-			return true
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// device finds the one of that name and password: it looks at all of them, so that how
+// long it takes tells nothing.
+func (o *Options) device(user, password string) (found *Device) {
+	for i := range o.Devices {
+		if d := &o.Devices[i]; d.is(user, password) {
+			found = d
 		}
 	}
-	return false
+	return found
 }
 
 // message is what a device says: its boots and readings count upwards. Which of the

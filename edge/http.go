@@ -1,26 +1,49 @@
 package edge
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/edge/mqtt"
 )
 
-// listen serves devices that have no MQTT: POST /v1/readings/{sensor} with the device's
-// name and password, a body as over MQTT, 204 once it is on disk.
+// listen serves devices, over MQTT and over HTTP.
 func (b *Box) listen() error {
+	if b.o.MQTT != "" {
+		l, err := net.Listen("tcp", b.o.MQTT)
+		if err != nil {
+			return fmt.Errorf("listen for devices: %w", err)
+		}
+		if b.o.MQTTTLS != nil {
+			l = tls.NewListener(l, b.o.MQTTTLS)
+		}
+		b.mqtt = mqtt.Serve(l, mqtt.Options{PacketMax: payloadMax, Login: func(user, password string) *mqtt.Rights {
+			if d := b.o.device(user, password); d != nil {
+				return d.rights()
+			}
+			return nil
+		}, Take: func(topic string, body []byte, done func()) {
+			b.intake.take(item{sensor: strings.TrimPrefix(topic, deviceTopic), came: b.o.Now(), body: body, done: done}, true)
+		}})
+	}
 	if b.o.HTTP == "" {
 		return nil
 	}
+	return b.listenHTTP()
+}
+
+// listenHTTP serves devices that have no MQTT: POST /v1/readings/{sensor} with the
+// device's name and password, a body as over MQTT, 204 once it is on disk.
+func (b *Box) listenHTTP() error {
 	l, err := net.Listen("tcp", b.o.HTTP)
 	if err != nil {
 		return fmt.Errorf("listen for devices: %w", err)
@@ -51,25 +74,45 @@ func (b *Box) postReading(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a reading", http.StatusBadRequest)
 		return
 	}
-	_, err = b.js.PublishMsg(r.Context(), &nats.Msg{Subject: rawSubject + id, Data: body}, jetstream.WithRetryAttempts(0))
-	if err != nil {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "the box cannot keep it now", http.StatusServiceUnavailable)
+	kept := make(chan struct{})
+	if !b.intake.take(item{sensor: id, came: b.o.Now(), body: body, done: func() { close(kept) }}, false) {
+		busy(w)
+		return
+	}
+	late := time.NewTimer(publishIn)
+	defer late.Stop()
+	select {
+	case <-kept:
+	case <-late.C:
+		busy(w)
+		return
+	case <-r.Context().Done():
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
+func busy(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "the box cannot keep it now", http.StatusServiceUnavailable)
+}
+
 func (b *Box) mayPost(r *http.Request, id string) bool {
 	user, password, ok := r.BasicAuth()
 	if !ok || !menu.IsName(id) {
+		b.counts.refused.Add(1)
 		return false
 	}
-	found := false
-	for i := range b.o.Devices { // all of them: how long it takes tells nothing
-		found = b.o.Devices[i].may(user, password, id) || found
+	d := b.o.device(user, password)
+	switch {
+	case d == nil:
+		b.counts.refused.Add(1)
+	case !slices.Contains(d.Sensors, id):
+		b.counts.denied.Add(1)
+	default:
+		return true
 	}
-	return found
+	return false
 }
 
 func (b *Box) getStatus(w http.ResponseWriter, r *http.Request) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -13,13 +11,13 @@ const (
 	// again may send something new before what was not acknowledged.
 	reorderFor = 3 * time.Second
 	// earlyMax is how many may wait, of one sensor.
-	earlyMax = 1024
+	earlyMax = 256
 )
 
 // early is a reading that waits for those before it.
 type early struct {
 	*sample
-	raw  jetstream.Msg
+	in   *batch
 	came time.Time
 }
 
@@ -32,13 +30,13 @@ func (s *sample) compare(o *sample) int {
 }
 
 // place puts a reading among those that wait; false if it was there, or has been taken.
-func (t *twin) place(s *sample, raw jetstream.Msg, now time.Time) bool {
+func (t *twin) place(s *sample, in *batch, now time.Time) bool {
 	if s.boot < t.boot || s.boot == t.boot && s.seq <= t.seq {
 		return false
 	}
 	i, found := slices.BinarySearchFunc(t.early, s, func(e early, s *sample) int { return e.compare(s) })
 	if !found {
-		t.early = slices.Insert(t.early, i, early{s, raw, now})
+		t.early = slices.Insert(t.early, i, early{s, in, now})
 	}
 	return !found
 }
@@ -56,7 +54,7 @@ func (p *pipeline) drain(ctx context.Context, t *twin, now time.Time) error {
 		if !t.next(e.sample) && len(t.early) <= earlyMax && now.Sub(e.came) < reorderFor {
 			return nil
 		}
-		if err := p.take(ctx, t, e.sample, e.raw); err != nil {
+		if err := p.take(ctx, t, e.sample, e.in); err != nil {
 			return err
 		}
 		t.early = slices.Delete(t.early, 0, 1)

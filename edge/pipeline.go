@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +21,8 @@ import (
 
 // counts are what the box has seen since its start.
 type counts struct {
-	taken, repeated, malformed, unknown, absurd, skewed, lost, windows, rawBytes, sentBytes, alerts atomic.Int64
-	full                                                                                            atomic.Bool // the stream takes no more
+	taken, repeated, malformed, unknown, absurd, skewed, lost, windows, rawBytes, sentBytes, alerts, refused, denied atomic.Int64
+	full                                                                                                             atomic.Bool // the stream takes no more
 }
 
 // pipeline makes windows of what devices say, and puts them on the stream. One goroutine
@@ -34,6 +33,7 @@ type pipeline struct {
 	conn   *nats.Conn
 	log    *slog.Logger
 	counts *counts
+	tell   func(sensor string, now sensor.Status)
 
 	mu       sync.Mutex
 	settings *link.Settings // newest; nil: none yet
@@ -45,7 +45,7 @@ type pipeline struct {
 }
 
 const (
-	fetchMax  = 500
+	fetchMax  = 32 // batches of batchMax
 	publishIn = 10 * time.Second
 )
 
@@ -89,7 +89,7 @@ func (p *pipeline) consume(ctx context.Context, raw jetstream.Consumer) error {
 			return err
 		}
 		for m := range batch.Messages() {
-			if err := p.message(ctx, m); err != nil {
+			if err := p.batch(ctx, m); err != nil {
 				return err
 			}
 		}
@@ -139,39 +139,63 @@ func (p *pipeline) renew() {
 	}
 }
 
-// message takes one message of a device; it is acknowledged with its window, or at once
-// when there is nothing to keep of it.
-func (p *pipeline) message(ctx context.Context, m jetstream.Msg) error {
-	id := strings.TrimPrefix(m.Subject(), rawSubject)
-	t := p.twins[id]
+// batch is a batch on the disk: it is acknowledged when nothing of it is under way.
+type batch struct {
+	reply string
+	left  int // messages that are not in a window on the stream
+}
+
+// done notes that one of a batch's messages needs to be kept no longer.
+func (p *pipeline) done(b *batch) error {
+	if b.left--; b.left > 0 {
+		return nil
+	}
+	return p.conn.Publish(b.reply, []byte("+ACK"))
+}
+
+// batch takes a batch of devices' messages.
+func (p *pipeline) batch(ctx context.Context, m jetstream.Msg) error {
+	list, err := decodeBatch(m.Data())
+	if err != nil {
+		p.log.Error("a batch on the disk is damaged", "error", err)
+	}
+	b := &batch{reply: m.Reply(), left: 1 + len(list)}
+	for i := range list {
+		if err := p.message(ctx, &list[i], b); err != nil {
+			return err
+		}
+	}
+	return p.done(b)
+}
+
+// message takes one message of a device: it is done with its window, or at once when
+// there is nothing to keep of it.
+func (p *pipeline) message(ctx context.Context, m *item, b *batch) error {
+	t := p.twins[m.sensor]
 	if t == nil {
 		p.renew() // the store may have it since a moment
-		t = p.twins[id]
+		t = p.twins[m.sensor]
 	}
 	if t == nil {
 		p.counts.unknown.Add(1)
-		return m.Ack()
+		return p.done(b)
 	}
-	came := p.o.Now()
-	if meta, err := m.Metadata(); err == nil {
-		came = meta.Timestamp
-	}
-	s, err := check(t.set.Kind, m.Data(), came.UTC().Truncate(time.Millisecond), p.o.Slack, p.extract)
+	s, err := check(t.set.Kind, m.body, m.came, p.o.Slack, p.extract)
 	if err != nil {
 		p.counts.malformed.Add(1)
-		p.log.Debug("not a reading", "sensor", id, "bytes", len(m.Data()))
-		return m.Ack()
+		p.log.Debug("not a reading", "sensor", m.sensor, "bytes", len(m.body))
+		return p.done(b)
 	}
-	if !t.place(s, m, p.o.Now()) {
+	if !t.place(s, b, p.o.Now()) {
 		p.counts.repeated.Add(1)
-		return m.Ack()
+		return p.done(b)
 	}
-	p.counts.rawBytes.Add(int64(len(m.Data())))
+	p.counts.rawBytes.Add(int64(len(m.body)))
 	return p.drain(ctx, t, p.o.Now())
 }
 
 // take adds a reading to its window.
-func (p *pipeline) take(ctx context.Context, t *twin, s *sample, m jetstream.Msg) error {
+func (p *pipeline) take(ctx context.Context, t *twin, s *sample, b *batch) error {
 	if t.ends(s, p.o.Window) {
 		if err := p.close(ctx, t); err != nil {
 			return err
@@ -183,7 +207,7 @@ func (p *pipeline) take(ctx context.Context, t *twin, s *sample, m jetstream.Msg
 		p.doors[t.set.ID] = s.value >= 0.5
 	}
 	t.take(s, skipped, p.suppress(t, s), p.o.Now())
-	t.raw = append(t.raw, m)
+	t.raw = append(t.raw, b)
 	return nil
 }
 
@@ -241,8 +265,8 @@ func (p *pipeline) close(ctx context.Context, t *twin) error {
 	}
 	p.counts.windows.Add(1)
 	t.onDisk = [2]int64{r.Boot, r.Last}
-	for _, m := range raw {
-		if err := m.Ack(); err != nil {
+	for _, b := range raw {
+		if err := p.done(b); err != nil {
 			return err
 		}
 	}
@@ -286,7 +310,7 @@ func (p *pipeline) apply(t *twin, r *sensor.Reading) {
 		if p.counts.alerts.Add(1); !alarming(now) {
 			p.counts.alerts.Add(-2)
 		}
-		p.conn.Publish(alertSubject+t.set.ID, []byte(now)) // a lamp that is gone is no error
+		p.tell(t.set.ID, now)
 	}
 }
 

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -22,45 +20,33 @@ const (
 	diskMax    = 4 << 30
 	memoryMax  = 8 << 20
 	readyIn    = 20 * time.Second
-	// A window's readings are acknowledged together, so all of a box's sensors may have
-	// one under way.
+	// A batch is acknowledged with the last window that a reading of it is in.
 	rawPendingMax = 1 << 17
 	linkTimeout   = 3 * time.Second
 )
 
 // startServer starts the box's NATS server: JetStream on disk, synced before it
-// acknowledges, a listener for devices, and a leaf link to every hub. The options say
-// afterwards which port it chose.
-func startServer(o *Options, secret string) (*server.Server, *server.Options, error) {
+// acknowledges, and a leaf link to every hub.
+func startServer(o *Options, secret string) (*server.Server, error) {
 	c := o.Credentials
-	options := &server.Options{ServerName: c.Store + "-" + c.Name, DontListen: true, NoSigs: true, MaxPayload: payloadMax,
+	options := &server.Options{ServerName: c.Store + "-" + c.Name, DontListen: true, NoSigs: true, MaxPayload: 2 * batchMax,
 		JetStream: true, JetStreamDomain: c.Name, StoreDir: filepath.Join(o.Data, "jetstream"), JetStreamMaxStore: diskMax, JetStreamMaxMemory: memoryMax,
 		SyncAlways: true, SyncInterval: time.Minute, DisableJetStreamBanner: true,
 		Users: []*server.User{{Username: boxUser, Password: secret}}}
-	for _, d := range o.Devices {
-		options.Users = append(options.Users, d.user())
-	}
-	if o.MQTT != "" {
-		host, port, err := hostPort(o.MQTT)
-		if err != nil {
-			return nil, nil, fmt.Errorf("listen for devices: %w", err)
-		}
-		options.MQTT = server.MQTTOpts{Host: host, Port: port, TLSConfig: o.MQTTTLS, AckWait: time.Hour, MaxAckPending: 1024}
-	}
 	if err := addLinks(options, c); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := server.NewServer(options)
 	if err != nil {
-		return nil, nil, fmt.Errorf("start the box: %w", err)
+		return nil, fmt.Errorf("start the box: %w", err)
 	}
 	s.SetLoggerV2(&logger{o.Log}, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(readyIn) {
 		s.Shutdown()
-		return nil, nil, errors.New("start the box: not ready in time")
+		return nil, errors.New("start the box: not ready in time")
 	}
-	return s, options, nil
+	return s, nil
 }
 
 // addLinks adds a leaf link to every hub: the node that owns the store's cell reads through
@@ -77,19 +63,6 @@ func addLinks(options *server.Options, c *credentials.Credentials) error {
 			Nkey: c.Seed})
 	}
 	return nil
-}
-
-// hostPort reads an address for the server, which knows port 0 by another number.
-func hostPort(s string) (string, int, error) {
-	host, text, err := net.SplitHostPort(s)
-	if err != nil {
-		return "", 0, err
-	}
-	port, err := strconv.Atoi(text)
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	return host, port, err
 }
 
 const boxUser = "box"

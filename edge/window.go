@@ -4,8 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/store"
 )
@@ -30,8 +28,8 @@ type twin struct {
 	onDisk    [2]int64 // boot and seq of the last that was sent
 	open      sensor.Reading
 	sum       float64
-	raw       []jetstream.Msg // acknowledged when the window is on disk
-	since     time.Time       // by the box's clock: of the window
+	raw       []*batch  // done when the window is on disk
+	since     time.Time // by the box's clock: of the window
 	burst     []float64
 	defrost   bool
 
@@ -117,7 +115,7 @@ func (t *twin) unchanged(s *sample) {
 }
 
 // close sums the window up, with what the model makes of it, and begins a new one.
-func (t *twin) close(m Model) (sensor.Reading, []jetstream.Msg) {
+func (t *twin) close(m Model) (sensor.Reading, []*batch) {
 	r, raw := t.open, t.raw
 	t.open, t.raw = sensor.Reading{}, nil
 	r.Avg = t.sum / float64(r.N)

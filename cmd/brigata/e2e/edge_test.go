@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,13 +20,15 @@ import (
 
 // box is a running edge node process.
 type box struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	dir    string
-	mqtt   string
-	http   string
-	exited chan error
-	args   []string
+	t       *testing.T
+	cmd     *exec.Cmd
+	dir     string   // of its credentials and devices
+	command []string // that runs it
+	data    string
+	mqtt    string
+	http    string
+	exited  chan error
+	args    []string
 }
 
 func freePort(t *testing.T) string {
@@ -43,7 +46,8 @@ const devicesFile = `[{"user":"kitchen","password":"a-long-secret","sensors":["w
 // newBox mints credentials with the binary, and starts an edge node with them.
 func newBox(t *testing.T, data, hub string, args ...string) *box {
 	t.Helper()
-	b := &box{t: t, dir: t.TempDir(), mqtt: freePort(t), http: freePort(t), args: args}
+	b := &box{t: t, dir: t.TempDir(), command: []string{program, "edge"}, mqtt: freePort(t), http: freePort(t), args: args}
+	b.data = filepath.Join(b.dir, "data")
 	file := filepath.Join(b.dir, "box.json")
 	if out, err := exec.Command(program, "edge-token", "--data", data, "--hub", hub, "--out", file).CombinedOutput(); err != nil {
 		t.Fatalf("edge-token: %v\n%s", err, out)
@@ -59,8 +63,8 @@ func newBox(t *testing.T, data, hub string, args ...string) *box {
 func (b *box) start() {
 	b.t.Helper()
 	logs := &tail{}
-	b.cmd = exec.Command(program, append([]string{"edge", "--credentials", filepath.Join(b.dir, "box.json"), "--store", "demo", "--data", filepath.Join(b.dir, "data"),
-		"--devices", filepath.Join(b.dir, "devices.json"), "--mqtt", b.mqtt, "--http", b.http}, b.args...)...)
+	b.cmd = exec.Command(b.command[0], slices.Concat(b.command[1:], []string{"--credentials", filepath.Join(b.dir, "box.json"), "--store", "demo", "--data", b.data,
+		"--devices", filepath.Join(b.dir, "devices.json"), "--mqtt", b.mqtt, "--http", b.http}, b.args)...)
 	b.cmd.Stdout, b.cmd.Stderr = logs, logs
 	if err := b.cmd.Start(); err != nil {
 		b.t.Fatal(err)
