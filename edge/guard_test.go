@@ -3,6 +3,7 @@ package edge_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,9 @@ func TestWrongCredentials(t *testing.T) {
 		if b.Ready() || boxes(r)[b.Report().Name].State != "" {
 			t.Errorf("%s was let in", name)
 		}
+	}
+	if n := r.hub.Stats.Strangers.Load(); n < 3 {
+		t.Errorf("%d strangers were counted", n)
 	}
 	if b := boxes(r)["other"]; b.Store != "s2" {
 		t.Errorf("%+v", b)
@@ -123,6 +127,20 @@ func TestDevicesStayApart(t *testing.T) {
 		}
 	}
 	r.cell.counted(t, "temperature-1", 2)
+	w, err := http.Get("http://" + b.HTTP() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close()
+	text, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"brigata_box_refused_total 5\n", "brigata_box_denied_total 3\n", "brigata_box_taken_total 2\n", "# TYPE brigata_box_links gauge\nbrigata_box_links 1\n"} {
+		if !strings.Contains(string(text), line) {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
 }
 
 // What is no reading is counted and left out, and nothing else is disturbed.

@@ -53,6 +53,7 @@ func (b *Box) listenHTTP() error {
 	m.HandleFunc("POST /v1/readings/{sensor}", b.postReading)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	m.HandleFunc("GET /status", b.getStatus)
+	m.HandleFunc("GET /metrics", b.getMetrics)
 	b.http = &http.Server{Handler: m, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
 	b.tasks.Go(func() { b.http.Serve(l) })
 	return nil

@@ -30,7 +30,12 @@ func (b *Box) Report() link.Report {
 	c := &b.counts
 	r := link.Report{Name: b.o.Credentials.Name, Version: b.o.Version, Model: b.o.Model.Version(), StartedAt: b.began.UTC(), Now: b.o.Now().UTC(),
 		Full: c.full.Load(), Alerts: int(c.alerts.Load()), Taken: c.taken.Load(), Repeated: c.repeated.Load(), Malformed: c.malformed.Load(),
-		Unknown: c.unknown.Load(), Absurd: c.absurd.Load(), Skewed: c.skewed.Load(), Lost: c.lost.Load()}
+		Unknown: c.unknown.Load(), Absurd: c.absurd.Load(), Skewed: c.skewed.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(), Denied: c.denied.Load(),
+		Raw: c.rawBytes.Load(), Sent: c.sentBytes.Load(), Most: uint64(b.o.StreamMax), Links: b.server.NumLeafNodes()}
+	if b.mqtt != nil {
+		s := &b.mqtt.Stats
+		r.Devices, r.Refused, r.Denied = s.Connections.Load(), r.Refused+s.Refused.Load(), r.Denied+s.Denied.Load()
+	}
 	b.pipe.mu.Lock()
 	if b.pipe.settings != nil {
 		r.Sensors = len(b.pipe.settings.Sensors)
@@ -39,7 +44,8 @@ func (b *Box) Report() link.Report {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if s, err := b.js.Stream(ctx, link.Stream); err == nil {
-		r.Backlog = s.CachedInfo().State.Msgs
+		state := s.CachedInfo().State
+		r.Backlog, r.Used = state.Msgs, state.Bytes
 	}
 	return r
 }

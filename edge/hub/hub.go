@@ -13,7 +13,9 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -49,6 +51,8 @@ type Hub struct {
 	server  *server.Server
 	options *server.Options
 	secret  string
+	// Stats count what was refused since the start.
+	Stats Stats
 
 	mu     sync.Mutex
 	stores []string // that have an account
@@ -62,6 +66,12 @@ const (
 	lookEvery  = time.Second
 	readyIn    = 10 * time.Second
 )
+
+// Stats are what boxes, and who pretends to be one, were not let do.
+type Stats struct {
+	Strangers atomic.Int64 // without a certificate and a key that this hub takes
+	Denied    atomic.Int64 // subjects that a box may not use
+}
 
 // Start starts a hub.
 func Start(o Options) (*Hub, error) {
@@ -100,7 +110,7 @@ func Start(o Options) (*Hub, error) {
 	if h.server, err = server.NewServer(h.options); err != nil {
 		return nil, fmt.Errorf("start the hub: %w", err)
 	}
-	h.server.SetLoggerV2(&logger{o.Log}, false, false, false)
+	h.server.SetLoggerV2(&logger{o.Log, &h.Stats}, false, false, false)
 	h.server.Start()
 	if !h.server.ReadyForConnections(readyIn) {
 		h.server.Shutdown()
@@ -226,18 +236,29 @@ func (h *Hub) Stop() {
 	h.server.WaitForShutdown()
 }
 
-// logger keeps the server's own words for those who look for them.
-type logger struct{ log *slog.Logger }
+// logger keeps the server's own words for those who look for them, and counts those that
+// tell of a refusal: the server has no other way to say so.
+type logger struct {
+	log   *slog.Logger
+	stats *Stats
+}
 
-func (l *logger) Errorf(format string, v ...any) {
-	l.log.Debug("hub", "said", fmt.Sprintf(format, v...))
-}
-func (l *logger) Warnf(format string, v ...any) {
-	l.log.Debug("hub", "said", fmt.Sprintf(format, v...))
-}
+func (l *logger) Errorf(format string, v ...any) { l.said(format, v) }
+func (l *logger) Warnf(format string, v ...any)  { l.said(format, v) }
 func (l *logger) Fatalf(format string, v ...any) {
 	l.log.Error("hub", "said", fmt.Sprintf(format, v...))
 }
 func (*logger) Noticef(string, ...any) {}
 func (*logger) Debugf(string, ...any)  {}
 func (*logger) Tracef(string, ...any)  {}
+
+func (l *logger) said(format string, v []any) {
+	text := fmt.Sprintf(format, v...)
+	switch {
+	case strings.Contains(text, "handshake error"), strings.Contains(text, server.ErrAuthentication.Error()):
+		l.stats.Strangers.Add(1)
+	case strings.Contains(text, " Violation"):
+		l.stats.Denied.Add(1)
+	}
+	l.log.Debug("hub", "said", text)
+}

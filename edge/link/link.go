@@ -61,6 +61,10 @@ type Report struct {
 	Now       time.Time `json:"now"` // the box's clock
 	Backlog   uint64    `json:"backlog"`
 	Full      bool      `json:"full"` // the stream takes no more
+	Used      uint64    `json:"used"` // bytes of the stream
+	Most      uint64    `json:"most"` // bytes that it may have
+	Links     int       `json:"links"`
+	Devices   int64     `json:"devices"` // connected over MQTT
 	Sensors   int       `json:"sensors"`
 	Alerts    int       `json:"alerts"`
 	Taken     int64     `json:"taken"`
@@ -69,6 +73,10 @@ type Report struct {
 	Unknown   int64     `json:"unknown"`
 	Absurd    int64     `json:"absurd"`
 	Skewed    int64     `json:"skewed"`
-	Lost      int64     `json:"lost"` // numbers that devices skipped
+	Lost      int64     `json:"lost"`    // numbers that devices skipped
+	Refused   int64     `json:"refused"` // log-ins of devices
+	Denied    int64     `json:"denied"`  // what was of sensors that are not the device's
+	Raw       int64     `json:"raw"`     // bytes of readings that were taken
+	Sent      int64     `json:"sent"`    // bytes that were made of them
 	Leaving   bool      `json:"leaving"`
 }

@@ -12,10 +12,10 @@ import (
 // told matches the metrics that queries name; recorded ones have colons.
 var told = regexp.MustCompile(`\b(?:brigata|process|go)_[a-z0-9_]+|\bbrigata:[a-z0-9_:]+`)
 
-func metricsOf(t *testing.T, n *node) map[string]bool {
+func metricsOf(t *testing.T, url string) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for line := range strings.Lines(get(t, n.url+"/metrics")) {
+	for line := range strings.Lines(get(t, url+"/metrics")) {
 		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
 			name, kind, _ := strings.Cut(strings.TrimSpace(name), " ")
 			names[name] = true
@@ -30,9 +30,14 @@ func metricsOf(t *testing.T, n *node) map[string]bool {
 // TestDashboards holds every query of the dashboards and of the rules to what a node
 // really tells after an order.
 func TestDashboards(t *testing.T) {
-	n := startNode(t, t.TempDir())
+	data, hub := t.TempDir(), freePort(t)
+	n := startNode(t, data, "--edge-listen", hub)
+	b := newBox(t, data, hub)
 	n.terminal("order", "--table", "T01", "mapo-tofu")
-	have := metricsOf(t, n)
+	have := metricsOf(t, n.url)
+	for name := range metricsOf(t, "http://"+b.http) {
+		have[name] = true
+	}
 	rules, err := os.ReadFile("../../../deploy/prometheus/rules.yml")
 	if err != nil {
 		t.Fatal(err)

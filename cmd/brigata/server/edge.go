@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/wire"
+	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/hub"
 	"github.com/brigata/brigata/edge/link"
@@ -39,7 +41,7 @@ func (n *Node) openHub() error {
 	if err != nil {
 		return fmt.Errorf("the boxes' listener: %w", err)
 	}
-	return nil
+	return n.edgeGauges()
 }
 
 // EdgeAddress is where boxes connect; "" when they cannot.
@@ -111,4 +113,66 @@ func (n *Node) edgeSettings(store string) *link.Settings {
 		}
 	}
 	return s
+}
+
+// edgeGauges tells of the boxes, as this node hears of them. A box that is linked with
+// several nodes is told of by each.
+func (n *Node) edgeGauges() error {
+	if n.hub == nil {
+		return nil
+	}
+	t := n.told
+	each := func(values func(b *hub.Box, tell func(v float64, labels ...[2]string))) func() []telemetry.Sample {
+		return func() (list []telemetry.Sample) {
+			for _, b := range n.hub.Boxes() {
+				if b.State == hub.Left {
+					continue
+				}
+				values(&b, func(v float64, labels ...[2]string) {
+					list = append(list, telemetry.Sample{Labels: append(labels, [2]string{"store", b.Store}, [2]string{"box", b.Report.Name}), Value: v})
+				})
+			}
+			return list
+		}
+	}
+	one := func(value func(b *hub.Box) float64) func() []telemetry.Sample {
+		return each(func(b *hub.Box, tell func(float64, ...[2]string)) { tell(value(b)) })
+	}
+	return errors.Join(
+		t.Gauges("brigata.edge.link", "", "1 while the box is linked with this node.", one(func(b *hub.Box) float64 {
+			if b.Up {
+				return 1
+			}
+			return 0
+		})),
+		t.Gauges("brigata.edge.backlog", "", "Windows of readings that wait on the box.", one(func(b *hub.Box) float64 { return float64(b.Report.Backlog) })),
+		t.Gauges("brigata.edge.store.used", "", "Share of the box's store that what waits takes, 0 to 1.", one(func(b *hub.Box) float64 {
+			if b.Report.Full {
+				return 1
+			}
+			return float64(b.Report.Used) / float64(max(1, b.Report.Most))
+		})),
+		t.Gauges("brigata.edge.clock.offset", "s", "The box's clock minus this node's.", one(func(b *hub.Box) float64 { return float64(b.OffsetMS) / 1000 })),
+		t.Gauges("brigata.edge.alerts", "", "Sensors of the box that are in an alert.", one(func(b *hub.Box) float64 { return float64(b.Report.Alerts) })),
+		t.Sums("brigata.edge.windows", "", "Windows of readings that this node read, by what became of them.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
+			tell(float64(b.Read), [2]string{"outcome", "journaled"})
+			tell(float64(b.Refused), [2]string{"outcome", "refused"})
+		})),
+		t.Sums("brigata.edge.messages", "", "What devices said to the box since its start, by what became of it.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
+			r := &b.Report
+			for _, x := range []struct {
+				outcome string
+				n       int64
+			}{{"taken", r.Taken}, {"repeated", r.Repeated}, {"malformed", r.Malformed}, {"unknown", r.Unknown}, {"absurd", r.Absurd}, {"skewed", r.Skewed},
+				{"lost", r.Lost}, {"refused", r.Refused}, {"denied", r.Denied}} {
+				tell(float64(x.n), [2]string{"outcome", x.outcome})
+			}
+		})),
+		t.Sums("brigata.edge.bytes", "By", "Bytes of readings since the box's start: that it took, and that it sent of them.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
+			tell(float64(b.Report.Raw), [2]string{"side", "taken"})
+			tell(float64(b.Report.Sent), [2]string{"side", "sent"})
+		})),
+		t.Counters("brigata.edge.refused", "What came to the boxes' listener and was not let do it, by what it lacked.", "what", map[string]func() int64{
+			"credentials": n.hub.Stats.Strangers.Load, "subject": n.hub.Stats.Denied.Load}),
+	)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -124,4 +125,35 @@ func (t *Telemetry) Counters(name, help, label string, values map[string]func() 
 			return nil
 		}))
 	return err
+}
+
+// Sample is one value of a metric that has several.
+type Sample struct {
+	Labels [][2]string
+	Value  float64
+}
+
+// Gauges tells samples that come and go, at each scrape.
+func (t *Telemetry) Gauges(name, unit, help string, samples func() []Sample) error {
+	_, err := t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help), metric.WithFloat64Callback(observe(samples)))
+	return err
+}
+
+// Sums is Gauges for what only grows.
+func (t *Telemetry) Sums(name, unit, help string, samples func() []Sample) error {
+	_, err := t.meter.Float64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(help), metric.WithFloat64Callback(observe(samples)))
+	return err
+}
+
+func observe(samples func() []Sample) metric.Float64Callback {
+	return func(_ context.Context, o metric.Float64Observer) error {
+		for _, s := range samples() {
+			labels := make([]attribute.KeyValue, len(s.Labels))
+			for i, l := range s.Labels {
+				labels[i] = attribute.String(l[0], l[1])
+			}
+			o.Observe(s.Value, metric.WithAttributes(labels...))
+		}
+		return nil
+	}
 }

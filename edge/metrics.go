@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// getMetrics tells Prometheus how the box is, in the text format: a library for it would be
+// larger than the box.
+func (b *Box) getMetrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	r := b.Report()
+	full := 0
+	if r.Full {
+		full = 1
+	}
+	for _, m := range []struct {
+		name, kind, help string
+		value            any
+	}{
+		{"links", "gauge", "Nodes that the box is linked with.", r.Links},
+		{"devices", "gauge", "Devices that are connected over MQTT.", r.Devices},
+		{"sensors", "gauge", "Sensors that the box knows of its store.", r.Sensors},
+		{"alerts", "gauge", "Sensors that are in an alert.", r.Alerts},
+		{"backlog", "gauge", "Windows that wait for the cell.", r.Backlog},
+		{"store_bytes", "gauge", "Bytes of the windows that wait.", r.Used},
+		{"store_max_bytes", "gauge", "Bytes that may wait.", r.Most},
+		{"store_full", "gauge", "1 while no more can wait.", full},
+		{"taken_total", "counter", "Readings that were taken.", r.Taken},
+		{"repeated_total", "counter", "Readings that had been taken before.", r.Repeated},
+		{"malformed_total", "counter", "Messages that are no reading.", r.Malformed},
+		{"unknown_total", "counter", "Messages of sensors that the store does not have.", r.Unknown},
+		{"absurd_total", "counter", "Readings that cannot be.", r.Absurd},
+		{"skewed_total", "counter", "Readings of devices whose clock is off.", r.Skewed},
+		{"lost_total", "counter", "Readings that devices skipped.", r.Lost},
+		{"refused_total", "counter", "Log-ins of devices that were refused.", r.Refused},
+		{"denied_total", "counter", "Messages and subscriptions that are not the device's.", r.Denied},
+		{"raw_bytes_total", "counter", "Bytes of readings that were taken.", r.Raw},
+		{"sent_bytes_total", "counter", "Bytes that were made of them.", r.Sent},
+	} {
+		fmt.Fprintf(w, "# HELP brigata_box_%s %s\n# TYPE brigata_box_%s %s\nbrigata_box_%s %v\n", m.name, m.help, m.name, m.kind, m.name, m.value)
+	}
+}
