@@ -30,9 +30,9 @@ func metricsOf(t *testing.T, url string) map[string]bool {
 // TestDashboards holds every query of the dashboards and of the rules to what a node
 // really tells after an order.
 func TestDashboards(t *testing.T) {
-	data, hub := t.TempDir(), freePort(t)
-	n := startNode(t, data, "--edge-listen", hub)
-	b := newBox(t, data, hub)
+	hub := freePort(t)
+	n := startNode(t, t.TempDir(), "--edge-listen", hub)
+	b := newBox(t, n, hub)
 	n.terminal("order", "--table", "T01", "mapo-tofu")
 	have := metricsOf(t, n.url)
 	for name := range metricsOf(t, "http://"+b.http) {

@@ -43,13 +43,18 @@ func freePort(t *testing.T) string {
 
 const devicesFile = `[{"user":"kitchen","password":"a-long-secret","sensors":["walkin-1","walkin-1-door","walkin-1-power","walkin-1-vibration","fridge-1","freezer-1"]}]`
 
-// newBox mints credentials with the binary, and starts an edge node with them.
-func newBox(t *testing.T, data, hub string, args ...string) *box {
+// newBox mints credentials with the binary, as the node's operator does, and starts an
+// edge node with them; hubs are separated by commas.
+func newBox(t *testing.T, n *node, hubs string, args ...string) *box {
 	t.Helper()
 	b := &box{t: t, dir: t.TempDir(), command: []string{program, "edge"}, mqtt: freePort(t), http: freePort(t), args: args}
 	b.data = filepath.Join(b.dir, "data")
 	file := filepath.Join(b.dir, "box.json")
-	if out, err := exec.Command(program, "edge-token", "--data", data, "--hub", hub, "--out", file).CombinedOutput(); err != nil {
+	mint := []string{"edge-token", "--data", n.data, "--hub", hubs, "--out", file}
+	if i := slices.Index(n.args, "--edge-authority"); i >= 0 {
+		mint = append(mint, "--authority", n.args[i+1])
+	}
+	if out, err := exec.Command(program, mint...).CombinedOutput(); err != nil {
 		t.Fatalf("edge-token: %v\n%s", err, out)
 	}
 	if err := os.WriteFile(filepath.Join(b.dir, "devices.json"), []byte(devicesFile), 0o600); err != nil {
@@ -148,12 +153,49 @@ func await(t *testing.T, c *client.Conn, topic, key string, ok func(d string) bo
 	}
 }
 
+// twoNodes starts two nodes of one cluster that take the same boxes, and tells where the
+// boxes link. The first has the store.
+func twoNodes(t *testing.T) (first, second *node, hubs, url string) {
+	t.Helper()
+	url, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := filepath.Join(t.TempDir(), "boxes.pem")
+	gossip, hub := []string{gossipPort(t), gossipPort(t)}, []string{freePort(t), freePort(t)}
+	var nodes []*node
+	for i, name := range []string{"a", "b"} {
+		nodes = append(nodes, startNode(t, t.TempDir(), "--database-url", url, "--name", name, "--gossip", gossip[i], "--join", gossip[1-i],
+			"--edge-listen", hub[i], "--edge-authority", authority))
+	}
+	within(t, 20*time.Second, "the nodes see each other", func() bool {
+		return states(t, nodes[0])["b"] == "alive" && states(t, nodes[1])["a"] == "alive"
+	})
+	owner := -1
+	within(t, 20*time.Second, "the store has a node", func() bool {
+		var in struct {
+			Nodes []struct {
+				Name, Kind string
+				Stores     []string
+			}
+		}
+		nodes[0].get("/v1/cluster", &in)
+		for _, x := range in.Nodes {
+			if x.Kind == "server" && slices.Contains(x.Stores, "demo") {
+				owner = slices.Index([]string{"a", "b"}, x.Name)
+			}
+		}
+		return owner >= 0
+	})
+	return nodes[owner], nodes[1-owner], hub[owner] + "," + hub[1-owner], url
+}
+
 // TestFailingFridgeToHeldDish goes the whole way: sensors over MQTT, a box, its leaf
-// link, a node, a phone. The walk-in loses its refrigerant; the box dies on the way.
+// links, two nodes, a phone. The walk-in loses its refrigerant; the box dies on the way,
+// and the node that has the store, while readings wait.
 func TestFailingFridgeToHeldDish(t *testing.T) {
-	data, hub := t.TempDir(), freePort(t)
-	n := startNode(t, data, "--edge-listen", hub)
-	b := newBox(t, data, hub, "--believe")
+	owner, n, hubs, url := twoNodes(t)
+	b := newBox(t, owner, hubs, "--believe")
 	boss := n.dial(n.token, "boss")
 	var opened struct{ D struct{ Session string } }
 	if err := json.Unmarshal(send(t, boss, "table.open", newID(), `{"table":"T03","guests":2}`).OK, &opened); err != nil {
@@ -171,6 +213,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 	simulate("--for", "8h", "--failure", "refrigerant", "--fail-after", "30m")
 	b.kill() // what it acknowledged is on its disk
 	b.start()
+	owner.kill()
 	await(t, phone, "menu", "dish/mapo-tofu", func(d string) bool { return strings.Contains(d, `"available":false`) })
 	await(t, boss, "stock", "dish/mapo-tofu", func(d string) bool {
 		return strings.Contains(d, `"mode":"held"`) && strings.Contains(d, `"sensor":"walkin-1"`)
@@ -209,7 +252,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 			t.Fatalf("%d readings of %d are in the series; %+v", got, 8*60, b.status())
 		}
 	}
-	n.args = nil // what serve alone understands
+	n.args = []string{"--database-url", url}
 	n.verify()
 }
 
@@ -247,7 +290,7 @@ func (n *node) get(path string, into any) {
 func TestEdgeKills(t *testing.T) {
 	data, hub, addr := t.TempDir(), freePort(t), freePort(t)
 	n := startNodeAt(t, addr, data, "--edge-listen", hub)
-	b := newBox(t, data, hub, "--believe")
+	b := newBox(t, n, hub, "--believe")
 	play := exec.Command(program, "sensors", "simulate", "--broker", "tcp://"+b.mqtt, "--user", "kitchen", "--password", "a-long-secret",
 		"--for", "1h", "--every", "2s", "--speed", "150")
 	out := &tail{}
