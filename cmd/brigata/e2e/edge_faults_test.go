@@ -185,8 +185,7 @@ func (k *kitchen) cutPower(d *disk) {
 	}
 	d.shutDown()
 	k.box.kill()
-	d.run("umount", d.at)
-	d.run("mount", "-o", "loop", d.image, d.at)
+	d.move()
 	k.box.start()
 }
 
@@ -373,6 +372,18 @@ func (d *disk) run(args ...string) {
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 		d.t.Fatalf("%v: %v\n%s", args, err, out)
 	}
+}
+
+// move puts what the disk holds on another, as it is: somebody else's mount namespace may
+// still have the file system that was shut down.
+func (d *disk) move() {
+	d.t.Helper()
+	d.run("umount", d.at)
+	next := d.image + "+"
+	d.run("cp", "--sparse=always", d.image, next)
+	d.run("rm", d.image)
+	d.image = next
+	d.run("mount", "-o", "loop", d.image, d.at)
 }
 
 // shutDown throws away what was written and not synced.
