@@ -35,11 +35,12 @@ type cell struct {
 	here    bool
 	deaf    bool // it answers nothing
 	notes   int
+	classes map[string]bool // sensor and class, of every window
 	changed *sync.Cond
 }
 
 func newCell(ids ...string) *cell {
-	c := &cell{sensors: map[string]sensor.State{}, here: true}
+	c := &cell{sensors: map[string]sensor.State{}, classes: map[string]bool{}, here: true}
 	c.changed = sync.NewCond(&c.mu)
 	for _, id := range ids {
 		c.sensors[id] = sensor.Apply(sensor.State{}, &sensor.Configured{ID: id, Sensor: setOf(id)})
@@ -49,6 +50,11 @@ func newCell(ids ...string) *cell {
 
 func setOf(id string) store.Sensor {
 	kind, _, _ := strings.Cut(id, "-")
+	for _, of := range []string{"door", "power", "vibration"} { // of a machine that is simulated
+		if strings.HasSuffix(id, "-"+of) {
+			kind = of
+		}
+	}
 	s := store.Sensor{ID: id, Kind: kind, Asset: "asset"}
 	if kind == "temperature" {
 		s.Limits = store.Limits{Low: -1, High: 5, DelayMS: 60_000}
@@ -72,6 +78,9 @@ func (c *cell) note(_, id string, n *sensor.Note, done func(*refusal.Refusal)) {
 		go done(sensor.ErrUnknown)
 		return
 	}
+	for i := range n.Readings {
+		c.classes[id+" "+n.Readings[i].Class] = true
+	}
 	n.Header = command.Header{At: time.Now().UTC()}
 	events, _, err := sensor.Decide(s, n)
 	if err != nil {
@@ -94,7 +103,7 @@ func (c *cell) settings(string) *link.Settings {
 	}
 	s := &link.Settings{Safety: store.FoodSafety{WarnMS: 1, HoldMS: 2, DiscardMS: 3}, Offsets: map[string]float64{}}
 	for id := range c.sensors {
-		s.Sensors = append(s.Sensors, setOf(id))
+		s.Sensors = append(s.Sensors, c.sensors[id].Set)
 	}
 	return s
 }

@@ -37,7 +37,7 @@ type Verdict struct {
 type Rules struct{}
 
 // Version implements Model.
-func (Rules) Version() string { return "rules-1" }
+func (Rules) Version() string { return "rules-2" }
 
 const (
 	unsafeMax = 24 * time.Hour
@@ -87,7 +87,7 @@ func cold(w *Window) Verdict {
 	switch {
 	case w.Suppress != "":
 		v.Class = w.Suppress
-	case l.High > l.Low && w.Avg > l.High && rising && w.Minutes >= 30:
+	case l.High > l.Low && w.Avg > l.High && rising && w.Minutes >= 60 && -w.PullDown < pullDownLow: // not the warmth that a delivery let in
 		v.Score, v.Class = 0.1, "no_cooling"
 	case w.Minutes >= 60 && w.Duty > dutyHigh && -w.PullDown < pullDownLow:
 		v.Score, v.Class = 0.4, "weak_cooling"
