@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,6 +119,35 @@ func (h *history) refused(code string) {
 		h.refusals = map[string]int{}
 	}
 	h.refusals[code]++
+}
+
+// unanswered counts the commands that were given up.
+func (h *history) unanswered() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.calls {
+		if !c.known {
+			n++
+		}
+	}
+	return n
+}
+
+// story tells a history, for people.
+func (h *history) story(key string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ops := slices.SortedFunc(slices.Values(h.ops[key]), func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:\n", key)
+	for _, o := range ops {
+		back := "never"
+		if o.Return != math.MaxInt64 {
+			back = time.Duration(o.Return).Round(time.Millisecond).String()
+		}
+		fmt.Fprintf(&b, "  %v to %s, client %d: %+v found %+v\n", time.Duration(o.Call).Round(time.Millisecond), back, o.ClientId, o.Input, o.Output)
+	}
+	return b.String()
 }
 
 // acked counts the commands that were answered for good.

@@ -232,12 +232,18 @@ func (r *round) judge(is *result, stores []string) error {
 	dishes, orders, unsure := h.linearizable()
 	is.found("I1", dishes)
 	is.found("I6", orders)
+	for _, key := range append(dishes, orders...) {
+		fmt.Print(h.story(key))
+	}
 	if out, err := exec.CommandContext(r.ctx, r.options.Brigata, "verify", "--database-url", r.fleet.db.URL()).CombinedOutput(); err != nil {
 		is.found("log", []string{strings.TrimSpace(string(out[max(0, len(out)-300):]))})
 	}
 	w := h.between(r.from, r.to+cool, stores)
 	if w.silent > 0 {
 		is.found("time", []string{fmt.Sprintf("%d stores never answered", w.silent)})
+	}
+	if n := h.unanswered(); n > 0 {
+		is.found("time", []string{fmt.Sprintf("%d commands had no answer %v after all was whole", n, settleIn)})
 	}
 	switch {
 	case r.what.planned && w.failed > 0:
