@@ -143,7 +143,9 @@ func (s *Server) enterCall(c *call, e *endpoint) *refusal.Refusal {
 	}
 	bad := s.check(c, e)
 	if bad == nil && c.store != "" && !e.anyStore && s.config.Engine.Today(c.store) == nil {
-		bad = notFound("store", c.store)
+		if bad = notFound("store", c.store); s.exists(c.store) {
+			bad = errAway
+		}
 	}
 	if bad != nil {
 		s.auditCall(c, e, bad)

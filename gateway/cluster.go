@@ -21,7 +21,7 @@ func (s *Server) Stores() map[string]bool { return s.boards.Stores() }
 // Forget drops what the boards hold of a store that lives elsewhere, unless it is watched.
 func (s *Server) Forget(store string) bool { return s.boards.Forget(store) }
 
-var errStale = &refusal.Refusal{Code: refusal.Unavailable, Message: "The store's node does not answer; what was shown may be stale",
+var errAway = &refusal.Refusal{Code: refusal.Unavailable, Message: "The store's node does not answer; try again",
 	Fields: refusal.Fields{What: "node"}, AfterMS: 1000}
 
 // Stale ends the sockets and the service's streams that show a store whose boards cannot
@@ -33,7 +33,7 @@ func (s *Server) Stale(store string) {
 			c.end(closeResync)
 		}
 	}
-	s.watches.end(store, errStale)
+	s.watches.end(store, errAway)
 }
 
 func (c *session) shows(store string) bool {

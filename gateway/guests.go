@@ -69,7 +69,7 @@ func (s *Server) postGuest(c *call, _ *noParams) *refusal.Refusal {
 // sessionAt returns the session that is open at a table, or "". The boards know of it
 // from then on, though its view may be on its way still.
 func (s *Server) sessionAt(ctx context.Context, storeID, id string) (string, *refusal.Refusal) {
-	if s.config.Engine.Today(storeID) == nil {
+	if !s.exists(storeID) {
 		return "", nil
 	}
 	a := s.read(ctx, guestCommands, storeID, command.Target{Kind: "table", ID: id})

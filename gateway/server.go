@@ -52,6 +52,9 @@ type Config struct {
 	Limits        Limits   // zero fields are defaults
 	// Watch has a store's views come to this node: see boards.Config. nil: they do.
 	Watch func(store string) *refusal.Refusal
+	// Exists says that a store is somewhere, though its values may not be known here just
+	// now. nil: what Engine knows is all there is.
+	Exists func(store string) bool
 	// Nodes lists the nodes of the cluster, for /v1/cluster. nil: it is unavailable.
 	Nodes func() []wire.Node
 	// Notifications takes what payment providers send, below /v1/payments/{provider}/notify;
@@ -129,7 +132,7 @@ func New(c Config) (*Server, error) {
 	s.admission.init(s.limits.AnswerWithin, s.limits.InflightNode)
 	s.paces.init(&s.limits)
 	s.accounts, s.archive = newBreaker("accounts"), newBreaker("archive")
-	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor, Watch: c.Watch})
+	s.boards = boards.New(boards.Config{Epoch: rand.Text()[:6], Today: c.Engine.Today, Now: c.Now, Read: s.readFor, Watch: c.Watch, Exists: c.Exists})
 	s.mux = s.routes()
 	s.tasks.run(s.sweepEachSecond)
 	if c.Accounts != nil {
@@ -245,11 +248,18 @@ func (s *Server) storesOf(who *auth.Principal) error {
 		return nil
 	}
 	for _, st := range who.Stores {
-		if s.config.Engine.Today(st) != nil {
+		if s.exists(st) {
 			return nil
 		}
 	}
 	return refusal.New(refusal.Unauthenticated, "store", "There is no such store")
+}
+
+func (s *Server) exists(store string) bool {
+	if s.config.Exists != nil {
+		return s.config.Exists(store)
+	}
+	return s.config.Engine.Today(store) != nil
 }
 
 // enter counts the session for its user and closes an older one of the same client.

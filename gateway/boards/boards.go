@@ -35,7 +35,7 @@ const (
 	readWithin = 5 * time.Second
 )
 
-// Config makes Boards; all of it but Watch is needed.
+// Config makes Boards; all of it but Watch and Exists is needed.
 type Config struct {
 	Epoch string // of this start of this node
 	Now   func() time.Time
@@ -47,6 +47,9 @@ type Config struct {
 	// Watch sees to it that a store's views come here, and returns when those of all that
 	// lives are here, or why not. nil: they always do.
 	Watch func(store string) *refusal.Refusal
+	// Exists says that a store is somewhere, though Today may not know it just now. nil:
+	// Today knows all.
+	Exists func(store string) bool
 }
 
 // Boards are the topics of all stores of a node.

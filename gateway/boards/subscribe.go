@@ -79,12 +79,17 @@ func (b *Boards) watch(asks []Ask) {
 	}
 }
 
+var errAway = &refusal.Refusal{Code: refusal.Unavailable, Message: "The store's node does not answer; try again",
+	Fields: refusal.Fields{What: "node"}, AfterMS: 1000}
+
 // prepare holds the topic before the host is asked: a change that comes meanwhile is
 // not lost.
 func (b *Boards) prepare(c *Client, a *Ask) {
 	today := b.config.Today(a.Store)
 	if today == nil {
-		a.no(c, "store", a.Store)
+		if a.no(c, "store", a.Store); b.config.Exists != nil && b.config.Exists(a.Store) {
+			a.Refusal = errAway
+		}
 		return
 	}
 	if !exists(today, a.Kind, a.ID) {
