@@ -142,7 +142,7 @@ func TestWaits(t *testing.T) {
 func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results")
 	for i, x := range []result{
-		{Scenario: "kill", Round: 1, Load: "9.5", Orders: 10, Happened: map[string]int{"kill": 1}, WaitsMS: []int64{600, 4000}, LongestMS: 4000},
+		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, WaitsMS: []int64{600, 4000}, LongestMS: 4000},
 		{Scenario: "kill", Round: 2, Load: "10.1", Orders: 20, Happened: map[string]int{"kill": 1}, Found: map[string]int{}},
 	} {
 		if i == 1 {
@@ -157,7 +157,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := markdown(all)
-	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1"} {
+	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1", "`brigata-fleet faults --rounds 2`"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}

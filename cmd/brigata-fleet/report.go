@@ -81,7 +81,7 @@ func markdown(all []result) string {
 		by[r.Scenario] = append(by[r.Scenario], *r)
 		note(&machines, r.Machine)
 		note(&commits, r.Commit)
-		note(&commands, r.Command)
+		note(&commands, plain(r.Command))
 		note(&links, r.Links)
 		loads = append(loads, r.Load)
 	}
@@ -111,8 +111,8 @@ func markdown(all []result) string {
 	}
 	row("**all**", total)
 	p("\n## How long clients waited\n\nOf every store and fault that it felt: the longest that one of its clients waited for an answer, from the fault or from when it asked, until the next fault. A store felt a fault if a command failed at first or took more than %d ms. "+
-		"A fault is from its beginning: one that lasts 5 s is felt for as long. \"Every store answers\" is from the round's first fault until the last store had answered a command; it holds the time between two commands of a client.\n\n", felt.Milliseconds())
-	p("| scenario | felt | p50 ms | p99 ms | longest ms | every store answers, ms | boards right after, ms |\n|---|---|---|---|---|---|---|\n")
+		"A fault is from its beginning: one that lasts 5 s is felt for as long. \"Every store answers\" is from the round's first fault until the last store had answered a command; it holds the time between two commands of a client. \"Boards seen right\" holds the looking itself, at every topic of every store on every node.\n\n", felt.Milliseconds())
+	p("| scenario | felt | p50 ms | p99 ms | longest ms | every store answers, ms | boards seen right, ms |\n|---|---|---|---|---|---|---|\n")
 	waits := func(name string, s *sum) {
 		p("| %s | %d | %d | %d | %d | %d | %d |\n", name, len(s.waits), percentile(s.waits, 50), percentile(s.waits, 99), s.longest, s.again, s.healed)
 	}
@@ -133,6 +133,19 @@ func markdown(all []result) string {
 		}
 	}
 	return b.String()
+}
+
+// plain is a command without where its files are.
+func plain(command string) string {
+	words := strings.Fields(command)
+	for i := 0; i+1 < len(words); {
+		if words[i] == "--brigata" || words[i] == "--results" {
+			words = slices.Delete(words, i, i+2)
+		} else {
+			i++
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // span is the least and the most of numbers that are texts.
