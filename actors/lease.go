@@ -39,9 +39,26 @@ func (n *Node) absent(storeID string) *refusal.Refusal {
 // live, lets every entity see its duties and its due time again, and publishes all
 // views. A cell that is open as that activation stays as it is.
 func (n *Node) Activate(ctx context.Context, storeID string, claim int64) error {
+	return n.Activator()(ctx, storeID, claim)
+}
+
+// Activator is Activate for later: it opens nothing once DropAll was called in between.
+func (n *Node) Activator() func(ctx context.Context, storeID string, claim int64) error {
 	n.mu.RLock()
-	had, life := n.cells[storeID], n.life
+	defer n.mu.RUnlock()
+	life := n.life
+	return func(ctx context.Context, storeID string, claim int64) error {
+		return n.activate(ctx, storeID, claim, life)
+	}
+}
+
+func (n *Node) activate(ctx context.Context, storeID string, claim int64, life int) error {
+	n.mu.RLock()
+	had, overtaken := n.cells[storeID], n.life != life
 	n.mu.RUnlock()
+	if overtaken {
+		return errOvertaken
+	}
 	if had != nil {
 		if had.claim != claim {
 			return fmt.Errorf("the cell of %s is open as activation %d", storeID, had.claim)

@@ -246,6 +246,11 @@ func TestDropAll(t *testing.T) {
 	if x := <-asked(a, newID(), "stock.count", `{"dish":"mapo-tofu","qty":1}`); x.Refusal == nil || x.Refusal.Code != refusal.Moved {
 		t.Fatalf("a node that does not have the store says %+v", x)
 	}
+	late := a.Activator() // of a claim before the lease ended, whose turn comes after it did
+	a.DropAll()
+	if err := late(t.Context(), "demo", 2); err == nil || len(a.Stores()) > 0 {
+		t.Fatal("opened although everything was dropped")
+	}
 	h.activate(a, 2)
 	if err := a.Activate(t.Context(), "demo", 3); err == nil {
 		t.Fatal("opened twice")

@@ -133,5 +133,6 @@ const (
 	FrozenClock
 	OpenOnDemand
 	EvictSoon
+	OpenAfterLapse
 	ReadWhileLeaving
 )

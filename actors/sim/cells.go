@@ -92,8 +92,12 @@ func (k *keeping) Members() (all []cells.Member) {
 
 // Open implements cells.World.
 func (k *keeping) Open(cell string, claim int64, done func(error)) {
+	activate := k.process.node.host.Activator()
+	if mutant.Is(mutant.OpenAfterLapse) {
+		activate = k.process.node.host.Activate
+	}
 	k.process.Go(func() {
-		err := k.process.node.host.Activate(context.Background(), cell, claim)
+		err := activate(context.Background(), cell, claim)
 		k.process.world.tell("node %d opens the cell, claim %d: %v", k.process.node.index, claim, err)
 		k.process.after(0, func() { k.turn(func(*cells.Keeper) { done(err) }) })
 	})

@@ -12,8 +12,9 @@ import (
 
 // Host is what a runner asks of the host of the actors. Its calls may block.
 type Host interface {
-	// Activate loads a cell and lets it act, as the activation that claim names.
-	Activate(ctx context.Context, cell string, claim int64) error
+	// Activator returns what loads a cell and lets it act, as the activation that claim
+	// names, unless DropAll is called before it has.
+	Activator() func(ctx context.Context, cell string, claim int64) error
 	// HandOver stops a cell's actors and returns nil when nothing of it can be written
 	// any more: all of it is durable, or it was lost. It may be called again.
 	HandOver(ctx context.Context, cell string, claim int64) error
@@ -264,8 +265,9 @@ func (w world) DropAll(done func()) {
 }
 
 func (w world) Open(cell string, claim int64, done func(error)) {
+	activate := w.config.Host.Activator() // in the keeper's turn: before any DropAll that comes after it
 	w.asks.Go(func() {
-		err := w.config.Host.Activate(w.ctx, cell, claim)
+		err := activate(w.ctx, cell, claim)
 		w.turn(func(*Keeper) { done(err) })
 	})
 }

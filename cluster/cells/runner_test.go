@@ -22,11 +22,13 @@ type host struct {
 	drops int
 }
 
-func (h *host) Activate(_ context.Context, cell string, claim int64) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.open[cell] = claim
-	return nil
+func (h *host) Activator() func(context.Context, string, int64) error {
+	return func(_ context.Context, cell string, claim int64) error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.open[cell] = claim
+		return nil
+	}
 }
 
 func (h *host) HandOver(_ context.Context, cell string, claim int64) error {
