@@ -83,11 +83,14 @@ edge: deps ## a box under 1,000 readings a second: its memory; link, power, box 
 race: ## unit tests under the race detector
 	go test -race -timeout 20m ./actors/... ./gateway/... ./persistence/... ./cluster/cells ./cluster/membership ./cluster/bus
 
-bench: bin/brigata-bench ## W1 and W2 against the conventional way, and the micro-benchmarks
-	./bin/brigata-bench run W1 --clients 64 --duration 5s
-	./bin/brigata-bench run W1 --clients 256 --duration 5s
-	./bin/brigata-bench run W2 --clients 256 --duration 5s
+bench: deps bin/brigata bin/brigata-bench bin/brigata-bench-redis ## every workload beside its peers, into docs/benchmarks.md; WORKLOADS="W3 W5", ROUNDS=n, DURATION=4s
+	./bin/brigata-bench suite $(WORKLOADS) --rounds $(or $(ROUNDS),3) --duration $(or $(DURATION),4s) --markdown docs/benchmarks.md --json docs/benchmarks/figures.jsonl
+micro: ## the micro-benchmarks
 	go test -run '^$$' -bench . -benchtime 300ms ./actors/... ./persistence/... ./gateway/...
+# Redis's client is the peer's alone: a module of its own. Without redis-server there is no peer.
+.PHONY: bin/brigata-bench-redis
+bin/brigata-bench-redis:
+	@! command -v redis-server >/dev/null || (cd .ci/redis && go build -trimpath -o ../../bin/brigata-bench-redis .)
 
 FUZZTIME ?= 30s
 fuzz: ## each fuzz target for FUZZTIME (30s)
@@ -114,4 +117,4 @@ bin/brigata-fleet:
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help edge profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench fuzz gen gen-check deps sim
+.PHONY: help edge profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench micro fuzz gen gen-check deps sim

@@ -36,7 +36,7 @@ type ServeBrigata struct {
 // Run serves until it is told to stop.
 func (s *ServeBrigata) Run(ctx context.Context) error {
 	limits := gateway.Limits{Rate: 1e6, Burst: 1e6, PerAddress: 1e5, PerUser: 1e5, DialRate: 1e5,
-		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, AnswerWithin: -1}
+		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, CallRate: 1e9, AnswerWithin: -1}
 	told := telemetry.Options{Off: s.Untold}
 	if s.Traced {
 		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
