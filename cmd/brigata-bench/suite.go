@@ -29,6 +29,7 @@ type Suite struct {
 	Redis       string        `default:"bin/brigata-bench-redis" help:"W2: the Redis peer; left out where it is not built."`
 	JSON        string        `name:"json" help:"Write one JSON object a line to this file."`
 	Markdown    string        `help:"Write the report to this file, and its plots into a folder beside it."`
+	Add         []string      `help:"Files of --json whose figures go into the report, too: a run in parts."`
 	Profile     string        `help:"W3: write Brigata's CPU profile of the largest fan-out to this file."`
 }
 
@@ -73,6 +74,11 @@ func (s *Suite) Run(ctx context.Context) error {
 		return err
 	}
 	r := &suite{Suite: s, ctx: ctx, database: s.DatabaseURL, dishes: d}
+	for _, file := range s.Add {
+		if err := r.report.read(file); err != nil {
+			return err
+		}
+	}
 	if r.database == "" {
 		pg, err := pgtest.Start(pgtest.Options{})
 		if err != nil {
@@ -92,6 +98,22 @@ func (s *Suite) Run(ctx context.Context) error {
 		}
 	}
 	return r.write()
+}
+
+// read adds the figures of an earlier run.
+func (r *report) read(file string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(b)) {
+		var x row
+		if err := json.Unmarshal([]byte(line), &x); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		r.rows = append(r.rows, x)
+	}
+	return nil
 }
 
 func (s *suite) write() error {
