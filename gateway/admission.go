@@ -15,6 +15,9 @@ import (
 // here is refused first.
 type class int
 
+// classes are their names in metrics.
+var classes = [...]string{"guest_reads", "guest_commands", "staff", "kitchen_and_payments"}
+
 const (
 	guestReads class = iota
 	guestCommands
@@ -57,6 +60,15 @@ const (
 	kitchenWaits = 5 * time.Millisecond
 )
 
+// Shed counts, by class, what was refused as the node had too much to do.
+func (s *Server) Shed() map[string]func() int64 {
+	all := map[string]func() int64{}
+	for of, name := range classes {
+		all[name] = s.admission.shed[of].Load
+	}
+	return all
+}
+
 // admission bounds how much is under way by how long answers take, all and the kitchen's: it
 // admits less while they take longer than they should, and more while they do not and more is
 // asked for. What would only queue is refused at once, and says when to come back.
@@ -70,6 +82,7 @@ type admission struct {
 	probed   atomic.Int64 // ms of the last request that was let through to a node that stalls
 	all      mean         // answers of this interval
 	kitchen  mean
+	shed     [kitchenAndPayments + 1]atomic.Int64
 	since    atomic.Int64 // ms when it began
 
 	mu   sync.Mutex    // of who adjusts
@@ -131,6 +144,7 @@ func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 	}
 	switch {
 	case n > allowed:
+		a.shed[of].Add(1)
 		return errBusy
 	case ms-a.answered.Load() <= stalledAfter.Milliseconds():
 		return nil
@@ -139,6 +153,7 @@ func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 	if ms-last >= probeEach.Milliseconds() && (!enters || a.probed.CompareAndSwap(last, ms)) {
 		return nil
 	}
+	a.shed[of].Add(1)
 	return errStalled
 }
 

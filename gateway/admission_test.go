@@ -34,6 +34,9 @@ func TestAdmissionShedsByClass(t *testing.T) {
 			t.Errorf("overloaded: class %d: %v", of, bad)
 		}
 	}
+	if a.shed[guestReads].Load() != 1 || a.shed[kitchenAndPayments].Load() != 0 {
+		t.Error("what was shed is not counted by class")
+	}
 	a.inflight.Store(admitMin * 6 / 10)
 	for of, want := range map[class]bool{guestReads: false, guestCommands: true, staffWork: true} {
 		if bad := a.would(of, now); (bad == nil) != want {

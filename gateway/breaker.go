@@ -25,6 +25,16 @@ func newBreaker(name string) breaker {
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures }})}
 }
 
+// Breakers tells, by name, the state of what keeps this node from asking in vain: 0 closed,
+// 1 trying again, 2 open.
+func (s *Server) Breakers() map[string]func() int64 {
+	all := map[string]func() int64{}
+	for _, b := range []breaker{s.accounts, s.archive} {
+		all[b.Name()] = func() int64 { return int64(b.State()) }
+	}
+	return all
+}
+
 // do runs f. A refusal is an answer, and so is a caller who went; all else is a failure.
 func (b breaker) do(ctx context.Context, f func(ctx context.Context) error) error {
 	done, err := b.Allow()

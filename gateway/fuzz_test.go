@@ -40,7 +40,7 @@ func FuzzMessage(f *testing.F) {
 
 func fuzzFrame(t *testing.T, n *node, who *auth.Principal, frame []byte) {
 	c := &session{server: n.Server, limiter: rate.NewLimiter(rate.Inf, 1), who: who}
-	c.out.Init(n.limits.queue())
+	c.out.Init(n.limits.queue(), &n.stats.Feed)
 	c.out.Kick() // as if a writer ran: nothing is written
 	c.reader = c.newReader(who)
 	c.frame(frame)

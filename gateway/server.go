@@ -24,6 +24,7 @@ import (
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
+	"github.com/brigata/brigata/gateway/feed"
 )
 
 // Engine is what executes commands and answers reads: the host of the actors.
@@ -107,6 +108,7 @@ type clientKey struct{ user, client string }
 type Stats struct {
 	Messages, Commands, Frames, BadTokens, Replaced atomic.Int64
 	Closes                                          sync.Map // websocket.StatusCode → *atomic.Int64
+	Feed                                            feed.Counts
 }
 
 // New starts a gateway. Drain ends it.

@@ -86,7 +86,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	c := &session{server: s, ws: ws, id: newID(), address: from, since: now,
 		trace:   wire.ParseTrace(r.Header.Get("traceparent")),
 		limiter: rate.NewLimiter(rate.Limit(s.limits.Rate), s.limits.Burst)}
-	c.out.Init(s.limits.queue())
+	c.out.Init(s.limits.queue(), &s.stats.Feed)
 	c.heard.Store(now)
 	s.join(c)
 	s.tasks.run(c.read)

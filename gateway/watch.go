@@ -65,7 +65,7 @@ func (x *watches) end(store string, why *refusal.Refusal) {
 
 func (s *Server) newWatch(send func(*service.OrderEvent) error) *watch {
 	w := &watch{server: s, send: send, wake: make(chan struct{}, 1), subs: map[string]*boards.Subscription{}}
-	w.out.Init(s.limits.queue())
+	w.out.Init(s.limits.queue(), &s.stats.Feed)
 	return w
 }
 

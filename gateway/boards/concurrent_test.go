@@ -48,7 +48,7 @@ func TestConcurrent(t *testing.T) {
 		readers.Go(func() {
 			r := rand.New(rand.NewSource(int64(n)))
 			var q feed.Queue
-			q.Init(feed.Limits{Bytes: 1000, Frames: 10, ReplyBytes: 1000, ReplyFrames: 10})
+			q.Init(feed.Limits{Bytes: 1000, Frames: 10, ReplyBytes: 1000, ReplyFrames: 10}, new(feed.Counts))
 			c := &Client{Push: func(f *feed.Frame) { _ = len(f.Body) }, End: func(string, string, string) {}}
 			for {
 				select {

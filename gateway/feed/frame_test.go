@@ -6,7 +6,7 @@ import "testing"
 // and counts against the client's bounds.
 func TestFramesAreWrittenWhole(t *testing.T) {
 	var q Queue
-	q.Init(Limits{Bytes: 100, Frames: 10, ReplyBytes: 12, ReplyFrames: 10})
+	q.Init(Limits{Bytes: 100, Frames: 10, ReplyBytes: 12, ReplyFrames: 10}, new(Counts))
 	body := []byte("{}")
 	if r := q.Push(&Frame{Head: `{"d":`, Body: body, Tail: "}"}); r != QueuedStart {
 		t.Fatalf("the first reply: %d", r)

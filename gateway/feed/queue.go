@@ -4,7 +4,10 @@
 // sequence it got, ends with exactly the topic's views. The gateway calls it.
 package feed
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Frame is one message to a client: JSON without a newline in it.
 type Frame struct {
@@ -42,6 +45,7 @@ type Limits struct {
 // would no longer be a position to resume from.
 type Queue struct {
 	limits Limits
+	told   *Counts
 
 	mu      sync.Mutex
 	q       []*Frame // nil = hole
@@ -71,8 +75,14 @@ type place struct{ topic, key string }
 
 type load struct{ frames, bytes int }
 
-// Init sets the bounds; before the first use.
-func (o *Queue) Init(l Limits) { o.limits = l }
+// Counts are what became of frames, in all queues together.
+type Counts struct {
+	Conflated  atomic.Int64 // views that a newer one of their entity replaced
+	Overflowed atomic.Int64 // topics that were taken back, to be caught up with
+}
+
+// Init sets the bounds, and where to count; before the first use.
+func (o *Queue) Init(l Limits, told *Counts) { o.limits, o.told = l, told }
 
 // Push queues f, or says why not.
 func (o *Queue) Push(f *Frame) Result {
@@ -154,6 +164,7 @@ func (o *Queue) replace(f *Frame) {
 	}
 	if i, ok := o.find(place{f.Topic, f.Key}); ok {
 		o.hole(i)
+		o.told.Conflated.Add(1)
 	}
 }
 
@@ -203,6 +214,7 @@ func (o *Queue) compact() {
 // overflow drops what waits of f's topic. What was left out begins with the oldest of
 // it: a view that was replaced is older, but a newer one stands for it.
 func (o *Queue) overflow(f *Frame) {
+	o.told.Overflowed.Add(1)
 	first := f
 	for i := o.head; i < len(o.q); i++ {
 		if w := o.q[i]; w != nil && w.Topic == f.Topic {

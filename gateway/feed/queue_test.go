@@ -11,7 +11,7 @@ var wide = Limits{Bytes: 1 << 20, Frames: 1000, ReplyBytes: 1 << 20, ReplyFrames
 
 func queue(l Limits) *Queue {
 	q := &Queue{}
-	q.Init(l)
+	q.Init(l, new(Counts))
 	return q
 }
 

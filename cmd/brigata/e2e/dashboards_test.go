@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // told matches the metrics that queries name; recorded ones have colons.
@@ -27,17 +29,29 @@ func metricsOf(t *testing.T, url string) map[string]bool {
 	return names
 }
 
-// TestDashboards holds every query of the dashboards and of the rules to what a node
-// really tells after an order.
+// TestDashboards holds every query of the dashboards and of the rules to what nodes really
+// tell: two that share stores, after one has joined, and an order at each.
 func TestDashboards(t *testing.T) {
-	hub := freePort(t)
-	n := startNode(t, t.TempDir(), "--edge-listen", hub)
-	b := newBox(t, n, hub)
-	n.terminal("order", "--table", "T01", "mapo-tofu")
-	have := metricsOf(t, n.url)
-	for name := range metricsOf(t, "http://"+b.http) {
-		have[name] = true
+	db, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
 	}
+	first, second := gossipPort(t), gossipPort(t)
+	hub := freePort(t)
+	a := startNode(t, t.TempDir(), "--edge-listen", hub, "--database-url", db, "--name", "a", "--gossip", first, "--join", second)
+	if _, errs, status := a.terminal("store", "demo", "--count", "8"); status != 0 {
+		t.Fatal(errs)
+	}
+	b := startNode(t, t.TempDir(), "--database-url", db, "--name", "b", "--gossip", second, "--join", first)
+	have := map[string]bool{}
+	within(t, 30*time.Second, "a store has moved, and a request crossed", func() bool {
+		for _, n := range []*node{a, b} {
+			n.terminal("order", "--table", "T01", "mapo-tofu")
+			maps.Copy(have, metricsOf(t, n.url))
+		}
+		return have["brigata_handover_duration_seconds"] && have["brigata_route_duration_seconds"]
+	})
+	maps.Copy(have, metricsOf(t, "http://"+newBox(t, a, hub).http))
 	rules, err := os.ReadFile("../../../deploy/prometheus/rules.yml")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"net/http/pprof"
 
 	"github.com/brigata/brigata/cluster/cells"
+	"github.com/brigata/brigata/cmd/brigata/telemetry"
 )
 
 // profiles serves the runtime's profiles.
@@ -35,8 +36,22 @@ func (n *Node) gauges() error {
 		t.Counter("brigata.messages", "Messages of clients.", s.Messages.Load),
 		t.Counter("brigata.frames", "Frames written to clients.", s.Frames.Load),
 		t.Counter("brigata.tokens.rejected", "Tokens that were not good.", s.BadTokens.Load),
+		t.Counter("brigata.frames.conflated", "Views that a newer one of their entity replaced before a slow client had read them.", s.Feed.Conflated.Load),
+		t.Counter("brigata.topics.overflowed", "Topics that a slow client was too far behind with, and had to catch up.", s.Feed.Overflowed.Load),
+		t.Counters("brigata.shed", "Requests refused as the node had too much to do, by class.", "class", n.gateway.Shed()),
+		t.Gauges("brigata.breaker.state", "", "0 closed, 1 trying again, 2 open: the node does not ask, by what it would ask.", samples("breaker", n.gateway.Breakers())),
 		t.Counter("brigata.sessions.replaced", "Sockets that a newer one of the same client replaced.", s.Replaced.Load),
 	)
+}
+
+// samples tells values by a label.
+func samples(label string, values map[string]func() int64) func() []telemetry.Sample {
+	return func() (all []telemetry.Sample) {
+		for key, value := range values {
+			all = append(all, telemetry.Sample{Labels: [][2]string{{label, key}}, Value: float64(value())})
+		}
+		return all
+	}
 }
 
 // clusterGauges tells of this node's part among others.
