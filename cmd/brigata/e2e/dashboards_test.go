@@ -42,6 +42,7 @@ func TestDashboards(t *testing.T) {
 	if _, errs, status := a.terminal("store", "demo", "--count", "8"); status != 0 {
 		t.Fatal(errs)
 	}
+	box := newBox(t, a, hub)
 	b := startNode(t, t.TempDir(), "--database-url", db, "--name", "b", "--gossip", second, "--join", first)
 	have := map[string]bool{}
 	within(t, 30*time.Second, "a store has moved, and a request crossed", func() bool {
@@ -51,7 +52,7 @@ func TestDashboards(t *testing.T) {
 		}
 		return have["brigata_handover_duration_seconds"] && have["brigata_route_duration_seconds"]
 	})
-	maps.Copy(have, metricsOf(t, "http://"+newBox(t, a, hub).http))
+	maps.Copy(have, metricsOf(t, "http://"+box.http))
 	rules, err := os.ReadFile("../../../deploy/prometheus/rules.yml")
 	if err != nil {
 		t.Fatal(err)
