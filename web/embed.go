@@ -21,9 +21,15 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// policy lets pages run and load only what this server sends.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
-	"manifest-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// policy lets pages run and load only what this server sends; a guest's page also Stripe's
+// card form, which runs in frames of its own.
+const (
+	policy      = policyHead + "; script-src 'self'; connect-src 'self'"
+	guestPolicy = policyHead + "; script-src 'self' https://js.stripe.com; connect-src 'self' https://api.stripe.com; " +
+		"frame-src https://js.stripe.com https://hooks.stripe.com"
+	policyHead = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; " +
+		"font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 // pages are the apps by the first segment of their path; what follows it is the app's.
 var pages = map[string]string{
@@ -34,6 +40,7 @@ var pages = map[string]string{
 type asset struct {
 	plain, zipped    []byte // zipped is nil where it saves nothing
 	kind, tag, cache string
+	policy           string
 }
 
 // Handler serves the embedded build; every other path is next's.
@@ -100,7 +107,10 @@ var kinds = map[string]string{
 
 func newAsset(p string, b []byte) *asset {
 	sum := sha256.Sum256(b)
-	a := &asset{plain: b, tag: `"` + hex.EncodeToString(sum[:8]) + `"`, cache: "no-cache"}
+	a := &asset{plain: b, tag: `"` + hex.EncodeToString(sum[:8]) + `"`, cache: "no-cache", policy: policy}
+	if p == "guest.html" {
+		a.policy = guestPolicy
+	}
 	if a.kind = kinds[path.Ext(p)]; a.kind == "" {
 		a.kind = mime.TypeByExtension(path.Ext(p))
 	}
@@ -119,7 +129,7 @@ func newAsset(p string, b []byte) *asset {
 
 func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", a.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer") // a guest's path is a key
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -73,6 +73,10 @@ func TestHeaders(t *testing.T) {
 	if c := page.Header.Get("Content-Security-Policy"); !strings.HasPrefix(c, "default-src 'none'") || strings.Contains(c, "unsafe") {
 		t.Error(c)
 	}
+	guest := get(t, h, "GET", "/t/abc").Header.Get("Content-Security-Policy")
+	if !strings.Contains(guest, "script-src 'self' https://js.stripe.com;") || strings.Contains(guest, "unsafe") || strings.Contains(page.Header.Get("Content-Security-Policy"), "stripe") {
+		t.Error(guest)
+	}
 	if page.Header.Get("Content-Encoding") != "" || script.Header.Get("Content-Encoding") != "gzip" {
 		t.Error("only who accepts gzip gets it")
 	}

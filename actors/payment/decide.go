@@ -206,7 +206,7 @@ func (s State) giveAllBack(c *Return) []Event {
 
 func (s State) confirm(c *Confirm) ([]Event, Reply, error) {
 	switch {
-	case c.IsGuest():
+	case c.IsGuest() && !(s.provided() && s.isOf(c.Guest)): // it may have the provider asked of its own
 		return nil, nil, errStaff
 	case s.Status == Succeeded:
 		return nil, ViewOf(s), nil

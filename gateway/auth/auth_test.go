@@ -186,7 +186,7 @@ func TestMay(t *testing.T) {
 		yes  string
 		no   string
 	}{
-		{command.Guest, "order.place cart.set payment.create topic:table topic:menu rest:menu:read", "order.add order.accept item.bump payment.confirm table.open topic:kitchen topic:floor topic:stock topic:nodes rest:orders:read rest:history:read"},
+		{command.Guest, "order.place cart.set payment.create payment.confirm topic:table topic:menu rest:menu:read", "order.add order.accept item.bump payment.refund table.open topic:kitchen topic:floor topic:stock topic:nodes rest:orders:read rest:history:read"},
 		{command.Waiter, "table.open order.place order.add item.serve payment.confirm topic:floor rest:orders:read", "order.void bill.discount payment.refund stock.release menu.publish day.close topic:nodes rest:reports:read"},
 		{command.Kitchen, "item.bump stock.out ticket.print topic:kitchen topic:stock", "order.place payment.create topic:floor stock.release"},
 		{command.Cashier, "bill.split payment.create payment.confirm", "order.place payment.refund"},

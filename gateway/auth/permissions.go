@@ -76,7 +76,7 @@ var permissions = map[string]roles{
 	"bill.split":      waiter | cashier | guest,
 	"bill.discount":   nobody,
 	"payment.create":  waiter | cashier | guest,
-	"payment.confirm": waiter | cashier,
+	"payment.confirm": waiter | cashier | guest,
 	"payment.cancel":  waiter | cashier | guest,
 	"payment.refund":  nobody,
 

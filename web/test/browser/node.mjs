@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -20,8 +21,9 @@ const freePort = () =>
 
 /** One server process over a folder of its own; kill() and start() again is a crash. */
 export class Node {
-	static async make() {
+	static async make({ args = [] } = {}) {
 		const n = new Node();
+		n.args = args;
 		n.data = mkdtempSync(join(tmpdir(), "brigata-web-"));
 		n.port = await freePort();
 		n.url = `http://127.0.0.1:${n.port}`;
@@ -30,7 +32,7 @@ export class Node {
 	}
 
 	async start() {
-		this.process = spawn(program, ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data], {
+		this.process = spawn(program, ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data, ...this.args], {
 			stdio: ["ignore", "pipe", "pipe"],
 		});
 		this.output = "";
@@ -87,6 +89,31 @@ export class Node {
 	async do(cmd, d, role = "manager", cid = uuid7()) {
 		const ok = await this.rest("/v1/stores/demo/commands", { role, method: "POST", body: { cmd, d }, headers: { "Idempotency-Key": cid } });
 		return ok.d ?? ok;
+	}
+}
+
+/** The payment providers' stand-ins, in a process of their own. */
+export class Bank {
+	static async open() {
+		const b = new Bank();
+		b.dir = mkdtempSync(join(tmpdir(), "brigata-bank-"));
+		b.file = join(b.dir, "payments.json");
+		b.process = spawn("go", ["run", "./web/test/bank", b.file], { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+		b.lines = createInterface({ input: b.process.stdout })[Symbol.asyncIterator]();
+		b.ended = new Promise((resolve) => b.process.once("exit", resolve));
+		await b.lines.next();
+		return b;
+	}
+
+	async ask(what) {
+		this.process.stdin.write(`${JSON.stringify(what)}\n`);
+		return (await this.lines.next()).value;
+	}
+
+	async close() {
+		this.process.stdin.end();
+		await this.ended;
+		rmSync(this.dir, { recursive: true, force: true });
 	}
 }
 

@@ -1,17 +1,19 @@
 // One node with a lively evening and one browser for the tests of a file.
 import { after, before } from "node:test";
 import { evening } from "./evening.mjs";
-import { context, launch, Node, sizes } from "./node.mjs";
+import { Bank, context, launch, Node, sizes } from "./node.mjs";
 
-export function stage({ lively = true } = {}) {
+export function stage({ lively = true, providers = false } = {}) {
 	const s = { contexts: [], errors: [] };
 	before(async () => {
-		[s.node, s.browser] = await Promise.all([Node.make(), launch()]);
+		s.bank = providers ? await Bank.open() : undefined;
+		[s.node, s.browser] = await Promise.all([Node.make({ args: s.bank ? ["--payments", s.bank.file] : [] }), launch()]);
 		if (lively) s.orders = await evening(s.node);
 	});
 	after(async () => {
 		await s.browser?.close();
 		await s.node?.stop();
+		await s.bank?.close();
 	});
 
 	/** Opens an app as one of the demo log-ins; what it logs as an error is collected. */
