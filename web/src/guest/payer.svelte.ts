@@ -7,6 +7,9 @@ import type { Visit } from "./guest.svelte";
 
 const kept = "brigata.pay";
 const keptMax = 20;
+/** How long after it was asked a payment that is not known is asked for again, ms. */
+const askEvery = 4000;
+const provided = (p: BillPayment) => p.provider !== "cash" && p.provider !== "terminal";
 const isOpen = (p: BillPayment) => ["created", "pending", "unknown"].includes(p.state);
 
 interface Attempt {
@@ -31,7 +34,9 @@ export class Payer {
 	private attempts = $state.raw<Attempt[]>([]);
 	private answers = $state.raw<ReadonlyMap<string, Payment>>(new Map());
 	private unanswered?: Attempt;
-	private asking = new Set<string>();
+	private seen = $state.raw<ReadonlySet<string>>(new Set());
+	private dropped = $state.raw<ReadonlySet<string>>(new Set());
+	private next = new Map<string, number>();
 
 	constructor(visit: Visit) {
 		this.visit = visit;
@@ -43,29 +48,45 @@ export class Payer {
 		}
 	}
 
-	/** This phone's payments, the newest first. */
+	/** This phone's payments that are on the bill, the newest first. */
 	mine = $derived.by((): Mine[] => {
 		const ids = new Set(this.attempts.map((a) => a.id));
 		return (this.visit.bill?.payments ?? [])
 			.filter((p) => ids.has(p.id))
-			.map((p) => ({ ...p, action: this.answers.get(p.id)?.action, expires_at: this.answers.get(p.id)?.expires_at }))
+			.map((p) => {
+				const told = this.answers.get(p.id);
+				// The bill says what is set aside and what is paid; what the provider said is the payment's.
+				const state = p.state === "pending" && told?.state === "unknown" ? told.state : p.state;
+				return { ...p, state, action: told?.action, expires_at: told?.expires_at };
+			})
 			.reverse();
 	});
-	open = $derived(this.mine.filter(isOpen));
+	open = $derived(this.mine.filter((p) => isOpen(p)));
 	/** What of the bill this phone has paid or is paying. */
-	sum = $derived(this.mine.filter((p) => isOpen(p) || p.state === "succeeded").reduce((n, p) => n + p.amount - p.refunded, 0));
+	sum = $derived(this.mine.reduce((n, p) => n + p.amount - p.refunded, 0));
+	/** Whether the last one came to nothing, though nobody cancelled it: it has left the bill. */
+	failed = $derived.by(() => {
+		const last = this.attempts.at(-1);
+		if (!last || this.dropped.has(last.id) || this.mine.some((p) => p.id === last.id)) return false;
+		return this.seen.has(last.id) || this.answers.get(last.id)?.state === "failed";
+	});
 
-	/** Asks for the actions of open payments that an earlier page made. */
-	resume() {
-		if (!this.visit.client.live) return;
+	/** Follows the bill: asks for what an open payment's payer has to do, and of what is not known. now in ms. */
+	follow(now: number) {
 		for (const p of this.open) {
-			const a = this.attempts.find((x) => x.id === p.id);
-			if (!a || p.state === "unknown" || this.answers.has(p.id) || this.asking.has(p.id)) continue;
-			this.asking.add(p.id);
-			void this.ask(a)
-				.catch(() => undefined) // it stands on the bill whether it can be asked for now or not
-				.finally(() => this.asking.delete(p.id));
+			if (!this.seen.has(p.id)) this.seen = new Set(this.seen).add(p.id);
+			if (!this.visit.client.live || !provided(p) || (p.action && p.state !== "unknown") || now < (this.next.get(p.id) ?? 0)) continue;
+			this.next.set(p.id, now + askEvery);
+			const a = this.attempts.find((x) => x.id === p.id)!;
+			// What cannot be asked for now stands on the bill all the same, and is asked for again.
+			void (this.answers.has(p.id) ? this.check(p.id) : this.ask(a)).catch(() => undefined);
 		}
+	}
+
+	/** Has the provider asked how a payment stands. */
+	async check(id: string) {
+		const ok = await this.visit.client.at("payment.confirm", { payment: id });
+		this.answers = new Map(this.answers).set(id, ok.d);
 	}
 
 	async pay(d: PaymentCreate) {
@@ -87,6 +108,7 @@ export class Payer {
 	}
 
 	async cancel(id: string) {
+		this.dropped = new Set(this.dropped).add(id);
 		try {
 			await this.visit.client.at("payment.cancel", { payment: id });
 		} catch (e) {
