@@ -98,7 +98,7 @@ export class Bank {
 		const b = new Bank();
 		b.dir = mkdtempSync(join(tmpdir(), "brigata-bank-"));
 		b.file = join(b.dir, "payments.json");
-		b.process = spawn("go", ["run", "./web/test/bank", b.file], { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+		b.process = spawn("go", ["run", "./gateway/payments/fake/bank", b.file], { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
 		b.lines = createInterface({ input: b.process.stdout })[Symbol.asyncIterator]();
 		b.ended = new Promise((resolve) => b.process.once("exit", resolve));
 		await b.lines.next();
