@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 export const program = process.env.BRIGATA ?? join(root, "bin/brigata");
 
-const freePort = () =>
+export const freePort = () =>
 	new Promise((resolve) => {
 		const s = createServer().listen(0, "127.0.0.1", () => {
 			const { port } = s.address();

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { sizes } from "./node.mjs";
 import { stage } from "./stage.mjs";
 
-const s = stage();
+const s = stage({ providers: true });
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Elements that stick out of the page, and controls that a box cuts off which cannot be scrolled. */
@@ -68,6 +68,7 @@ const staff = [
 	["/ops#sensors", "manager", ".ops-page"],
 	["/ops#reports", "manager", ".ops-page"],
 	["/ops#store", "manager", ".ops-card"],
+	["/ops#printers", "manager", ".ops-page"],
 	["/ops#people", "admin", ".ops-page"],
 	["/ops#nodes", "admin", ".ops-page"],
 	["/kitchen?log-in", undefined, "form"],
@@ -103,6 +104,11 @@ for (const lang of ["en", "zh"])
 			await p.click("footer nav button:nth-child(3)");
 			await p.waitForSelector(".due");
 			await inspect(p, `pay ${size} ${lang}`);
+			await p.click(".card .primary");
+			await p.waitForSelector("section.card img");
+			await inspect(p, `paying ${size} ${lang}`);
+			await p.click(".card .plain");
+			await p.waitForSelector("section.card img", { state: "detached" });
 			await s.close();
 			assert.deepEqual(s.errors, []);
 		});

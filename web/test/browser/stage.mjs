@@ -3,11 +3,15 @@ import { after, before } from "node:test";
 import { evening } from "./evening.mjs";
 import { Bank, context, launch, Node, sizes } from "./node.mjs";
 
-export function stage({ lively = true, providers = false } = {}) {
+export function stage({ lively = true, providers = false, args = async () => [], prepare = async () => {} } = {}) {
 	const s = { contexts: [], errors: [] };
 	before(async () => {
 		s.bank = providers ? await Bank.open() : undefined;
-		[s.node, s.browser] = await Promise.all([Node.make({ args: s.bank ? ["--payments", s.bank.file] : [] }), launch()]);
+		[s.node, s.browser] = await Promise.all([
+			Node.make({ args: [...(s.bank ? ["--payments", s.bank.file] : []), ...(await args())] }),
+			launch(),
+		]);
+		await prepare(s);
 		if (lively) s.orders = await evening(s.node);
 	});
 	after(async () => {
