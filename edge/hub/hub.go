@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -177,7 +178,6 @@ func (h *Hub) look() {
 		}
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	for id := range linked {
 		if h.links[id] == nil {
 			l, err := h.open(id)
@@ -188,7 +188,9 @@ func (h *Hub) look() {
 			h.links[id] = l
 		}
 	}
-	for id, l := range h.links {
+	links := maps.Clone(h.links)
+	h.mu.Unlock()
+	for id, l := range links { // who is told of a change may ask for the boxes
 		l.look(linked[id])
 	}
 }
