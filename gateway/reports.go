@@ -14,6 +14,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/gateway/payments"
 )
 
 // ReportParams is exported because parameters in an unexported embedded struct are not read.
@@ -47,6 +48,68 @@ func (s *Server) reportRoutes(api huma.API) {
 		summary: "What was taken off orders, by whom and why", reply: report[actors.Voiding]{}}, s.getVoids)
 	route(s, api, endpoint{method: "GET", path: path + "availability", tag: tag, permission: permission,
 		summary: "How long dishes could not be had", reply: report[actors.Outage]{}}, s.getAvailability)
+	route(s, api, endpoint{method: "GET", path: path + "reconciliation", tag: tag, permission: permission,
+		summary: "Where a day's payments and the providers' statements differ", reply: payments.Reconciliation{}}, s.getReconciliation)
+}
+
+// Reconcile compares a day of a store's payments with what its providers list.
+type Reconcile func(ctx context.Context, store string, t *store.Today, date string) (*payments.Reconciliation, error)
+
+type reconcileParams struct {
+	Store  string `path:"store" maxLength:"64" doc:"The store's id"`
+	Date   string `query:"date" maxLength:"10" doc:"A day of the calendar that is over, in the store's zone; yesterday by default. Statements are ready by 11:00 of the next day"`
+	Format string `query:"format" enum:"json,csv" doc:"As the Accept header says by default, else JSON"`
+}
+
+// reconcileWithin bounds what providers may take to hand out their statements.
+const reconcileWithin = time.Minute
+
+func (s *Server) getReconciliation(c *call, in *reconcileParams) *refusal.Refusal {
+	if s.config.Reconcile == nil {
+		return notFound("provider", "")
+	}
+	t := s.config.Engine.Today(c.store)
+	now := t.Local(s.now())
+	if in.Date == "" {
+		in.Date = now.AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	if _, err := time.Parse(time.DateOnly, in.Date); err != nil || in.Date >= now.Format(time.DateOnly) {
+		return refusal.Faults(refusal.Fault{At: "/date", Reason: "range"})
+	}
+	if !s.books.TryLock() { // it reads much, here and at the provider
+		return &refusal.Refusal{Code: refusal.Overloaded, Message: "Payments are being reconciled", Fields: refusal.Fields{What: "node"}, AfterMS: 5000}
+	}
+	defer s.books.Unlock()
+	ctx, cancel := context.WithTimeout(c.Context(), reconcileWithin)
+	defer cancel()
+	out, err := s.config.Reconcile(ctx, c.store, t, in.Date)
+	if no := refusal.Of(err); no != nil {
+		return no
+	}
+	if err != nil {
+		s.log.Warn("reconcile payments", "store", c.store, "date", in.Date, "error", err)
+		return &refusal.Refusal{Code: refusal.Unavailable, Message: "A provider's statement cannot be had", Fields: refusal.Fields{What: "provider"}, AfterMS: 60_000}
+	}
+	if wantsCSV(c, in.Format) {
+		writeCSV(c, "kind,provider,payment,refund,ours,theirs,at", out.Items, func(x actors.Difference) []any {
+			at := ""
+			if !x.At.IsZero() {
+				at = x.At.UTC().Format(time.RFC3339)
+			}
+			return []any{x.Kind, x.Provider, x.Payment, x.Refund, x.Ours, x.Theirs, at}
+		})
+		return nil
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return s.fault("write a report", err)
+	}
+	c.json(http.StatusOK, b)
+	return nil
+}
+
+func wantsCSV(c *call, format string) bool {
+	return format == "csv" || format == "" && strings.Contains(c.Request.Header.Get("Accept"), "text/csv")
 }
 
 func (s *Server) getSales(c *call, in *salesParams) *refusal.Refusal {
@@ -100,7 +163,7 @@ func reply[T any](s *Server, c *call, in *ReportParams, header string,
 	if err != nil {
 		return s.fault("make a report", err)
 	}
-	if in.Format == "csv" || in.Format == "" && strings.Contains(c.Request.Header.Get("Accept"), "text/csv") {
+	if wantsCSV(c, in.Format) {
 		writeCSV(c, header, items, cells)
 		return nil
 	}

@@ -58,6 +58,8 @@ type Config struct {
 	Exists func(store string) bool
 	// Nodes lists the nodes of the cluster, for /v1/cluster. nil: it is unavailable.
 	Nodes func() []wire.Node
+	// Reconcile compares a day's payments with what providers list; nil: there are no providers.
+	Reconcile Reconcile
 	// Notifications takes what payment providers send, below /v1/payments/{provider}/notify;
 	// it verifies who sent it. nil: there are no providers.
 	Notifications http.Handler
@@ -90,6 +92,7 @@ type Server struct {
 	paces     paces
 	accounts  breaker
 	archive   breaker
+	books     sync.Mutex // held while payments are reconciled
 
 	draining atomic.Bool
 	refusing atomic.Bool  // commands too

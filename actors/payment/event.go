@@ -191,7 +191,8 @@ func (s State) reported(e Event) State {
 		s.Refunds = slices.Clone(s.Refunds)
 		for i := range s.Refunds {
 			if s.Refunds[i].ID == e.Refund {
-				if s.Refunds[i].State = ""; e.Failure != nil {
+				s.Refunds[i].State, s.Refunds[i].DoneAt = "", e.At
+				if e.Failure != nil {
 					s.Refunds[i].State = "failed"
 				}
 			}

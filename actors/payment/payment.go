@@ -94,6 +94,7 @@ type (
 		At     time.Time `json:"at"`
 		Reason string    `json:"reason,omitzero"`
 		State  string    `json:"state,omitzero"`
+		DoneAt time.Time `json:"done_at,omitzero"` // at a provider
 	}
 	// Action is what the payer has to do next. Kind: none wait_staff qr redirect
 	// client_secret jsapi.

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1455
+const Format = 1456
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -3910,6 +3910,9 @@ func appendPaymentRefund(b []byte, v *payment.Refund) []byte {
 	if v.State != "" {
 		b = str(b, 42, v.State)
 	}
+	if !v.DoneAt.IsZero() {
+		b = num(b, 48, v.DoneAt.UnixMilli())
+	}
 	return b
 }
 
@@ -3930,8 +3933,10 @@ func decodePaymentRefund(b []byte, v *payment.Refund) (err error) {
 			v.Reason = f.str()
 		case 5:
 			v.State = f.str()
+		case 6:
+			v.DoneAt = f.time()
 		default:
-			if f.num > 5 {
+			if f.num > 6 {
 				return newer("PaymentRefund", f.num)
 			}
 		}

@@ -33,6 +33,11 @@ type Config struct {
 	Within   time.Duration // for one call: 10 s
 	Poll     time.Duration // first wait between queries of an open payment: 2 s; it grows to 15 times that
 	Log      *slog.Logger
+
+	Reports func(store string) actors.Reports // our log, to hold statements to; nil: nothing is reconciled
+	Stores  func() []string                   // to reconcile once a day, if their cells are here; with Reports
+	Look    time.Duration                     // how often it is looked whether a day's statements are ready: 10 min
+	Now     func() time.Time                  // of those days; time.Now
 }
 
 // Driver does providers' work for the cells of its node.
@@ -71,8 +76,12 @@ func NewDriver(c Config) *Driver {
 	c.AtOnce = cmp.Or(c.AtOnce, 8)
 	c.Within = cmp.Or(c.Within, 10*time.Second)
 	c.Poll = cmp.Or(c.Poll, 2*time.Second)
+	c.Look = cmp.Or(c.Look, 10*time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	d := &Driver{config: c, lanes: map[string]*lane{}, jobs: map[key]*job{}}
 	d.ctx, d.stop = context.WithCancel(context.Background())
@@ -87,6 +96,9 @@ func NewDriver(c Config) *Driver {
 		for range c.AtOnce {
 			d.tasks.Go(func() { d.work(name, l) })
 		}
+	}
+	if c.Reports != nil {
+		d.tasks.Go(d.daily)
 	}
 	return d
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/journal"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
@@ -26,21 +27,32 @@ import (
 
 // till is a host with a store, a driver, and a provider's stand-in.
 type till struct {
-	t      *testing.T
-	bank   *fake.Bank
-	node   *actors.Node
-	driver *payments.Driver
-	web    *httptest.Server
-	seen   chan actors.View
-	ids    int
+	t       *testing.T
+	bank    *fake.Bank
+	journal journal.Journal
+	node    *actors.Node
+	driver  *payments.Driver
+	web     *httptest.Server
+	seen    chan actors.View
+	ids     int
 }
+
+// midday is where it is about noon now: the tests are of one day there.
+var midday = func() *time.Location {
+	z, err := time.LoadLocation(fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12))
+	if err != nil {
+		panic(err)
+	}
+	return z
+}()
 
 // opened starts one on a database; what it shows, and works on, is the database's.
 func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
-	x := &till{t: t, bank: bank, seen: make(chan actors.View, 1000)}
+	bank.Zone = midday
+	x := &till{t: t, bank: bank, journal: db.Open(memory.Options{}), seen: make(chan actors.View, 1000)}
 	var driver *payments.Driver
 	ready := make(chan struct{})
-	node, err := actors.NewNode(actors.Config{Journal: db.Open(memory.Options{}), Providers: func(string) []string { return names }, Publish: func(v []actors.View) {
+	node, err := actors.NewNode(actors.Config{Journal: x.journal, Providers: func(string) []string { return names }, Publish: func(v []actors.View) {
 		<-ready
 		driver.Publish(v)
 		for _, v := range v {
@@ -51,7 +63,8 @@ func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
 		t.Fatal(err)
 	}
 	x.node = node
-	driver = payments.NewDriver(payments.Config{Engine: node, Accounts: fake.Accounts(t, bank), Poll: 20 * time.Millisecond, Within: 300 * time.Millisecond})
+	driver = payments.NewDriver(payments.Config{Engine: node, Accounts: fake.Accounts(t, bank), Poll: 20 * time.Millisecond, Within: 2 * time.Second,
+		Reports: x.reports, Stores: func() []string { return nil }})
 	x.driver = driver
 	close(ready)
 	mux := http.NewServeMux()
@@ -86,6 +99,7 @@ func (x *till) load() {
 		x.t.Fatal(err)
 	}
 	x.ask("menu", "", &menu.Load{Menu: m, Text: text})
+	c.Zone = midday.String()
 	x.ask("store", "", &store.Configure{Config: c})
 	offered := until(x, func(v actors.View) ([]string, bool) {
 		s, ok := v.View.(*store.View)

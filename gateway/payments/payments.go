@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/payment"
 )
 
@@ -79,12 +80,8 @@ type Provider interface {
 	Statement(ctx context.Context, date string) ([]Entry, error)
 }
 
-// Entry is a line of a provider's statement, or of ours.
-type Entry struct {
-	Payment string `json:"payment"`
-	Refund  string `json:"refund,omitzero"`
-	Amount  int64  `json:"amount"` // minor units; of a refund what went back
-}
+// Entry is a line of a provider's statement, without a time.
+type Entry = actors.Entry
 
 var (
 	ErrNone    = errors.New("the provider does not know the payment")

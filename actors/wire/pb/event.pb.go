@@ -6410,6 +6410,7 @@ type PaymentRefund struct {
 	At            int64                  `protobuf:"zigzag64,3,opt,name=at,proto3" json:"at,omitempty"`
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	State         string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	DoneAt        int64                  `protobuf:"zigzag64,6,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6477,6 +6478,13 @@ func (x *PaymentRefund) GetState() string {
 		return x.State
 	}
 	return ""
+}
+
+func (x *PaymentRefund) GetDoneAt() int64 {
+	if x != nil {
+		return x.DoneAt
+	}
+	return 0
 }
 
 type PaymentRefundBooked struct {
@@ -21516,13 +21524,14 @@ const file_event_proto_rawDesc = "" +
 	"\x0fPaymentGaveBack\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x121\n" +
-	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"u\n" +
+	"\x06refund\x18\x03 \x01(\v2\x19.brigata.v1.PaymentRefundR\x06refund\"\x8e\x01\n" +
 	"\rPaymentRefund\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x12R\x06amount\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x12R\x02at\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05state\x18\x05 \x01(\tR\x05state\"#\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x17\n" +
+	"\adone_at\x18\x06 \x01(\x12R\x06doneAt\"#\n" +
 	"\x13PaymentRefundBooked\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x12R\x01n\" \n" +
 	"\x10PaymentStoreTold\x12\f\n" +

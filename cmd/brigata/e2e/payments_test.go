@@ -255,3 +255,59 @@ func TestGuestsPayForThemselves(t *testing.T) {
 		})
 	}
 }
+
+// TestReconciliation reads where a day's payments and the provider's statement differ.
+func TestReconciliation(t *testing.T) {
+	bank := fake.New("wechat")
+	defer bank.Close()
+	n := startNode(t, t.TempDir(), "--payments", fake.Write(t, bank))
+	stray, other := newID(), newID()
+	yesterday := time.Now().In(bank.Zone).AddDate(0, 0, -1)
+	for id, store := range map[string]string{stray: "demo", other: "another"} {
+		bank.Book(fake.Charge{ID: id, Store: store, Amount: 700, Currency: "CNY"})
+		bank.Change(id, func(c *fake.Charge) { c.At = yesterday })
+	}
+	const path = "/v1/stores/demo/reports/reconciliation"
+	var out struct {
+		Date string
+		Held []struct {
+			Provider string
+			Lines    int
+			Amount   int64
+		}
+		Items []struct {
+			Kind, Provider, Payment string
+			Ours, Theirs            int64
+		}
+	}
+	date := yesterday.Format(time.DateOnly)
+	if status, _ := rest(t, n, n.token, "GET", path+"?date="+date, "", &out); status != 200 || len(out.Items) != 1 || out.Items[0].Payment != stray ||
+		out.Items[0].Kind != "extra" || out.Items[0].Theirs != 700 || len(out.Held) != 1 || out.Held[0].Lines != 2 || out.Held[0].Amount != 1400 {
+		t.Errorf("%d %+v", status, out)
+	}
+	r, err := http.NewRequest("GET", n.url+path+"?format=csv&date="+date, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close()
+	if b, err := io.ReadAll(w.Body); err != nil || string(b) != "kind,provider,payment,refund,ours,theirs,at\nextra,wechat,"+stray+",,0,700,\n" {
+		t.Errorf("%s %v", b, err)
+	}
+	for query, want := range map[string]int{"?date=2999-01-01": 422, "?date=monday": 422, "?date=2026-02-30": 422} {
+		if status, _ := rest(t, n, n.token, "GET", path+query, "", nil); status != want {
+			t.Errorf("%s: %d, want %d", query, status, want)
+		}
+	}
+	if status, _ := rest(t, n, n.roleToken("cashier"), "GET", path, "", nil); status != 403 {
+		t.Errorf("a cashier reads it: %d", status)
+	}
+	bank.Next(fake.Fail)
+	if status, _ := rest(t, n, n.token, "GET", path+"?date="+date, "", nil); status != 503 {
+		t.Errorf("the provider is down: %d", status)
+	}
+}

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/payments"
 	"github.com/brigata/brigata/gateway/payments/accounts"
@@ -20,7 +21,8 @@ func (n *Node) tills() (payments.Accounts, error) {
 // drive starts doing providers' and printers' work for the cells that are opened from now on.
 func (n *Node) drive(tills payments.Accounts) {
 	if len(tills) > 0 {
-		n.payments = payments.NewDriver(payments.Config{Engine: n.host, Accounts: tills, Log: n.options.Log})
+		n.payments = payments.NewDriver(payments.Config{Engine: n.host, Accounts: tills, Log: n.options.Log,
+			Reports: archive{actors.Archive{Journal: n.journal}}.Reports, Stores: n.Stores})
 	}
 	n.printing = printing.NewDriver(printing.Config{Engine: n.host, Log: n.options.Log})
 }
@@ -31,4 +33,12 @@ func (n *Node) notifications(e gateway.Engine) http.Handler {
 		return nil
 	}
 	return n.payments.Notifications(e)
+}
+
+// reconcile compares a store's payments with its providers' statements; nil: there are none.
+func (n *Node) reconcile() gateway.Reconcile {
+	if n.payments == nil {
+		return nil
+	}
+	return n.payments.Reconcile
 }

@@ -190,7 +190,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 		exists = func(id string) bool { _, ok := n.where(id); return ok }
 	}
 	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Exists: exists, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
-		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), StoreDocument: n.document,
+		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), Reconcile: n.reconcile(), StoreDocument: n.document,
 		Hooks: n.hooks(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err

@@ -65,6 +65,9 @@ func New(c Config) (*Account, error) {
 	return &Account{c, client, web}, nil
 }
 
+// storeMax is how long Alipay lets a store's id be.
+const storeMax = 32
+
 // Start makes the QR; made again under the same number it leads to the same trade.
 func (a *Account) Start(ctx context.Context, c payments.Charge) (payments.Result, error) {
 	if c.Currency != "CNY" {
@@ -73,6 +76,9 @@ func (a *Account) Start(ctx context.Context, c payments.Charge) (payments.Result
 	p := alipay.TradePreCreate{}
 	p.NotifyURL, p.Subject, p.OutTradeNo, p.TotalAmount = a.config.NotifyURL, a.config.Subject, payments.Compact(c.ID), decimal.Format(c.Amount)
 	p.PassbackParams, p.TimeExpire = url.QueryEscape(c.Store), c.ExpiresAt.In(china).Format(time.DateTime)
+	if len(c.Store) <= storeMax { // of the bill
+		p.StoreId = c.Store
+	}
 	r, err := a.client.TradePreCreate(ctx, p)
 	if sub := sub(err, r == nil, func() alipay.Error { return r.Error }); sub != nil {
 		if sub.SubCode == "ACQ.TRADE_HAS_SUCCESS" {
@@ -287,7 +293,7 @@ func lines(rows [][]string, out []payments.Entry) ([]payments.Entry, error) {
 	for i, name := range rows[0] {
 		column[strings.TrimSpace(name)] = i
 	}
-	for _, need := range []string{"商户订单号", "业务类型", "订单金额（元）", "退款批次号/请求号"} {
+	for _, need := range []string{"商户订单号", "业务类型", "订单金额（元）", "退款批次号/请求号", "门店编号"} {
 		if _, ok := column[need]; !ok {
 			return nil, fmt.Errorf("the bill has no column %s", need)
 		}
@@ -301,7 +307,7 @@ func lines(rows [][]string, out []payments.Entry) ([]payments.Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := payments.Entry{Payment: payments.Dashed(at("商户订单号")), Amount: max(amount, -amount)}
+		e := payments.Entry{Store: at("门店编号"), Payment: payments.Dashed(at("商户订单号")), Amount: max(amount, -amount)}
 		if at("业务类型") == "退款" {
 			e.Refund = payments.Dashed(at("退款批次号/请求号"))
 		}

@@ -16,6 +16,7 @@ func (b *Bank) Entry() accounts.Entry {
 	switch b.Name {
 	case "stripe":
 		e.SecretKey, e.PublishableKey, e.WebhookSecret = StripeKey, StripePublishable, StripeSecret
+		e.Zone = b.Zone.String()
 	case "wechat":
 		f := b.front.(*wechat)
 		e.AppID, e.MchID, e.Serial, e.PrivateKey, e.APIv3Key = WechatApp, WechatMch, WechatSerial, privatePEM(f.merchant), WechatV3Key

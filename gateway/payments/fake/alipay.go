@@ -62,7 +62,7 @@ func (f *alipay) signed(form url.Values) bool {
 
 func (f *alipay) handle(b *Bank, w http.ResponseWriter, r *http.Request, body []byte) {
 	if r.Method == http.MethodGet {
-		w.Write(f.bill(b))
+		w.Write(f.bill(b, r.URL.Query().Get("date")))
 		return
 	}
 	form, _ := url.ParseQuery(string(body))
@@ -101,7 +101,7 @@ func (f *alipay) do(b *Bank, method string, in map[string]string) map[string]any
 		}
 		return map[string]any{"out_trade_no": no, "qr_code": "https://qr.alipay.com/" + c.Reference}
 	case method == "alipay.data.dataservice.bill.downloadurl.query":
-		return map[string]any{"bill_download_url": b.URL + "/bill.zip"}
+		return map[string]any{"bill_download_url": b.URL + "/bill.zip?date=" + in["bill_date"]}
 	case c == nil:
 		return sub("ACQ.TRADE_NOT_EXIST")
 	case method == "alipay.trade.query":
@@ -151,16 +151,13 @@ func (f *alipay) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
 }
 
 // bill is the day's trade bill as Alipay writes it: a zip of CSV in GBK.
-func (f *alipay) bill(b *Bank) []byte {
+func (f *alipay) bill(b *Bank, date string) []byte {
 	var s strings.Builder
-	s.WriteString("#支付宝业务明细查询\r\n支付宝交易号\t,商户订单号\t,业务类型\t,订单金额（元）\t,退款批次号/请求号\t\r\n")
-	for _, c := range b.charges {
-		if c.State != "paid" {
-			continue
-		}
-		fmt.Fprintf(&s, "%s\t,%s\t,交易\t,%s,\t\r\n", c.Reference, payments.Compact(c.ID), decimal.Format(c.Amount))
+	s.WriteString("#支付宝业务明细查询\r\n支付宝交易号\t,商户订单号\t,业务类型\t,订单金额（元）\t,退款批次号/请求号\t,门店编号\t\r\n")
+	for _, c := range b.day(date) {
+		fmt.Fprintf(&s, "%s\t,%s\t,交易\t,%s,\t,%s\t\r\n", c.Reference, payments.Compact(c.ID), decimal.Format(c.Amount), c.Store)
 		for _, r := range c.Refunds {
-			fmt.Fprintf(&s, "%s\t,%s\t,退款\t,%s,%s\t\r\n", c.Reference, payments.Compact(c.ID), decimal.Format(-r.Amount), payments.Compact(r.ID))
+			fmt.Fprintf(&s, "%s\t,%s\t,退款\t,%s,%s\t,%s\t\r\n", c.Reference, payments.Compact(c.ID), decimal.Format(-r.Amount), payments.Compact(r.ID), c.Store)
 		}
 	}
 	s.WriteString("#明细列表结束\r\n")

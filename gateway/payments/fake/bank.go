@@ -55,6 +55,7 @@ type front interface {
 type Bank struct {
 	Name string // stripe, wechat, alipay
 	URL  string
+	Zone *time.Location // of its days: China
 
 	server *httptest.Server
 	front  front
@@ -76,7 +77,7 @@ const (
 
 // New starts a provider's stand-in. Close ends it.
 func New(name string) *Bank {
-	b := &Bank{Name: name}
+	b := &Bank{Name: name, Zone: china}
 	switch name {
 	case "stripe":
 		b.front = stripe{}
@@ -244,15 +245,41 @@ func Deliver(ctx context.Context, to string, body []byte, header http.Header) (i
 	return res.StatusCode, err
 }
 
+// day lists what was charged on a date; its refunds are of that day too.
+func (b *Bank) day(date string) (all []*Charge) {
+	for _, c := range b.charges {
+		if c.State == "paid" && c.At.In(b.Zone).Format(time.DateOnly) == date {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+var china = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// Change has the ledger say something else of a charge than what happened.
+func (b *Bank) Change(id string, change func(*Charge)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b.find(func(c *Charge) bool { return c.ID == id }))
+}
+
+// Book has the ledger charge what nobody asked for.
+func (b *Bank) Book(c Charge) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open(c, c.ID).State = "paid"
+}
+
 // Statement is what the ledger says of all days.
 func (b *Bank) Statement() (entries []payments.Entry) {
 	for _, c := range b.Charges() {
 		if c.State != "paid" {
 			continue
 		}
-		entries = append(entries, payments.Entry{Payment: c.ID, Amount: c.Amount})
+		entries = append(entries, payments.Entry{Store: c.Store, Payment: c.ID, Amount: c.Amount})
 		for _, r := range c.Refunds {
-			entries = append(entries, payments.Entry{Payment: c.ID, Refund: r.ID, Amount: r.Amount})
+			entries = append(entries, payments.Entry{Store: c.Store, Payment: c.ID, Refund: r.ID, Amount: r.Amount})
 		}
 	}
 	return entries

@@ -45,7 +45,9 @@ func (s stripe) handle(b *Bank, w http.ResponseWriter, r *http.Request, body []b
 	case route == "GET payment_intents" && len(path) == 2:
 		list := []any{}
 		for _, c := range b.charges {
-			list = append(list, s.intent(c))
+			if during(r, c) {
+				list = append(list, s.intent(c))
+			}
 		}
 		s.list(w, list, r.URL.Path)
 	case strings.HasSuffix(route, " payment_intents"):
@@ -73,7 +75,7 @@ func (s stripe) handle(b *Bank, w http.ResponseWriter, r *http.Request, body []b
 		list := []any{}
 		for _, c := range b.charges {
 			for _, x := range c.Refunds {
-				if of := r.URL.Query().Get("payment_intent"); of == "" || of == c.Reference {
+				if of := r.URL.Query().Get("payment_intent"); of == "" && during(r, c) || of == c.Reference {
 					list = append(list, s.refund(c, x))
 				}
 			}
@@ -82,6 +84,13 @@ func (s stripe) handle(b *Bank, w http.ResponseWriter, r *http.Request, body []b
 	default:
 		s.fail(w, 404, "invalid_request_error", "")
 	}
+}
+
+// during says that a charge is in the range that a list asks for.
+func during(r *http.Request, c *Charge) bool {
+	from, _ := strconv.ParseInt(r.URL.Query().Get("created[gte]"), 10, 64)
+	to, err := strconv.ParseInt(r.URL.Query().Get("created[lt]"), 10, 64)
+	return c.At.Unix() >= from && (err != nil || c.At.Unix() < to)
 }
 
 func (stripe) intent(c *Charge) map[string]any {

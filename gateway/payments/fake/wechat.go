@@ -106,10 +106,10 @@ func (f *wechat) handle(b *Bank, w http.ResponseWriter, r *http.Request, body []
 	case r.URL.Path == "/v3/pay/transactions/native" || r.URL.Path == "/v3/pay/transactions/jsapi":
 		f.prepay(b, w, r, in.OutTradeNo, Charge{ID: payments.Dashed(in.OutTradeNo), Store: in.Attach, Amount: in.Amount.Total, Currency: in.Amount.Currency})
 	case r.URL.Path == "/v3/bill/tradebill":
-		bill := f.bill(b)
-		f.answer(w, 200, map[string]string{"hash_type": "SHA1", "hash_value": fmt.Sprintf("%x", sha1.Sum(bill)), "download_url": "https://api.mch.weixin.qq.com/v3/billdownload/file?token=x"})
+		bill := f.bill(b, r.URL.Query().Get("bill_date"))
+		f.answer(w, 200, map[string]string{"hash_type": "SHA1", "hash_value": fmt.Sprintf("%x", sha1.Sum(bill)), "download_url": "https://api.mch.weixin.qq.com/v3/billdownload/file?token=" + r.URL.Query().Get("bill_date")})
 	case r.URL.Path == "/v3/billdownload/file":
-		w.Write(f.bill(b))
+		w.Write(f.bill(b, r.URL.Query().Get("token")))
 	case byNo && c == nil:
 		f.fail(w, 404, "ORDER_NOT_EXIST")
 	case byNo && closes && c.State == "paid":
@@ -178,18 +178,15 @@ func (f *wechat) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
 }
 
 // bill is the day's trade bill as WeChat Pay writes it.
-func (f *wechat) bill(b *Bank) []byte {
+func (f *wechat) bill(b *Bank, date string) []byte {
 	var s strings.Builder
-	s.WriteString("\ufeff交易时间,公众账号ID,商户号,商户订单号,交易状态,应结订单金额,商户退款单号,退款金额\r\n")
+	s.WriteString("\ufeff交易时间,公众账号ID,商户号,商户订单号,交易状态,应结订单金额,商户退款单号,退款金额,商户数据包\r\n")
 	n := 0
-	for _, c := range b.charges {
-		if c.State != "paid" {
-			continue
-		}
+	for _, c := range b.day(date) {
 		n++
-		fmt.Fprintf(&s, "`2026-11-22 12:00:00,`%s,`%s,`%s,`SUCCESS,`%s,`0,`0.00\r\n", WechatApp, WechatMch, payments.Compact(c.ID), decimal.Format(c.Amount))
+		fmt.Fprintf(&s, "`2026-11-22 12:00:00,`%s,`%s,`%s,`SUCCESS,`%s,`0,`0.00,`%s\r\n", WechatApp, WechatMch, payments.Compact(c.ID), decimal.Format(c.Amount), c.Store)
 		for _, r := range c.Refunds {
-			fmt.Fprintf(&s, "`2026-11-22 12:00:00,`%s,`%s,`%s,`REFUND,`%s,`%s,`%s\r\n", WechatApp, WechatMch, payments.Compact(c.ID), decimal.Format(0), payments.Compact(r.ID), decimal.Format(r.Amount))
+			fmt.Fprintf(&s, "`2026-11-22 12:00:00,`%s,`%s,`%s,`REFUND,`%s,`%s,`%s,`%s\r\n", WechatApp, WechatMch, payments.Compact(c.ID), decimal.Format(0), payments.Compact(r.ID), decimal.Format(r.Amount), c.Store)
 		}
 	}
 	fmt.Fprintf(&s, "总交易单数,应结订单总金额,退款总金额\r\n`%d,`0.00,`0.00\r\n", n)

@@ -218,7 +218,7 @@ func (a *Account) Statement(ctx context.Context, date string) (entries []payment
 			return nil, err
 		}
 		if i.Status == stripe.PaymentIntentStatusSucceeded && i.Metadata["payment"] != "" {
-			entries = append(entries, payments.Entry{Payment: i.Metadata["payment"], Amount: i.AmountReceived})
+			entries = append(entries, payments.Entry{Store: i.Metadata["store"], Payment: i.Metadata["payment"], Amount: i.AmountReceived})
 		}
 	}
 	for r, err := range a.client.V1Refunds.List(ctx, &stripe.RefundListParams{CreatedRange: during}).All(ctx) {
@@ -226,7 +226,7 @@ func (a *Account) Statement(ctx context.Context, date string) (entries []payment
 			return nil, err
 		}
 		if r.Status == stripe.RefundStatusSucceeded && r.Metadata["refund"] != "" {
-			entries = append(entries, payments.Entry{Payment: r.Metadata["payment"], Refund: r.Metadata["refund"], Amount: r.Amount})
+			entries = append(entries, payments.Entry{Store: r.Metadata["store"], Payment: r.Metadata["payment"], Refund: r.Metadata["refund"], Amount: r.Amount})
 		}
 	}
 	return entries, nil

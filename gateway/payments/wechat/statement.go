@@ -75,7 +75,7 @@ func entries(bill string) (out []payments.Entry, err error) {
 	for i, name := range head {
 		column[name] = i
 	}
-	for _, need := range []string{"商户订单号", "交易状态", "应结订单金额", "商户退款单号", "退款金额"} {
+	for _, need := range []string{"商户订单号", "交易状态", "应结订单金额", "商户退款单号", "退款金额", "商户数据包"} {
 		if _, ok := column[need]; !ok {
 			return nil, fmt.Errorf("the bill has no column %s", need)
 		}
@@ -92,7 +92,7 @@ func entries(bill string) (out []payments.Entry, err error) {
 			return out, nil
 		}
 		at := func(name string) string { return strings.TrimPrefix(row[column[name]], "`") }
-		e, amount := payments.Entry{Payment: payments.Dashed(at("商户订单号"))}, at("应结订单金额")
+		e, amount := payments.Entry{Store: at("商户数据包"), Payment: payments.Dashed(at("商户订单号"))}, at("应结订单金额")
 		if at("交易状态") == "REFUND" {
 			e.Refund, amount = payments.Dashed(at("商户退款单号")), at("退款金额")
 		}

@@ -292,6 +292,7 @@ export interface PaymentRefund {
 	at: Time;
 	reason?: string;
 	state?: string;
+	done_at?: Time;
 }
 
 export interface Stock {
