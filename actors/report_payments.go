@@ -61,7 +61,7 @@ func (r *Reports) Reconcile(ctx context.Context, s Statement) ([]Difference, err
 	}
 	var keys []journal.Key
 	for _, e := range s.Day {
-		keys = append(keys, journal.KeyOf(r.Store, kinds["payment"].id, e.Payment, true))
+		keys = append(keys, keyOf(r.Store, kinds["payment"], e.Payment))
 	}
 	named := map[line]Entry{}
 	err = r.payments(ctx, keys, func(p *payment.State) {

@@ -48,6 +48,8 @@ func (s *Server) reportRoutes(api huma.API) {
 		summary: "What was taken off orders, by whom and why", reply: report[actors.Voiding]{}}, s.getVoids)
 	route(s, api, endpoint{method: "GET", path: path + "availability", tag: tag, permission: permission,
 		summary: "How long dishes could not be had", reply: report[actors.Outage]{}}, s.getAvailability)
+	route(s, api, endpoint{method: "GET", path: path + "days", tag: tag, permission: permission,
+		summary: "What each business day took, by provider, and its cash difference", reply: report[actors.Takings]{}}, s.getDays)
 	route(s, api, endpoint{method: "GET", path: path + "reconciliation", tag: tag, permission: permission,
 		summary: "Where a day's payments and the providers' statements differ", reply: payments.Reconciliation{}}, s.getReconciliation)
 }
@@ -129,6 +131,18 @@ func (s *Server) getVoids(c *call, in *ReportParams) *refusal.Refusal {
 		func(ctx context.Context, r *actors.Reports) ([]actors.Voiding, error) { return r.Voids(ctx) },
 		func(x actors.Voiding) []any {
 			return []any{x.At.UTC().Format(time.RFC3339), x.Order, x.Line, x.Dish, x.Qty, x.Amount, x.Reason, x.By.ID}
+		})
+}
+
+func (s *Server) getDays(c *call, in *ReportParams) *refusal.Refusal {
+	return reply(s, c, in, "date,sales,tips,expected,closed,counted,difference,providers",
+		func(ctx context.Context, r *actors.Reports) ([]actors.Takings, error) { return r.Days(ctx) },
+		func(x actors.Takings) []any {
+			var by []string
+			for _, p := range x.Providers {
+				by = append(by, fmt.Sprintf("%s:%d:%d:%d", p.Provider, p.Payments, p.Amount, p.Tip))
+			}
+			return []any{x.Date, x.Sales, x.Tips, x.Expected, x.Closed, x.Counted, x.Difference, strings.Join(by, " ")}
 		})
 }
 

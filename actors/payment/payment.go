@@ -318,7 +318,7 @@ func Owes(s State) (duties []Duty) {
 		if s.Told < n+1 {
 			ofSale := min(refunded, s.Amount)
 			duties = append(duties, Duty{To: command.Target{Kind: "store"}, N: int64(n + 1), Do: &store.PaymentTold{Payment: s.ID,
-				Cash: s.Provider == "cash", Amount: s.Amount - ofSale, Tip: s.Tip - (refunded - ofSale)}})
+				Provider: s.Provider, Amount: s.Amount - ofSale, Tip: s.Tip - (refunded - ofSale)}})
 		}
 	}
 	return duties

@@ -41,6 +41,16 @@ type Day struct {
 	Cash    int64  `json:"cash"`  // in the drawer: sales and tips in cash, net of refunds
 	Closed  bool   `json:"closed"`
 	Counted int64  `json:"counted"`
+	Takes   []Sum  `json:"providers,omitzero"` // in the order in which they came up
+}
+
+// Sum is what one way to pay brought in a day. Provider is "" for what was noted before
+// providers were.
+type Sum struct {
+	Provider string `json:"provider"`
+	Payments int    `json:"payments"`
+	Amount   int64  `json:"amount"` // minor units, net of refunds, without tips
+	Tip      int64  `json:"tip"`    // net of refunds
 }
 
 // Takings is what one payment brought so far.
@@ -48,6 +58,7 @@ type Takings struct {
 	Date  string
 	Sales int64
 	Cash  int64
+	Tip   int64
 }
 
 const daysMax = 14
@@ -89,7 +100,7 @@ type (
 	PaymentTold struct {
 		command.Header `json:"-"`
 		Payment        string
-		Cash           bool
+		Provider       string
 		Amount         int64 // net of refunds, without tip
 		Tip            int64
 	}
@@ -153,6 +164,9 @@ type (
 		Date    string `json:"date"`
 		Sales   int64  `json:"sales"`
 		Cash    int64  `json:"cash"`
+
+		Provider string `json:"provider,omitzero"`
+		Tip      int64  `json:"tip,omitzero"`
 	}
 )
 
@@ -185,6 +199,7 @@ type (
 		Sales      int64  `json:"sales"`
 		Expected   int64  `json:"expected"`
 		Difference int64  `json:"difference"`
+		Providers  []Sum  `json:"providers"`
 	}
 	// Ack says no more than that it was noted.
 	Ack struct{}
@@ -321,22 +336,22 @@ func (s State) closeDay(c *CloseDay) ([]Event, Reply, error) {
 	if d.Closed {
 		return nil, nil, errClosed.With(refusal.Fields{Kind: "day", ID: c.Date, State: "closed"})
 	}
-	return []Event{&DayClosed{c.At, c.By, c.Date, c.Counted}}, &CloseReply{c.Date, d.Sales, d.Cash, c.Counted - d.Cash}, nil
+	return []Event{&DayClosed{c.At, c.By, c.Date, c.Counted}}, &CloseReply{c.Date, d.Sales, d.Cash, c.Counted - d.Cash, append([]Sum{}, d.Takes...)}, nil
 }
 
 func (s State) took(c *PaymentTold) ([]Event, Reply, error) {
 	had, known := s.Payments.Get(c.Payment)
-	now := Takings{Date: s.Date, Sales: c.Amount}
+	now := Takings{Date: s.Date, Sales: c.Amount, Tip: c.Tip}
 	if known {
 		now.Date = had.Date
 	}
-	if c.Cash {
+	if c.Provider == "cash" {
 		now.Cash = c.Amount + c.Tip
 	}
 	if known && now == had {
 		return nil, &Ack{}, nil
 	}
-	return []Event{&Took{c.Payment, now.Date, now.Sales, now.Cash}}, &Ack{}, nil
+	return []Event{&Took{c.Payment, now.Date, now.Sales, now.Cash, c.Provider, now.Tip}}, &Ack{}, nil
 }
 
 func (s State) day(date string) int {
@@ -439,14 +454,30 @@ func (s State) unpaused(channel string) []Pause {
 }
 
 func (s State) add(e *Took) State {
-	had, _ := s.Payments.Get(e.Payment)
-	s.Payments = s.Payments.With(e.Payment, Takings{e.Date, e.Sales, e.Cash})
+	had, known := s.Payments.Get(e.Payment)
+	s.Payments = s.Payments.With(e.Payment, Takings{e.Date, e.Sales, e.Cash, e.Tip})
 	s.Days = slices.Clone(s.Days)
 	if i := s.day(e.Date); i >= 0 {
 		s.Days[i].Sales += e.Sales - had.Sales
 		s.Days[i].Cash += e.Cash - had.Cash
+		change := Sum{Provider: e.Provider, Amount: e.Sales - had.Sales, Tip: e.Tip - had.Tip}
+		if !known {
+			change.Payments = 1
+		}
+		s.Days[i].Takes = add(s.Days[i].Takes, change)
 	}
 	return s
+}
+
+// add counts a change among sums, in a copy.
+func add(sums []Sum, x Sum) []Sum {
+	sums = slices.Clone(sums)
+	i := slices.IndexFunc(sums, func(s Sum) bool { return s.Provider == x.Provider })
+	if i < 0 {
+		return append(sums, x)
+	}
+	sums[i].Payments, sums[i].Amount, sums[i].Tip = sums[i].Payments+x.Payments, sums[i].Amount+x.Amount, sums[i].Tip+x.Tip
+	return sums
 }
 
 // Owes is the seed of each stock that was not told yet, and to each sensor what it is for.

@@ -160,16 +160,18 @@ func TestPauses(t *testing.T) {
 
 func TestDayClose(t *testing.T) {
 	e := begun(t)
-	told := func(id string, cash bool, amount, tip int64) {
-		e.do(0, &PaymentTold{Payment: id, Cash: cash, Amount: amount, Tip: tip})
+	told := func(id, provider string, amount, tip int64) {
+		e.do(0, &PaymentTold{Payment: id, Provider: provider, Amount: amount, Tip: tip})
 	}
-	told("a", true, 1000, 100)
-	told("a", true, 1000, 100) // told twice, counted once
-	told("b", false, 500, 0)
-	told("a", true, 700, 100) // 300 went back
+	told("a", "cash", 1000, 100)
+	told("a", "cash", 1000, 100) // told twice, counted once
+	told("b", "wechat", 500, 0)
+	told("c", "wechat", 200, 30)
+	told("c", "wechat", 0, 0)   // all of it went back
+	told("a", "cash", 700, 100) // 300 went back
 	e.refused(0, &CloseDay{Date: "2020-01-01"}, refusal.NotFound)
 	e.refused(0, &CloseDay{Date: "2026-11-23", Counted: -1}, refusal.Invalid)
-	if r := e.do(0, &CloseDay{Date: "2026-11-23", Counted: 790}).(*CloseReply); *r != (CloseReply{"2026-11-23", 1200, 800, -10}) {
+	if r := e.do(0, &CloseDay{Date: "2026-11-23", Counted: 790}).(*CloseReply); !reflect.DeepEqual(*r, CloseReply{"2026-11-23", 1200, 800, -10, []Sum{{"cash", 1, 700, 100}, {"wechat", 2, 500, 0}}}) {
 		t.Errorf("%+v", r)
 	}
 	e.refused(0, &CloseDay{Date: "2026-11-23", Counted: 790}, refusal.Conflict)

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1456
+const Format = 1464
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -2366,6 +2366,12 @@ func appendStoreTook(b []byte, v *store.Took) []byte {
 	if v.Cash != 0 {
 		b = num(b, 32, v.Cash)
 	}
+	if v.Provider != "" {
+		b = str(b, 42, v.Provider)
+	}
+	if v.Tip != 0 {
+		b = num(b, 48, v.Tip)
+	}
 	return b
 }
 
@@ -2384,8 +2390,12 @@ func decodeStoreTook(b []byte, v *store.Took) (err error) {
 			v.Sales = f.int()
 		case 4:
 			v.Cash = f.int()
+		case 5:
+			v.Provider = f.str()
+		case 6:
+			v.Tip = f.int()
 		default:
-			if f.num > 4 {
+			if f.num > 6 {
 				return newer("StoreTook", f.num)
 			}
 		}
@@ -9947,6 +9957,7 @@ func decodeStorePause(b []byte, v *store.Pause) (err error) {
 }
 
 func appendStoreDay(b []byte, v *store.Day) []byte {
+	var at int
 	if v.Date != "" {
 		b = str(b, 10, v.Date)
 	}
@@ -9961,6 +9972,10 @@ func appendStoreDay(b []byte, v *store.Day) []byte {
 	}
 	if v.Counted != 0 {
 		b = num(b, 40, v.Counted)
+	}
+	for i := range v.Takes {
+		b, at = open(b, 50)
+		b = shut(appendStoreSum(b, &v.Takes[i]), at)
 	}
 	return b
 }
@@ -9982,9 +9997,54 @@ func decodeStoreDay(b []byte, v *store.Day) (err error) {
 			v.Closed = f.u != 0
 		case 5:
 			v.Counted = f.int()
+		case 6:
+			v.Takes = append(v.Takes, store.Sum{})
+			if err = decodeStoreSum(f.raw, &v.Takes[len(v.Takes)-1]); err != nil {
+				return err
+			}
 		default:
-			if f.num > 5 {
+			if f.num > 6 {
 				return newer("StoreDay", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendStoreSum(b []byte, v *store.Sum) []byte {
+	if v.Provider != "" {
+		b = str(b, 10, v.Provider)
+	}
+	if v.Payments != 0 {
+		b = num(b, 16, int64(v.Payments))
+	}
+	if v.Amount != 0 {
+		b = num(b, 24, v.Amount)
+	}
+	if v.Tip != 0 {
+		b = num(b, 32, v.Tip)
+	}
+	return b
+}
+
+func decodeStoreSum(b []byte, v *store.Sum) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Provider = f.str()
+		case 2:
+			v.Payments = int(f.int())
+		case 3:
+			v.Amount = f.int()
+		case 4:
+			v.Tip = f.int()
+		default:
+			if f.num > 4 {
+				return newer("StoreSum", f.num)
 			}
 		}
 	}
@@ -10000,6 +10060,9 @@ func appendStoreTakings(b []byte, v *store.Takings) []byte {
 	}
 	if v.Cash != 0 {
 		b = num(b, 24, v.Cash)
+	}
+	if v.Tip != 0 {
+		b = num(b, 32, v.Tip)
 	}
 	return b
 }
@@ -10017,8 +10080,10 @@ func decodeStoreTakings(b []byte, v *store.Takings) (err error) {
 			v.Sales = f.int()
 		case 3:
 			v.Cash = f.int()
+		case 4:
+			v.Tip = f.int()
 		default:
-			if f.num > 3 {
+			if f.num > 4 {
 				return newer("StoreTakings", f.num)
 			}
 		}

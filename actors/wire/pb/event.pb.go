@@ -3989,6 +3989,8 @@ type StoreTook struct {
 	Date          string                 `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
 	Sales         int64                  `protobuf:"zigzag64,3,opt,name=sales,proto3" json:"sales,omitempty"`
 	Cash          int64                  `protobuf:"zigzag64,4,opt,name=cash,proto3" json:"cash,omitempty"`
+	Provider      string                 `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,6,opt,name=tip,proto3" json:"tip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4047,6 +4049,20 @@ func (x *StoreTook) GetSales() int64 {
 func (x *StoreTook) GetCash() int64 {
 	if x != nil {
 		return x.Cash
+	}
+	return 0
+}
+
+func (x *StoreTook) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *StoreTook) GetTip() int64 {
+	if x != nil {
+		return x.Tip
 	}
 	return 0
 }
@@ -15918,6 +15934,7 @@ type StoreDay struct {
 	Cash          int64                  `protobuf:"zigzag64,3,opt,name=cash,proto3" json:"cash,omitempty"`
 	Closed        bool                   `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
 	Counted       int64                  `protobuf:"zigzag64,5,opt,name=counted,proto3" json:"counted,omitempty"`
+	Takes         []*StoreSum            `protobuf:"bytes,6,rep,name=takes,proto3" json:"takes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15987,18 +16004,94 @@ func (x *StoreDay) GetCounted() int64 {
 	return 0
 }
 
+func (x *StoreDay) GetTakes() []*StoreSum {
+	if x != nil {
+		return x.Takes
+	}
+	return nil
+}
+
+type StoreSum struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Payments      int64                  `protobuf:"zigzag64,2,opt,name=payments,proto3" json:"payments,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,4,opt,name=tip,proto3" json:"tip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreSum) Reset() {
+	*x = StoreSum{}
+	mi := &file_event_proto_msgTypes[195]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreSum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreSum) ProtoMessage() {}
+
+func (x *StoreSum) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[195]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreSum.ProtoReflect.Descriptor instead.
+func (*StoreSum) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{195}
+}
+
+func (x *StoreSum) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *StoreSum) GetPayments() int64 {
+	if x != nil {
+		return x.Payments
+	}
+	return 0
+}
+
+func (x *StoreSum) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *StoreSum) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
 type StoreTakings struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Date          string                 `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
 	Sales         int64                  `protobuf:"zigzag64,2,opt,name=sales,proto3" json:"sales,omitempty"`
 	Cash          int64                  `protobuf:"zigzag64,3,opt,name=cash,proto3" json:"cash,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,4,opt,name=tip,proto3" json:"tip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[196]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16010,7 +16103,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[196]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16023,7 +16116,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{196}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -16047,6 +16140,13 @@ func (x *StoreTakings) GetCash() int64 {
 	return 0
 }
 
+func (x *StoreTakings) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
 type MenuState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Menu          *MenuMenu              `protobuf:"bytes,1,opt,name=menu,proto3,oneof" json:"menu,omitempty"`
@@ -16061,7 +16161,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16073,7 +16173,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16086,7 +16186,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -16160,7 +16260,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16172,7 +16272,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16185,7 +16285,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *StockState) GetId() string {
@@ -16377,7 +16477,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16389,7 +16489,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16402,7 +16502,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *PaymentState) GetId() string {
@@ -16728,7 +16828,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16740,7 +16840,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16753,7 +16853,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *OrderState) GetId() string {
@@ -17307,7 +17407,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17319,7 +17419,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17332,7 +17432,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -17373,7 +17473,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17385,7 +17485,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17398,7 +17498,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -17430,7 +17530,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17442,7 +17542,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17455,7 +17555,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *TableState) GetId() string {
@@ -17518,7 +17618,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17530,7 +17630,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17543,7 +17643,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -17577,7 +17677,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17589,7 +17689,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17602,7 +17702,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -17630,7 +17730,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17642,7 +17742,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17655,7 +17755,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -17694,7 +17794,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17706,7 +17806,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17719,7 +17819,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *PrinterState) GetId() string {
@@ -17783,7 +17883,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17795,7 +17895,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17808,7 +17908,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -17874,7 +17974,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17886,7 +17986,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17899,7 +17999,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *SensorState) GetId() string {
@@ -18103,7 +18203,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18115,7 +18215,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18128,7 +18228,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -18169,7 +18269,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18181,7 +18281,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18194,7 +18294,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -18221,7 +18321,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18233,7 +18333,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18246,7 +18346,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -18276,7 +18376,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18288,7 +18388,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18301,7 +18401,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -18370,7 +18470,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18382,7 +18482,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18395,7 +18495,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -18570,7 +18670,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18582,7 +18682,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18595,7 +18695,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -18630,7 +18730,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18642,7 +18742,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18655,7 +18755,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -18696,7 +18796,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18708,7 +18808,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18721,7 +18821,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *StoreView) GetId() string {
@@ -18799,7 +18899,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18811,7 +18911,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18824,7 +18924,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -18876,7 +18976,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18888,7 +18988,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18901,7 +19001,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *StockView) GetId() string {
@@ -19024,7 +19124,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19036,7 +19136,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19049,7 +19149,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *PaymentView) GetId() string {
@@ -19215,7 +19315,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19227,7 +19327,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19240,7 +19340,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -19357,7 +19457,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19369,7 +19469,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19382,7 +19482,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *OrderView) GetId() string {
@@ -19760,7 +19860,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19772,7 +19872,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19785,7 +19885,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *TableView) GetId() string {
@@ -19918,7 +20018,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19930,7 +20030,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19943,7 +20043,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -19992,7 +20092,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20004,7 +20104,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20017,7 +20117,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -20154,7 +20254,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20166,7 +20266,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20179,7 +20279,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *BillPart) GetId() string {
@@ -20244,7 +20344,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20256,7 +20356,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20269,7 +20369,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -20339,7 +20439,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20351,7 +20451,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20364,7 +20464,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *SensorView) GetId() string {
@@ -20547,7 +20647,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20559,7 +20659,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20572,7 +20672,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -20616,7 +20716,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20628,7 +20728,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20641,7 +20741,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{229}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -20709,7 +20809,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20721,7 +20821,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20734,7 +20834,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{230}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -20909,7 +21009,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[232]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20921,7 +21021,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[232]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20934,7 +21034,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{231}
+	return file_event_proto_rawDescGZIP(), []int{232}
 }
 
 func (x *PrinterView) GetId() string {
@@ -21328,12 +21428,14 @@ const file_event_proto_rawDesc = "" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x12\n" +
 	"\x04date\x18\x03 \x01(\tR\x04date\x12\x18\n" +
-	"\acounted\x18\x04 \x01(\x12R\acounted\"c\n" +
+	"\acounted\x18\x04 \x01(\x12R\acounted\"\x91\x01\n" +
 	"\tStoreTook\x12\x18\n" +
 	"\apayment\x18\x01 \x01(\tR\apayment\x12\x12\n" +
 	"\x04date\x18\x02 \x01(\tR\x04date\x12\x14\n" +
 	"\x05sales\x18\x03 \x01(\x12R\x05sales\x12\x12\n" +
-	"\x04cash\x18\x04 \x01(\x12R\x04cash\"\x8b\x01\n" +
+	"\x04cash\x18\x04 \x01(\x12R\x04cash\x12\x1a\n" +
+	"\bprovider\x18\x05 \x01(\tR\bprovider\x12\x10\n" +
+	"\x03tip\x18\x06 \x01(\x12R\x03tip\"\x8b\x01\n" +
 	"\vMenuDrafted\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\f\n" +
@@ -22326,17 +22428,24 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"StorePause\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
-	"\x05until\x18\x02 \x01(\x12R\x05until\"z\n" +
+	"\x05until\x18\x02 \x01(\x12R\x05until\"\xa6\x01\n" +
 	"\bStoreDay\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12\x14\n" +
 	"\x05sales\x18\x02 \x01(\x12R\x05sales\x12\x12\n" +
 	"\x04cash\x18\x03 \x01(\x12R\x04cash\x12\x16\n" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x18\n" +
-	"\acounted\x18\x05 \x01(\x12R\acounted\"L\n" +
+	"\acounted\x18\x05 \x01(\x12R\acounted\x12*\n" +
+	"\x05takes\x18\x06 \x03(\v2\x14.brigata.v1.StoreSumR\x05takes\"l\n" +
+	"\bStoreSum\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x1a\n" +
+	"\bpayments\x18\x02 \x01(\x12R\bpayments\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\x12R\x06amount\x12\x10\n" +
+	"\x03tip\x18\x04 \x01(\x12R\x03tip\"^\n" +
 	"\fStoreTakings\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12\x14\n" +
 	"\x05sales\x18\x02 \x01(\x12R\x05sales\x12\x12\n" +
-	"\x04cash\x18\x03 \x01(\x12R\x04cash\"\xcf\x01\n" +
+	"\x04cash\x18\x03 \x01(\x12R\x04cash\x12\x10\n" +
+	"\x03tip\x18\x04 \x01(\x12R\x03tip\"\xcf\x01\n" +
 	"\tMenuState\x12-\n" +
 	"\x04menu\x18\x01 \x01(\v2\x14.brigata.v1.MenuMenuH\x00R\x04menu\x88\x01\x01\x12/\n" +
 	"\x05draft\x18\x02 \x01(\v2\x14.brigata.v1.MenuMenuH\x01R\x05draft\x88\x01\x01\x12\x17\n" +
@@ -22939,7 +23048,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 241)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 242)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -23136,52 +23245,53 @@ var file_event_proto_goTypes = []any{
 	(*StoreState)(nil),               // 192: brigata.v1.StoreState
 	(*StorePause)(nil),               // 193: brigata.v1.StorePause
 	(*StoreDay)(nil),                 // 194: brigata.v1.StoreDay
-	(*StoreTakings)(nil),             // 195: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 196: brigata.v1.MenuState
-	(*StockState)(nil),               // 197: brigata.v1.StockState
-	(*PaymentState)(nil),             // 198: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 199: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 200: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 201: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 202: brigata.v1.TableState
-	(*TableLeave)(nil),               // 203: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 204: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 205: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 206: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 207: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 208: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 209: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 210: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 211: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 212: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 213: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 214: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 215: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 216: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 217: brigata.v1.MenuView
-	(*StockView)(nil),                // 218: brigata.v1.StockView
-	(*PaymentView)(nil),              // 219: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 220: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 221: brigata.v1.OrderView
-	(*TableView)(nil),                // 222: brigata.v1.TableView
-	(*TableCart)(nil),                // 223: brigata.v1.TableCart
-	(*BillView)(nil),                 // 224: brigata.v1.BillView
-	(*BillPart)(nil),                 // 225: brigata.v1.BillPart
-	(*BillShare)(nil),                // 226: brigata.v1.BillShare
-	(*SensorView)(nil),               // 227: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 228: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 229: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 230: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 231: brigata.v1.PrinterView
-	nil,                              // 232: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 233: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 234: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 235: brigata.v1.MenuDishOverride.PricesEntry
-	nil,                              // 236: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 237: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 238: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 239: brigata.v1.StockState.OrdersEntry
-	nil,                              // 240: brigata.v1.StockState.GoneEntry
+	(*StoreSum)(nil),                 // 195: brigata.v1.StoreSum
+	(*StoreTakings)(nil),             // 196: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 197: brigata.v1.MenuState
+	(*StockState)(nil),               // 198: brigata.v1.StockState
+	(*PaymentState)(nil),             // 199: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 200: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 201: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 202: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 203: brigata.v1.TableState
+	(*TableLeave)(nil),               // 204: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 205: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 206: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 207: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 208: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 209: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 210: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 211: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 212: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 213: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 214: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 215: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 216: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 217: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 218: brigata.v1.MenuView
+	(*StockView)(nil),                // 219: brigata.v1.StockView
+	(*PaymentView)(nil),              // 220: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 221: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 222: brigata.v1.OrderView
+	(*TableView)(nil),                // 223: brigata.v1.TableView
+	(*TableCart)(nil),                // 224: brigata.v1.TableCart
+	(*BillView)(nil),                 // 225: brigata.v1.BillView
+	(*BillPart)(nil),                 // 226: brigata.v1.BillPart
+	(*BillShare)(nil),                // 227: brigata.v1.BillShare
+	(*SensorView)(nil),               // 228: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 229: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 230: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 231: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 232: brigata.v1.PrinterView
+	nil,                              // 233: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 234: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 235: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 236: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 237: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 238: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 239: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 240: brigata.v1.StockState.OrdersEntry
+	nil,                              // 241: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -23310,9 +23420,9 @@ var file_event_proto_depIdxs = []int32{
 	5,   // 123: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
 	6,   // 124: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
 	8,   // 125: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	232, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	233, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	234, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	233, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	234, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	235, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
 	9,   // 129: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
 	10,  // 130: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
 	11,  // 131: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
@@ -23332,7 +23442,7 @@ var file_event_proto_depIdxs = []int32{
 	21,  // 145: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
 	5,   // 146: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
 	5,   // 147: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
-	235, // 148: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	236, // 148: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
 	5,   // 149: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
 	3,   // 150: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
 	3,   // 151: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
@@ -23350,7 +23460,7 @@ var file_event_proto_depIdxs = []int32{
 	33,  // 163: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
 	5,   // 164: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
 	5,   // 165: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	236, // 166: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	237, // 166: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
 	35,  // 167: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
 	5,   // 168: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
 	36,  // 169: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
@@ -23473,7 +23583,7 @@ var file_event_proto_depIdxs = []int32{
 	3,   // 286: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
 	74,  // 287: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
 	145, // 288: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	237, // 289: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	238, // 289: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
 	56,  // 290: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
 	3,   // 291: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
 	3,   // 292: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
@@ -23501,101 +23611,102 @@ var file_event_proto_depIdxs = []int32{
 	15,  // 314: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
 	17,  // 315: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
 	194, // 316: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	238, // 317: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	30,  // 318: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	30,  // 319: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 320: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 321: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	46,  // 322: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	239, // 323: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	240, // 324: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 325: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	56,  // 326: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 327: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	145, // 328: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 329: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	75,  // 330: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	68,  // 331: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	97,  // 332: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 333: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 334: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 335: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	76,  // 336: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	200, // 337: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	81,  // 338: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	141, // 339: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	201, // 340: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	187, // 341: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 342: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	69,  // 343: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	138, // 344: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	139, // 345: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	203, // 346: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	204, // 347: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	205, // 348: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	179, // 349: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	207, // 350: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	207, // 351: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 352: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 353: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 354: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 355: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	209, // 356: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	210, // 357: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	211, // 358: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	211, // 359: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	212, // 360: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	212, // 361: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 362: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	214, // 363: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 364: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	215, // 365: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 366: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 367: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	193, // 368: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	30,  // 369: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 370: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 371: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	145, // 372: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	56,  // 373: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 374: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 375: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	220, // 376: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 377: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	75,  // 378: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	68,  // 379: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	97,  // 380: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 381: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 382: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 383: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 384: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	117, // 385: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	223, // 386: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	119, // 387: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	224, // 388: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	127, // 389: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	122, // 390: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	75,  // 391: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	225, // 392: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	107, // 393: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	226, // 394: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 395: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	228, // 396: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 397: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 398: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	229, // 399: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 400: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	215, // 401: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	207, // 402: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	207, // 403: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	179, // 404: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 405: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	195, // 406: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	407, // [407:407] is the sub-list for method output_type
-	407, // [407:407] is the sub-list for method input_type
-	407, // [407:407] is the sub-list for extension type_name
-	407, // [407:407] is the sub-list for extension extendee
-	0,   // [0:407] is the sub-list for field type_name
+	239, // 317: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	195, // 318: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
+	30,  // 319: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	30,  // 320: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 321: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 322: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	46,  // 323: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	240, // 324: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	241, // 325: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 326: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	56,  // 327: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 328: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	145, // 329: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 330: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	75,  // 331: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	68,  // 332: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	97,  // 333: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 334: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 335: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 336: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	76,  // 337: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	201, // 338: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	81,  // 339: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	141, // 340: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	202, // 341: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	187, // 342: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 343: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	69,  // 344: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	138, // 345: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	139, // 346: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	204, // 347: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	205, // 348: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	206, // 349: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	179, // 350: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	208, // 351: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	208, // 352: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 353: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 354: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 355: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 356: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	210, // 357: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	211, // 358: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	212, // 359: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	212, // 360: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	213, // 361: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	213, // 362: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 363: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	215, // 364: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 365: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	216, // 366: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 367: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 368: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	193, // 369: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 370: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 371: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 372: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 373: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 374: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 375: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 376: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	221, // 377: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 378: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 379: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 380: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 381: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 382: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 383: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 384: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 385: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 386: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	224, // 387: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 388: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	225, // 389: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 390: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 391: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 392: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	226, // 393: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 394: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	227, // 395: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 396: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	229, // 397: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 398: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 399: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	230, // 400: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 401: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	216, // 402: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	208, // 403: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	208, // 404: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	179, // 405: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 406: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	196, // 407: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	408, // [408:408] is the sub-list for method output_type
+	408, // [408:408] is the sub-list for method input_type
+	408, // [408:408] is the sub-list for extension type_name
+	408, // [408:408] is the sub-list for extension extendee
+	0,   // [0:408] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -23750,25 +23861,25 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[144].OneofWrappers = []any{}
 	file_event_proto_msgTypes[151].OneofWrappers = []any{}
 	file_event_proto_msgTypes[192].OneofWrappers = []any{}
-	file_event_proto_msgTypes[196].OneofWrappers = []any{}
-	file_event_proto_msgTypes[198].OneofWrappers = []any{}
+	file_event_proto_msgTypes[197].OneofWrappers = []any{}
 	file_event_proto_msgTypes[199].OneofWrappers = []any{}
-	file_event_proto_msgTypes[202].OneofWrappers = []any{}
-	file_event_proto_msgTypes[206].OneofWrappers = []any{}
-	file_event_proto_msgTypes[217].OneofWrappers = []any{}
-	file_event_proto_msgTypes[219].OneofWrappers = []any{}
-	file_event_proto_msgTypes[221].OneofWrappers = []any{}
+	file_event_proto_msgTypes[200].OneofWrappers = []any{}
+	file_event_proto_msgTypes[203].OneofWrappers = []any{}
+	file_event_proto_msgTypes[207].OneofWrappers = []any{}
+	file_event_proto_msgTypes[218].OneofWrappers = []any{}
+	file_event_proto_msgTypes[220].OneofWrappers = []any{}
 	file_event_proto_msgTypes[222].OneofWrappers = []any{}
-	file_event_proto_msgTypes[227].OneofWrappers = []any{}
-	file_event_proto_msgTypes[230].OneofWrappers = []any{}
+	file_event_proto_msgTypes[223].OneofWrappers = []any{}
+	file_event_proto_msgTypes[228].OneofWrappers = []any{}
 	file_event_proto_msgTypes[231].OneofWrappers = []any{}
+	file_event_proto_msgTypes[232].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   241,
+			NumMessages:   242,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -63,8 +63,38 @@ func TestReports(t *testing.T) {
 				t.Errorf("%s: %d, want %d", query, status, want)
 			}
 		}
+		paying := newID()
+		must(t, send(t, c, "payment.create", paying, `{"table":"T01","provider":"cash","amount":1000,"tip":50}`))
+		must(t, send(t, c, "payment.confirm", newID(), fmt.Sprintf(`{"payment":%q}`, paying)))
+		must(t, send(t, c, "day.close", newID(), fmt.Sprintf(`{"date":%q,"counted":1040}`, today(t, n))))
+		var days struct {
+			Items []struct {
+				Sales, Tips, Expected, Counted, Difference int64
+				Closed                                     bool
+				Providers                                  []struct {
+					Provider    string
+					Payments    int
+					Amount, Tip int64
+				}
+			}
+		}
+		if status, _ := rest(t, n, n.token, "GET", path+"days", "", &days); status != 200 || len(days.Items) != 1 {
+			t.Fatalf("%d %+v", status, days)
+		}
+		if d := days.Items[0]; d.Sales != 1000 || d.Tips != 50 || d.Expected != 1050 || d.Counted != 1040 || d.Difference != -10 || !d.Closed ||
+			len(d.Providers) != 1 || d.Providers[0].Provider != "cash" || d.Providers[0].Amount != 1000 || d.Providers[0].Tip != 50 {
+			t.Errorf("%+v", d)
+		}
 		if status, _ := rest(t, n, n.roleToken("waiter"), "GET", path+"sales", "", nil); status != 403 {
 			t.Errorf("a waiter reads sales: %d", status)
 		}
 	})
+}
+
+// today is the store's business date.
+func today(t *testing.T, n *node) string {
+	t.Helper()
+	var v struct{ Date string }
+	view(t, n.dial(n.token, "today"), "store", "store/demo", &v)
+	return v.Date
 }

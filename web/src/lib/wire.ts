@@ -1006,6 +1006,14 @@ export interface StoreCloseReply {
 	sales: number;
 	expected: number;
 	difference: number;
+	providers: StoreSum[];
+}
+
+export interface StoreSum {
+	provider: string;
+	payments: number;
+	amount: number;
+	tip: number;
 }
 
 export interface OrderChange {
