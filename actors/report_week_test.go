@@ -199,7 +199,7 @@ func generate(h *house, seed uint64) map[string]int64 {
 		if closed.Expected != expected || closed.Difference != off[date] {
 			h.t.Errorf("%s: %+v, the log says %d and %d", date, closed, expected, off[date])
 		}
-		time.Sleep(time.Date(now.Year(), now.Month(), now.Day()+1, 8, 0, 0, 0, zone).Sub(time.Now()))
+		time.Sleep(time.Until(time.Date(now.Year(), now.Month(), now.Day()+1, 8, 0, 0, 0, zone)))
 	}
 	return off
 }
