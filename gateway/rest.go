@@ -32,6 +32,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.orderRoutes(api)
 	s.sensorRoutes(api)
 	s.reportRoutes(api)
+	s.webhookRoutes(api)
 	s.menuRoutes(m, api)
 	s.draftRoutes(api)
 	s.serviceRoutes(m)

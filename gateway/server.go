@@ -25,6 +25,7 @@ import (
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/boards"
 	"github.com/brigata/brigata/gateway/feed"
+	"github.com/brigata/brigata/gateway/webhooks"
 )
 
 // Engine is what executes commands and answers reads: the host of the actors.
@@ -63,6 +64,7 @@ type Config struct {
 	// Notifications takes what payment providers send, below /v1/payments/{provider}/notify;
 	// it verifies who sent it. nil: there are no providers.
 	Notifications http.Handler
+	Webhooks      *webhooks.Driver // nil: there are none
 	Ready         func() error     // says why the node is not ready; nil: always ready
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: slog.Default

@@ -41,6 +41,8 @@ type Serve struct {
 
 	Payments string `help:"File that names the accounts at payment providers (see docs/payments.md)." type:"existingfile" env:"BRIGATA_PAYMENTS"`
 
+	WebhookAllowPrivate bool `help:"Let webhooks call private addresses, and without TLS (see docs/webhooks.md)." env:"BRIGATA_WEBHOOK_ALLOW_PRIVATE"`
+
 	MetricsFrom  []netip.Prefix `help:"Networks that may read /metrics without an admin's token." default:"127.0.0.0/8,::1/128" env:"BRIGATA_METRICS_FROM"`
 	OTLP         string         `name:"otlp" help:"Where to send traces (OTLP over HTTP), such as http://127.0.0.1:4318." env:"BRIGATA_OTLP"`
 	TraceShare   float64        `help:"Share of commands that are traced whole, 0 to 1; slow and failed ones are always kept." default:"0.01" env:"BRIGATA_TRACE_SHARE"`
@@ -55,7 +57,7 @@ func (s *Serve) Run(ctx context.Context) error {
 		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: log,
 		Cluster: server.Cluster{Gossip: s.Gossip, Advertise: s.Advertise, Join: s.Join, CA: s.TLSCA, Cert: s.TLSCert, Key: s.TLSKey,
 			KeyFile: s.GossipKeyFile, Insecure: s.InsecureCluster},
-		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, Payments: s.Payments, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
+		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, Payments: s.Payments, WebhookAllowPrivate: s.WebhookAllowPrivate, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
 	}

@@ -24,13 +24,10 @@ type Database struct {
 	Postgres bool // else SQLite, over one connection
 }
 
-// migrate brings the tables up to date; of several nodes one does it and the others wait.
-func migrate(ctx context.Context, d Database) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithTableName("auth_versions")}
+// Migrate brings the tables of files, a folder of migrations, up to date, and notes how
+// far in the table versions; of several nodes one does it and the others wait.
+func (d Database) Migrate(ctx context.Context, files fs.FS, versions string) error {
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithTableName(versions)}
 	if d.Postgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
@@ -38,12 +35,20 @@ func migrate(ctx context.Context, d Database) error {
 		}
 		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(dialect, d.DB, dir, options...)
+	p, err := goose.NewProvider(dialect, d.DB, files, options...)
 	if err != nil {
 		return err
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+func migrate(ctx context.Context, d Database) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	return d.Migrate(ctx, dir, "auth_versions")
 }
 
 // within runs f in a transaction. f must use tx alone: SQLite has one connection.

@@ -126,6 +126,9 @@ var permissions = map[string]roles{
 	"rest:backup:read":     nobody, // adminOnly
 	"rest:haccp:read":      nobody,
 	"rest:reports:read":    nobody,
+	"rest:webhooks:read":   nobody,
+	"rest:webhooks:write":  nobody,
+	"rest:events:read":     nobody,
 }
 
 // adminOnly is what managers may not do either.

@@ -32,6 +32,7 @@ import (
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/gateway/payments"
 	"github.com/brigata/brigata/gateway/printing"
+	"github.com/brigata/brigata/gateway/webhooks"
 	"github.com/brigata/brigata/persistence/postgres"
 	"github.com/brigata/brigata/persistence/sqlite"
 	"github.com/brigata/brigata/web"
@@ -50,13 +51,15 @@ type Options struct {
 	// the file of their authority; "": AuthorityFile in Data.
 	EdgeListen, EdgeAuthority string
 
-	Limits      gateway.Limits
-	Cluster     Cluster // with other nodes that share the Postgres
-	Payments    string  // file of accounts at payment providers; "": none
-	Telemetry   telemetry.Options
-	MetricsFrom []netip.Prefix // networks that read /metrics without a token
-	Out         io.Writer      // for people
-	Log         *slog.Logger
+	Limits   gateway.Limits
+	Cluster  Cluster // with other nodes that share the Postgres
+	Payments string  // file of accounts at payment providers; "": none
+	// WebhookAllowPrivate lets webhooks call private addresses, and without TLS.
+	WebhookAllowPrivate bool
+	Telemetry           telemetry.Options
+	MetricsFrom         []netip.Prefix // networks that read /metrics without a token
+	Out                 io.Writer      // for people
+	Log                 *slog.Logger
 
 	answered func(gateway.Command) // beside telemetry, where a test measures
 }
@@ -81,6 +84,7 @@ type Node struct {
 	payments *payments.Driver // nil: no provider is set up
 	printing *printing.Driver
 	chains   *chains
+	webhooks *webhooks.Driver
 	told     *telemetry.Telemetry
 	http     *http.Server
 	address  net.Addr
@@ -184,13 +188,16 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := n.openAccounts(ctx); err != nil {
 		return err
 	}
+	if err := n.openWebhooks(ctx); err != nil {
+		return err
+	}
 	engine, watch := n.engine()
 	var exists func(string) bool
 	if n.joined != nil {
 		exists = func(id string) bool { _, ok := n.where(id); return ok }
 	}
 	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Exists: exists, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
-		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), Reconcile: n.reconcile(), StoreDocument: n.document,
+		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), Reconcile: n.reconcile(), Webhooks: n.webhooks, StoreDocument: n.document,
 		Hooks: n.hooks(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
@@ -238,6 +245,7 @@ func (n *Node) publish(views []actors.View) {
 	}
 	n.printing.Publish(views)
 	n.chains.publish(views)
+	n.webhooks.Publish(views)
 	if n.joined != nil {
 		n.joined.bus.Publish(views)
 		return
@@ -374,6 +382,9 @@ func (n *Node) Stop() error {
 	}
 	if n.chains != nil {
 		n.chains.Stop()
+	}
+	if n.webhooks != nil {
+		n.webhooks.Stop()
 	}
 	if r := n.placed.Load(); r != nil {
 		<-told // or the others would wait for this node to take what it gives away

@@ -33,6 +33,7 @@ func (n *Node) gauges() error {
 			}
 			return 1
 		}),
+		t.Gauge("brigata.webhooks.lag", "s", "Age of the oldest event that no receiver has taken yet.", func() float64 { return n.webhooks.Lag().Seconds() }),
 		t.Counter("brigata.messages", "Messages of clients.", s.Messages.Load),
 		t.Counter("brigata.frames", "Frames written to clients.", s.Frames.Load),
 		t.Counter("brigata.tokens.rejected", "Tokens that were not good.", s.BadTokens.Load),

@@ -16,6 +16,7 @@ import (
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/cluster/routes"
 	"github.com/brigata/brigata/gateway"
+	"github.com/brigata/brigata/gateway/webhooks"
 )
 
 // Host returns the host's hooks, and those of its writer.
@@ -91,6 +92,24 @@ func (t *Telemetry) Gateway() gateway.Hooks {
 		Subscribed: func(mode string) { t.m.count(t.m.resumes, "mode", mode) },
 		Closed:     t.m.closed,
 	}
+}
+
+// Webhooks returns the hooks of what tells partners.
+func (t *Telemetry) Webhooks() webhooks.Hooks {
+	return webhooks.Hooks{Delivered: t.delivered, Dead: func(string) { t.m.dead.Add(context.Background(), 1) }}
+}
+
+func (t *Telemetry) delivered(d webhooks.Delivered) {
+	t.m.delivery.Record(context.Background(), d.Ended.Sub(d.Began).Seconds(), t.m.set("result", d.Result, "", ""))
+	if t.traces == nil || !d.Trace.Sampled() {
+		return
+	}
+	s := span{name: "webhook " + d.Type, is: d.Trace, parent: d.Parent, kind: trace.SpanKindClient, began: d.Began, ended: d.Ended,
+		attributes: []attribute.KeyValue{attribute.String("brigata.store", d.Store), attribute.String("brigata.result", d.Result)}}
+	if d.Result != "ok" {
+		s.failed = d.Result
+	}
+	t.traces.add(s)
 }
 
 // trace gives a command its place in a trace: below its client's, or, for some, a new

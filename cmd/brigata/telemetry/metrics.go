@@ -18,12 +18,12 @@ import (
 // instruments are what hooks record.
 type instruments struct {
 	command, commit, gate, lag, route metric.Float64Histogram // s
-	opened, handed                    metric.Float64Histogram // s
+	opened, handed, delivery          metric.Float64Histogram // s
 
 	rows, bytes              metric.Int64Histogram
 	panics, lost             metric.Int64Counter
 	unreadable, refused      metric.Int64Counter
-	evicted, lapsed          metric.Int64Counter
+	evicted, lapsed, dead    metric.Int64Counter
 	unknown, resumes, closes metric.Int64Counter
 
 	turns map[string]*atomic.Int64 // by kind: ten for an order, so nothing dearer
@@ -61,6 +61,7 @@ func (m *instruments) make(meter metric.Meter) error {
 	duration(&m.lag, "brigata.board.lag", "From a decision until its view stood in the queues of those who watch.")
 	duration(&m.opened, "brigata.cell.open.duration", "From claiming a cell until it answered.")
 	duration(&m.handed, "brigata.handover.duration", "From a cell's last answer here until another node could claim it.")
+	duration(&m.delivery, "brigata.webhooks.delivery.duration", "One call of a webhook's receiver, by result: ok, refused, unreachable or forbidden.")
 	amount(&m.rows, "brigata.journal.batch.rows", "", "Rows of one transaction.", counts)
 	amount(&m.bytes, "brigata.journal.batch.size", "By", "Bytes of one transaction's payloads.", sizes)
 	count(&m.panics, "brigata.panics", "Panics of rules, by kind; the entity was loaded again.")
@@ -72,6 +73,7 @@ func (m *instruments) make(meter metric.Meter) error {
 	count(&m.unknown, "brigata.journal.unknown", "Commits whose outcome only a probe could tell.")
 	count(&m.resumes, "brigata.subscriptions", "Answered subscriptions, by mode: delta is a resume.")
 	count(&m.closes, "brigata.sessions.closed", "Sockets that the node closed, by code.")
+	count(&m.dead, "brigata.webhooks.dead", "Events that webhooks gave up.")
 	if err := errors.Join(append(errs, m.countTurns(meter), m.tellSilence(meter))...); err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (m *instruments) tellSilence(meter metric.Meter) error {
 // never rises.
 func (m *instruments) zero() {
 	ctx := context.Background()
-	for _, c := range []metric.Int64Counter{m.unknown, m.refused, m.evicted, m.lapsed} {
+	for _, c := range []metric.Int64Counter{m.unknown, m.refused, m.evicted, m.lapsed, m.dead} {
 		c.Add(ctx, 0)
 	}
 	for _, kind := range actors.Kinds() {
