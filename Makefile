@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 TOOL := go tool -modfile=.ci/tools.mod
 # Packages whose tests need a real Postgres or real processes: `make test` runs them, `make check` does not.
-REAL := /persistence/postgres|/persistence/projection|/cmd/
+REAL := /persistence/postgres|/persistence/projection|/gateway/webhooks|/cmd/
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
