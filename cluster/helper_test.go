@@ -293,7 +293,7 @@ func (n *node) show(topic string) *screen {
 	t := n.town.t
 	t.Helper()
 	s := &screen{shown: map[string]json.RawMessage{}}
-	c := &boards.Client{Push: func(f *feed.Frame) {
+	c := &boards.Client{Push: func(f *feed.Frame) bool {
 		var e struct {
 			element
 			Snap []element
@@ -304,6 +304,7 @@ func (n *node) show(topic string) *screen {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.apply(e.element)
+		return false
 	}, End: func(string, string, string) {}}
 	kind, id, _ := strings.Cut(topic, ".")
 	asks := []boards.Ask{{Store: "demo", Kind: kind, ID: id}}

@@ -217,7 +217,7 @@ func (c *session) Reply(tag int64, a actors.Answer) {
 	}
 	var room [80]byte
 	b := append(strconv.AppendInt(append(room[:0], `{"id":`...), id, 10), `,"ok":`...)
-	c.push(&feed.Frame{Head: string(appendUpToD(b, a)), Body: a.D, Tail: "}}"}) // the engine keeps D: it is not copied
+	c.answer(&feed.Frame{Head: string(appendUpToD(b, a)), Body: a.D, Tail: "}}"}) // the engine keeps D: it is not copied
 }
 
 // appendOK appends what stands under ok.

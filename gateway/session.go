@@ -158,20 +158,30 @@ func (c *session) leave() {
 
 // reply queues b for this client alone. What a client does not take of its replies
 // for long ends its connection, for they are never dropped.
-func (c *session) reply(b []byte) { c.push(&feed.Frame{Body: b}) }
+func (c *session) reply(b []byte) { c.answer(&feed.Frame{Body: b}) }
 
-func (c *session) push(f *feed.Frame) {
+func (c *session) answer(f *feed.Frame) {
+	if c.push(f) {
+		c.wake()
+	}
+}
+
+// push queues f, and says whether wake is to be called.
+func (c *session) push(f *feed.Frame) (wake bool) {
 	switch c.out.Push(f) {
 	case feed.QueuedStart:
-		c.server.tasks.run(c.drain)
+		return true
 	case feed.Overflow:
 		if f.Topic == "" {
 			c.cut(closeSlow)
-		} else if c.out.Kick() == feed.QueuedStart { // the drain sees to what is left out
-			c.server.tasks.run(c.drain)
+		} else {
+			return c.out.Kick() == feed.QueuedStart // the drain sees to what is left out
 		}
 	}
+	return false
 }
+
+func (c *session) wake() { c.server.tasks.run(c.drain) }
 
 // drain writes what waits and stops when nothing does.
 func (c *session) drain() {
@@ -205,7 +215,7 @@ func (c *session) drain() {
 // end closes the socket once what waits is written. The first code stands.
 func (c *session) end(code websocket.StatusCode) {
 	if c.closing.CompareAndSwap(0, int32(code)) && c.out.Kick() == feed.QueuedStart {
-		c.server.tasks.run(c.drain)
+		c.wake()
 	}
 }
 

@@ -34,7 +34,7 @@ func readerOf(who *auth.Principal) *boards.Client {
 
 func (c *session) newReader(who *auth.Principal) *boards.Client {
 	r := readerOf(who)
-	r.Push, r.End = c.push, c.ended
+	r.Push, r.Wake, r.End = c.push, c.wake, c.ended
 	return r
 }
 
@@ -190,7 +190,7 @@ func (c *session) catchUp(b feed.Behind) {
 		return
 	}
 	if s.CatchUp(&c.out, b.Since) == feed.QueuedStart {
-		c.server.tasks.run(c.drain)
+		c.wake()
 	}
 }
 

@@ -70,13 +70,20 @@ func (s *Server) newWatch(send func(*service.OrderEvent) error) *watch {
 }
 
 // push is for the boards: it never waits.
-func (w *watch) push(f *feed.Frame) {
+func (w *watch) push(f *feed.Frame) (wake bool) {
 	r := w.out.Push(f)
 	if r == feed.Overflow && f.Topic != "" {
 		r = w.out.Kick()
 	}
-	if r == feed.QueuedStart {
-		w.wake <- struct{}{} // one at most waits: the queue says so once until it is drained
+	return r == feed.QueuedStart
+}
+
+// start has what waits sent. One at most waits: the queue says so once until it is drained.
+func (w *watch) start() { w.wake <- struct{}{} }
+
+func (w *watch) tell(f *feed.Frame) {
+	if w.push(f) {
+		w.start()
 	}
 }
 
@@ -86,7 +93,7 @@ func (w *watch) ended(name, _, _ string) {
 	delete(w.subs, name)
 	w.mu.Unlock()
 	w.out.Forget(name)
-	w.push(&feed.Frame{Body: []byte(`{"t":"` + name + `","del":true}`)})
+	w.tell(&feed.Frame{Body: []byte(`{"t":"` + name + `","del":true}`)})
 }
 
 // subscribe queues what the topics hold, or what the reader lacks of them.
@@ -125,7 +132,7 @@ func (w *watch) subscribe(c caller, r *service.WatchOrdersRequest) *refusal.Refu
 	w.store, w.end = storeID, c.end
 	w.server.watches.join(w) // before the boards are asked: what goes stale then is heard of
 	reader := readerOf(c.who)
-	reader.Push, reader.End = w.push, w.ended
+	reader.Push, reader.Wake, reader.End = w.push, w.start, w.ended
 	w.server.boards.Subscribe(reader, asks, func() { bad = w.subscribed(asks) })
 	return bad
 }
@@ -143,7 +150,7 @@ func (w *watch) subscribed(asks []boards.Ask) (bad *refusal.Refusal) {
 		}
 		w.subs[a.Got.Name] = a.Got
 		b := append([]byte(`{"t":"`), a.Got.Name...)
-		w.push(&feed.Frame{Body: append(a.Got.AppendState(append(b, `",`...), a.Epoch, a.Since), '}')})
+		w.tell(&feed.Frame{Body: append(a.Got.AppendState(append(b, `",`...), a.Epoch, a.Since), '}')})
 	}
 	return bad
 }
@@ -171,7 +178,7 @@ func (w *watch) run(ctx context.Context) error {
 			s := w.subs[b.Topic]
 			w.mu.Unlock()
 			if s != nil && s.CatchUp(&w.out, b.Since) == feed.QueuedStart {
-				w.wake <- struct{}{}
+				w.start()
 			}
 		}
 	}

@@ -271,7 +271,7 @@ func (l *ledger) expected(storeID, topic string) string {
 	kind, id, _ := strings.Cut(topic, ".")
 	asks := []boards.Ask{{Store: storeID, Kind: kind, ID: id}}
 	var state []byte
-	l.boards.Subscribe(&boards.Client{Push: func(*feed.Frame) {}, End: func(string, string, string) {}}, asks, func() {
+	l.boards.Subscribe(&boards.Client{Push: func(*feed.Frame) bool { return false }, End: func(string, string, string) {}}, asks, func() {
 		if asks[0].Got != nil {
 			state = append(asks[0].Got.AppendState([]byte("{"), "", 0), '}')
 		}

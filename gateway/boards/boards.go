@@ -174,6 +174,10 @@ func newBoard(id string, all *Boards) *board {
 func (b *board) publish(views []actors.View) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.source.Batch(func() { b.putAll(views) })
+}
+
+func (b *board) putAll(views []actors.View) {
 	for i := range views {
 		v := &views[i]
 		switch view := v.View.(type) {

@@ -88,12 +88,13 @@ type element struct {
 
 func (k *kit) open(topic string, c Client) *screen {
 	s := &screen{k: k, c: &c, shown: map[string]json.RawMessage{}}
-	c.Push = func(f *feed.Frame) {
+	c.Push = func(f *feed.Frame) bool {
 		var e element
 		if err := json.Unmarshal([]byte(f.Head+string(f.Body)), &e); err != nil {
 			k.t.Errorf("%v: %s", err, f.Body)
 		}
 		s.apply(e)
+		return false
 	}
 	c.End = func(_, code, table string) { s.ended = strings.TrimSpace(code + " " + table) }
 	kind, id, _ := strings.Cut(topic, ".")
@@ -394,7 +395,7 @@ func BenchmarkPublish(b *testing.B) {
 		b.Run(fmt.Sprintf("kitchens=%d", boards), func(b *testing.B) {
 			k := newKit(b)
 			frames := 0
-			c := &Client{Push: func(*feed.Frame) { frames++ }}
+			c := &Client{Push: func(*feed.Frame) bool { frames++; return false }}
 			for i := range boards {
 				k.Subscribe(c, []Ask{{Store: "s1", Kind: "kitchen", ID: []string{"wok", "steam", "all", "wok"}[i]}}, func() {})
 			}

@@ -7,14 +7,15 @@ import (
 	"github.com/brigata/brigata/gateway/feed"
 )
 
-// Client is who subscribes, and what to do with what comes. Push and End are called
-// under a lock: they must neither block nor call back.
+// Client is who subscribes, and what to do with what comes. Push, Wake and End are
+// called under a lock: they must neither block nor call back.
 type Client struct {
 	Audience feed.Audience
-	Guest    string // a guest's own id; "" for others
-	Session  string // a guest's table session
-	Partner  string // a partner's channel: it sees its own orders only
-	Push     func(*feed.Frame)
+	Guest    string                        // a guest's own id; "" for others
+	Session  string                        // a guest's table session
+	Partner  string                        // a partner's channel: it sees its own orders only
+	Push     func(*feed.Frame) (wake bool) // see feed.Subscriber
+	Wake     func()
 	End      func(name, code, table string) // a subscription is over
 }
 

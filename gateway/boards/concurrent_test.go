@@ -49,7 +49,7 @@ func TestConcurrent(t *testing.T) {
 			r := rand.New(rand.NewSource(int64(n)))
 			var q feed.Queue
 			q.Init(feed.Limits{Bytes: 1000, Frames: 10, ReplyBytes: 1000, ReplyFrames: 10}, new(feed.Counts))
-			c := &Client{Push: func(f *feed.Frame) { _ = len(f.Body) }, End: func(string, string, string) {}}
+			c := &Client{Push: func(f *feed.Frame) bool { return len(f.Body) == 0 }, End: func(string, string, string) {}}
 			for {
 				select {
 				case <-stop:

@@ -245,7 +245,7 @@ func (a *Ask) subscribe(c *Client) {
 		return
 	}
 	s := &Subscription{Name: a.Name(), Store: a.Store, Kind: a.Kind, client: c, board: b, topic: t}
-	s.feed = feed.Subscriber{Push: c.Push, Audience: c.Audience, Prefix: a.Prefix}
+	s.feed = feed.Subscriber{Push: c.Push, Wake: c.Wake, Audience: c.Audience, Prefix: a.Prefix}
 	t.Subscribe(&s.feed)
 	if c.Guest != "" && (t.kind == "table" || t.kind == "order") {
 		t.guests = append(t.guests, s)

@@ -17,9 +17,11 @@ const (
 // Encode appends the JSON of a view for an audience.
 type Encode func(b []byte, view any, a Audience) []byte
 
-// Subscriber gets a topic's frames. Push must not block.
+// Subscriber gets a topic's frames. Push must not block; where it says so, Wake is called
+// after it, to have what waits written: at once, or at the end of a batch of changes.
 type Subscriber struct {
-	Push     func(*Frame)
+	Push     func(*Frame) (wake bool)
+	Wake     func()
 	Audience Audience
 	Prefix   string // put before the topic's name: "s1/" for a token with several stores
 
@@ -50,6 +52,23 @@ type Source struct {
 
 	seq   uint64
 	spare []byte
+	batch bool
+	woken []*Subscriber // in this batch
+}
+
+// Batch runs change, and wakes whoever it has pushed to only then: what changed at once
+// is written at once.
+func (s *Source) Batch(change func()) {
+	s.batch = true
+	defer func() {
+		s.batch = false
+		for i, x := range s.woken {
+			x.Wake()
+			s.woken[i] = nil
+		}
+		s.woken = s.woken[:0]
+	}()
+	change()
 }
 
 func (s *Source) next() uint64 {
@@ -190,7 +209,14 @@ func (t *Topic) push(e *entry) {
 		if s.Prefix != "" {
 			f = t.prefixed(f, s.Prefix)
 		}
-		s.Push(f)
+		if !s.Push(f) {
+			continue
+		}
+		if t.source.batch {
+			t.source.woken = append(t.source.woken, s)
+		} else {
+			s.Wake()
+		}
 	}
 }
 

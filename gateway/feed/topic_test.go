@@ -109,7 +109,7 @@ func TestTopicResume(t *testing.T) {
 				tp.Unsubscribe(sub)
 			}
 			q = queue(Limits{Bytes: 200 + r.Intn(400), Frames: 9, ReplyBytes: 100, ReplyFrames: 9})
-			sub = &Subscriber{Push: func(f *Frame) { q.Push(f) }}
+			sub = &Subscriber{Push: func(f *Frame) bool { q.Push(f); return false }}
 			resumes++
 			if c.subscribe(tp) {
 				snaps++
@@ -173,7 +173,7 @@ func TestCatchUpCostsWhatWasMissed(t *testing.T) {
 		tp.Put(fmt.Sprint("old", i), 1, i)
 	}
 	q := queue(Limits{Bytes: 1 << 20, Frames: 8, ReplyBytes: 100, ReplyFrames: 9})
-	s := &Subscriber{Push: func(f *Frame) { q.Push(f) }}
+	s := &Subscriber{Push: func(f *Frame) bool { q.Push(f); return false }}
 	c := &device{t: t, views: map[string]int{}, epoch: "e", last: tp.seq}
 	tp.Subscribe(s)
 	for i := range 30 {
@@ -209,6 +209,32 @@ func TestCatchUpCostsWhatWasMissed(t *testing.T) {
 	}
 }
 
+// TestBatch: who is pushed to in a batch of changes is woken once, behind the last of them.
+func TestBatch(t *testing.T) {
+	src := &Source{Epoch: "e", Encode: encodeInt}
+	tp := NewTopic("T", src)
+	q := queue(wide)
+	written := ""
+	tp.Subscribe(&Subscriber{Push: func(f *Frame) bool { return q.Push(f) == QueuedStart }, Wake: func() {
+		for b, ok := q.Next(nil, 1000); ok; b, ok = q.Next(nil, 1000) {
+			written += string(b) + "|"
+		}
+	}})
+	change := func() {
+		tp.Put("a", 1, 1)
+		tp.Put("b", 1, 2)
+	}
+	src.Batch(change)
+	if n := strings.Count(written, "|"); n != 1 || strings.Count(written, "\n") != 1 {
+		t.Errorf("a batch: %q", written)
+	}
+	written = ""
+	change()
+	if n := strings.Count(written, "|"); n != 2 {
+		t.Errorf("no batch: %q", written)
+	}
+}
+
 func TestTombstonesAreBounded(t *testing.T) {
 	tp := NewTopic("T", &Source{Epoch: "e", Encode: encodeInt})
 	first := tp.seq
@@ -238,7 +264,7 @@ func TestAudiencesShareEncodings(t *testing.T) {
 	got := map[Audience][]*Frame{}
 	for i := range 20 {
 		a := Audience(i % 2)
-		tp.Subscribe(&Subscriber{Audience: a, Push: func(f *Frame) { got[a] = append(got[a], f) }})
+		tp.Subscribe(&Subscriber{Audience: a, Push: func(f *Frame) bool { got[a] = append(got[a], f); return false }})
 	}
 	tp.Put("k", 2, 8)
 	if calls[Staff] != 1 || calls[Guest] != 1 {
@@ -259,7 +285,7 @@ func TestAudiencesShareEncodings(t *testing.T) {
 func TestPrefixedTopic(t *testing.T) {
 	tp := NewTopic("floor", &Source{Epoch: "e", Encode: encodeInt})
 	var got *Frame
-	s := &Subscriber{Prefix: "s1/", Push: func(f *Frame) { got = f }}
+	s := &Subscriber{Prefix: "s1/", Push: func(f *Frame) bool { got = f; return false }}
 	tp.Subscribe(s)
 	tp.Put("k", 1, 7)
 	if b := got.Head + string(got.Body); b != `{"t":"s1/floor","s":2,"k":"k","v":1,"d":7}` || got.Topic != "s1/floor" {
@@ -279,7 +305,7 @@ func TestPrefixedTopic(t *testing.T) {
 func TestPutChanged(t *testing.T) {
 	tp := NewTopic("T", &Source{Epoch: "e", Encode: encodeInt})
 	n := 0
-	tp.Subscribe(&Subscriber{Push: func(*Frame) { n++ }})
+	tp.Subscribe(&Subscriber{Push: func(*Frame) bool { n++; return false }})
 	for _, v := range []int{1, 1, 2, 2, 1} {
 		tp.PutChanged("k", int64(v), v)
 	}
