@@ -49,15 +49,12 @@ func readClass(who *auth.Principal) class {
 }
 
 const (
-	admitMin   = 256 // requests under way that are never too many, unless the kitchen waits for them
-	admitLeast = 32  // that are not too many even then
-	adjustEach = 50 * time.Millisecond
+	admitMin   = 256 // requests under way that are never too many
+	admitStep  = 32
+	adjustEach = 100 * time.Millisecond
 	// stalledAfter without any answer nobody waits any more.
 	stalledAfter = 2 * time.Second
 	probeEach    = time.Second
-	// The kitchen waits when its answers take, on average, more than this, and more than twice
-	// what they do without a crowd: half a group commit of others must always be waited for.
-	kitchenWaits = 5 * time.Millisecond
 )
 
 // Shed counts, by class, what was refused as the node had too much to do.
@@ -69,9 +66,9 @@ func (s *Server) Shed() map[string]func() int64 {
 	return all
 }
 
-// admission bounds how much is under way by how long answers take, all and the kitchen's: it
-// admits less while they take longer than they should, and more while they do not and more is
-// asked for. What would only queue is refused at once, and says when to come back.
+// admission bounds how much is under way by how long answers take: it admits less while
+// they take longer than they should, and more while they do not and more is asked for. What would only
+// queue is refused at once, and says when to come back.
 type admission struct {
 	target time.Duration // what answers should take, on average
 	most   int64
@@ -80,30 +77,11 @@ type admission struct {
 	inflight atomic.Int64
 	answered atomic.Int64 // ms of the last answer, or of when work began after a pause
 	probed   atomic.Int64 // ms of the last request that was let through to a node that stalls
-	all      mean         // answers of this interval
-	kitchen  mean
+	n, sum   atomic.Int64 // answers of this interval, and their ns
 	shed     [kitchenAndPayments + 1]atomic.Int64
 	since    atomic.Int64 // ms when it began
 
-	mu   sync.Mutex    // of who adjusts
-	calm time.Duration // what the kitchen's answers take without a crowd; 0: not known
-}
-
-// mean is that of an interval.
-type mean struct{ n, sum atomic.Int64 }
-
-func (m *mean) add(d time.Duration) {
-	m.sum.Add(int64(d))
-	m.n.Add(1)
-}
-
-// take returns the mean and begins the next interval; 0: there was nothing.
-func (m *mean) take() time.Duration {
-	n, sum := m.n.Swap(0), m.sum.Swap(0)
-	if n == 0 {
-		return 0
-	}
-	return time.Duration(sum / n)
+	mu sync.Mutex // of who adjusts
 }
 
 func (a *admission) init(target time.Duration, most int) {
@@ -140,7 +118,7 @@ func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 	}
 	allowed := a.most
 	if of < kitchenAndPayments {
-		allowed = a.limit.Load() * shares[of] / 100
+		allowed = max(admitMin, a.limit.Load()) * shares[of] / 100
 	}
 	switch {
 	case n > allowed:
@@ -162,16 +140,14 @@ var errStalled = &refusal.Refusal{Code: refusal.Unavailable, Message: "The datab
 	Fields: refusal.Fields{What: "database"}, AfterMS: probeEach.Milliseconds()}
 
 // leave takes a request off that took so long; done is false when nobody answered it.
-func (a *admission) leave(of class, now time.Time, took time.Duration, done bool) {
+func (a *admission) leave(now time.Time, took time.Duration, done bool) {
 	a.inflight.Add(-1)
 	ms := now.UnixMilli()
 	if done {
 		a.answered.Store(ms)
 	}
-	a.all.add(took)
-	if of == kitchenAndPayments {
-		a.kitchen.add(took)
-	}
+	a.sum.Add(int64(took))
+	a.n.Add(1)
 	if ms-a.since.Load() >= adjustEach.Milliseconds() && a.mu.TryLock() {
 		a.adjust(ms)
 		a.mu.Unlock()
@@ -183,30 +159,16 @@ func (a *admission) adjust(ms int64) {
 		return
 	}
 	a.since.Store(ms)
-	all, kitchen := a.all.take(), a.kitchen.take()
+	n, sum := a.n.Swap(0), a.sum.Swap(0)
+	if n == 0 {
+		return
+	}
 	limit, under := a.limit.Load(), a.inflight.Load()
-	crowd := under*2 > limit
 	switch {
-	case a.target < 0, all == 0:
-	case a.waits(kitchen, crowd):
-		a.limit.Store(max(min(limit, admitLeast), limit/2))
-	case all > a.target:
-		a.limit.Store(max(min(limit, admitMin), limit*7/10))
-	case crowd: // what nobody needs is not known to be good
-		a.limit.Store(min(a.most, limit+max(1, limit/8)))
+	case a.target < 0:
+	case time.Duration(sum/n) > a.target:
+		a.limit.Store(max(admitMin, limit*7/10))
+	case under*2 > limit: // what nobody needs is not known to be good
+		a.limit.Store(min(a.most, limit+max(admitStep, limit/8)))
 	}
-}
-
-// waits says that the kitchen's answers of an interval took too long; without a crowd they
-// are what it is measured by.
-func (a *admission) waits(kitchen time.Duration, crowd bool) bool {
-	switch {
-	case kitchen == 0:
-		return false
-	case a.calm == 0 || kitchen < a.calm:
-		a.calm = kitchen
-	case !crowd:
-		a.calm += (kitchen - a.calm) / 32
-	}
-	return crowd && kitchen > max(kitchenWaits, 2*a.calm)
 }

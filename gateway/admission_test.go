@@ -27,7 +27,7 @@ func TestAdmissionShedsByClass(t *testing.T) {
 	for range 40 { // answers of 80 ms while 2,000 are under way
 		inflight(2000)
 		now = now.Add(adjustEach)
-		a.leave(staffWork, now, 80*time.Millisecond, true)
+		a.leave(now, 80*time.Millisecond, true)
 	}
 	for of, want := range map[class]bool{guestReads: false, guestCommands: false, staffWork: false, kitchenAndPayments: true} {
 		if bad := a.would(of, now); (bad == nil) != want || bad != nil && (bad.Code != refusal.Overloaded || bad.AfterMS == 0) {
@@ -49,60 +49,17 @@ func TestAdmissionShedsByClass(t *testing.T) {
 		}
 		now = now.Add(adjustEach)
 		a.inflight.Add(1)
-		a.leave(staffWork, now, time.Millisecond, true)
+		a.leave(now, time.Millisecond, true)
 	}
 	most := a.limit.Load()
 	a.inflight.Store(0)
 	for range 20 {
 		now = now.Add(adjustEach)
 		a.inflight.Add(1)
-		a.leave(staffWork, now, time.Millisecond, true)
+		a.leave(now, time.Millisecond, true)
 	}
 	if a.limit.Load() != most {
 		t.Fatal("the limit of an idle node grows: the first flood would find no bound")
-	}
-}
-
-// While the kitchen waits for a crowd, less of the crowd is admitted than would do for the
-// others' sake; once it does not, more is again.
-func TestAdmissionMakesWayForTheKitchen(t *testing.T) {
-	var a admission
-	a.init(50*time.Millisecond, 10_000)
-	now := start
-	step := func(crowd int64, kitchen time.Duration) {
-		now = now.Add(adjustEach)
-		a.inflight.Store(crowd + 1)
-		a.leave(kitchenAndPayments, now, kitchen, true)
-	}
-	for range 10 {
-		step(1, 8*time.Millisecond)
-	}
-	if a.limit.Load() != admitMin {
-		t.Fatalf("a kitchen alone moves the limit to %d", a.limit.Load())
-	}
-	for range 10 {
-		step(200, 15*time.Millisecond)
-	}
-	if a.limit.Load() < admitMin {
-		t.Fatalf("not twice as long as alone: %d", a.limit.Load())
-	}
-	for range 10 {
-		step(a.limit.Load(), 40*time.Millisecond)
-	}
-	if a.limit.Load() != admitLeast {
-		t.Fatalf("the kitchen waits, and %d are admitted", a.limit.Load())
-	}
-	if bad := a.would(guestCommands, now); bad == nil {
-		t.Fatal("guests crowd the kitchen")
-	}
-	if bad := a.would(kitchenAndPayments, now); bad != nil {
-		t.Fatal(bad)
-	}
-	for range 40 {
-		step(a.limit.Load(), 8*time.Millisecond)
-	}
-	if a.limit.Load() <= admitMin {
-		t.Fatalf("the kitchen waits no more, and %d are admitted", a.limit.Load())
 	}
 }
 
@@ -129,7 +86,7 @@ func TestAdmissionStalls(t *testing.T) {
 	if bad := enter(); bad != nil {
 		t.Fatal("a second later nobody tries again")
 	}
-	a.leave(staffWork, now, 3*time.Second, true)
+	a.leave(now, 3*time.Second, true)
 	if bad := enter(); bad != nil {
 		t.Fatalf("an answer came: %+v", bad)
 	}

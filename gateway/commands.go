@@ -115,7 +115,6 @@ type waiting struct {
 	tag      int64
 	id       int64 // the client's
 	deadline time.Time
-	of       class
 	command  Command
 }
 
@@ -168,7 +167,7 @@ func (c *session) wait(id int64, deadline time.Time, of class, is Command) (int6
 		return 0, errInflight
 	}
 	c.lastTag++
-	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline, of, is})
+	c.waiting = append(c.waiting, waiting{c.lastTag, id, deadline, is})
 	return c.lastTag, nil
 }
 
@@ -177,7 +176,7 @@ func (c *session) answered(tag int64, no *refusal.Refusal) (id int64, ok bool) {
 	w, ok := c.take(tag)
 	if ok {
 		now := c.server.now()
-		c.server.admission.leave(w.of, now, now.Sub(w.command.Received), no != errDeadline)
+		c.server.admission.leave(now, now.Sub(w.command.Received), no != errDeadline)
 		c.server.finish(&w.command, no)
 	}
 	return w.id, ok

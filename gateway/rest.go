@@ -162,11 +162,11 @@ func (s *Server) ask(ctx context.Context, of class, r *actors.Request) actors.An
 	select {
 	case a := <-got:
 		now := s.now()
-		s.admission.leave(of, now, now.Sub(began), true)
+		s.admission.leave(now, now.Sub(began), true)
 		return a
 	case <-ctx.Done():
 		now := s.now()
-		s.admission.leave(of, now, now.Sub(began), false)
+		s.admission.leave(now, now.Sub(began), false)
 		return actors.Answer{Refusal: errDeadline}
 	}
 }
