@@ -55,8 +55,8 @@ test("two phones share a cart, order once, watch it cook, and pay", async () => 
 	await b.click("footer nav button:nth-child(3)");
 	await a.click("text=My dishes");
 	await a.click(".card .primary");
-	await a.waitForSelector(".wait");
-	await until(async () => /¥28\.00|¥38\.00/.test(await a.locator(".wait").innerText()), "A pays only what A had");
+	await a.waitForSelector("section.card[role=status]");
+	await until(async () => /¥28\.00|¥38\.00/.test(await a.locator("section.card[role=status]").innerText()), "A pays only what A had");
 	const floor = await s.open("/waiter#T03", { role: "waiter", size: [1024, 768] });
 	await floor.click("nav .bill");
 	await floor.click(".bill li button:has-text('Confirm')");

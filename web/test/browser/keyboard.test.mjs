@@ -47,7 +47,7 @@ test("a guest orders and asks to pay", async () => {
 	await p.waitForSelector(".due");
 	await tabTo(p, ".card .primary");
 	await p.keyboard.press("Enter");
-	await p.waitForSelector(".wait");
+	await p.waitForSelector("section.card[role=status]");
 	await s.close();
 	assert.deepEqual(s.errors, []);
 });

@@ -150,6 +150,7 @@ test("reports are of the store's business day, and the day is closed", async () 
 	await s.node.do("item.bump", { order, items: ["1"] }, "kitchen");
 	await s.node.do("order.place", { type: "dine_in", table: "T10", guests: 1, lines: [{ dish: "cola", qty: 3 }] }, "waiter");
 	const p = await s.open("/ops#reports", { role: "manager" });
+	await p.waitForSelector("input[type=date]");
 	const { date } = await p.evaluate(() => ({ date: document.querySelector("input[type=date]").value }));
 	await until(async () => (await p.locator("input[type=date]").first().inputValue()) !== "", "the days are chosen");
 	const day = await p.locator("input[type=date]").first().inputValue();
