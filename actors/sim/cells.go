@@ -31,8 +31,23 @@ func newKeeping(p *process, c *conn) *keeping {
 			w.tell("node %d drops its cells: %v", p.node.index, why)
 		},
 		Evicted: func(l journal.Lease) { w.tell("node %d evicts %s", p.node.index, l.Name) },
+		Changed: p.spread,
 	})
 	return k
+}
+
+// spread tells the other processes of a claim: late, or not at all. Nobody is told twice.
+func (p *process) spread(c journal.Claim) {
+	w := p.world
+	for _, n := range w.nodes {
+		to := n.process
+		if to == nil || to == p || n.unseen || p.node.unseen || w.chance(w.plan.Drop) {
+			continue
+		}
+		w.after(w.latency(), func() {
+			to.after(0, func() { to.node.keeping.turn(func(k *cells.Keeper) { k.Heard([]journal.Claim{c}) }) })
+		})
+	}
 }
 
 // turn calls the keeper, and plans its next tick.

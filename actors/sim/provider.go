@@ -18,6 +18,8 @@ type provider struct {
 	world   *World
 	charges map[string]*charge // by payment
 	order   []string
+
+	notified int
 }
 
 type charge struct {
@@ -45,18 +47,21 @@ func (p *provider) start(id string, amount int64) payment.Outcome {
 	return c.state
 }
 
-// notify tells some node what became of a charge, until one has taken it.
+// notify tells one node after the other what became of a charge, until the one that has
+// the cell has taken it.
 func (p *provider) notify(id string, c *charge) {
 	w := p.world
-	n := w.nodes[w.rng.IntN(len(w.nodes))]
+	p.notified++
+	n := w.nodes[p.notified%len(w.nodes)]
 	w.net(n, func() {
 		if on := n.process; on != nil && !c.told {
 			on.Go(func() {
+				w.tell("provider: notifies node %d of %s: %s", n.index, short(id), c.state)
 				c.told = n.cashier.report(&payment.Report{Payment: id, Outcome: c.state, Amount: c.amount}) || c.told
 			})
 		}
 	})
-	w.after(2*second, func() {
+	w.after(w.between(1*second, 2*second), func() {
 		if !c.told && w.now < w.plan.End-5*second {
 			p.notify(id, c)
 		}
