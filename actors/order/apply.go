@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
+	"github.com/brigata/brigata/actors/printer"
 )
 
 // Apply folds one fact into the state.
@@ -113,9 +114,13 @@ func (s *State) applyLater(e Event) {
 		s.Slips = append(slices.Clone(s.Slips), e.Slips...)
 		s.Printed = slices.Clone(s.Printed)
 		for _, x := range e.Slips {
-			s.SlipN, s.Copies = x.N, max(s.Copies, x.Job.Copy)
+			if s.SlipN = x.N; x.Job.Kind == printer.Check {
+				s.Bills = x.Job.Copy
+				continue
+			}
+			s.Copies = max(s.Copies, x.Job.Copy)
 			for i := range x.Job.Items {
-				s.Printed = append(s.Printed, mark(&x.Job.Items[i], x.Job.Station))
+				s.Printed = append(s.Printed, mark(&x.Job.Items[i], x.Job.Kind, x.Job.Station))
 			}
 		}
 	case *SlipTaken:

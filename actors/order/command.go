@@ -6,6 +6,7 @@ import (
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
+	"github.com/brigata/brigata/actors/printer"
 )
 
 type (
@@ -80,7 +81,17 @@ type (
 		Dish string
 		Held bool
 	}
-	// Reprint prints a ticket once more: of a station, and of a course or all of it.
+	// PrintBill prints the bill, or a part of it.
+	PrintBill struct {
+		command.Header `json:"-"`
+		Order          string `json:"order"`
+		Part           string `json:"part,omitzero"`
+		Printer        string `json:"printer,omitzero"` // "": the one for bills
+		Note           string `json:"note,omitzero"`
+	}
+	// NameLines asks what an order's lines are called, for a bill on paper.
+	NameLines struct{ command.Header }
+	// Reprint prints a ticket once more: of a station, or all of them as the expo has it.
 	Reprint struct {
 		command.Header `json:"-"`
 		Order          string `json:"order"`
@@ -207,6 +218,8 @@ type (
 	}
 	// Noted is the answer to TableSays.
 	Noted struct{}
+	// Named is the answer to NameLines; Amount as the order has it now.
+	Named struct{ Lines []printer.Line }
 )
 
 // Replies, as PAYLOADS names their fields.

@@ -119,6 +119,10 @@ func (t *turn) known(c Command) (Reply, error) {
 		return t.rush(c)
 	case *Reprint:
 		return t.reprint(c)
+	case *PrintBill:
+		return t.printBill(c)
+	case *NameLines:
+		return t.s.named(), nil
 	case *HandOff:
 		return t.handOff(c)
 	case *Assign:
@@ -152,6 +156,8 @@ func orderOf(c Command) string {
 	case *Rush:
 		return c.Order
 	case *Reprint:
+		return c.Order
+	case *PrintBill:
 		return c.Order
 	case *HandOff:
 		return c.Order

@@ -220,6 +220,7 @@ type State struct {
 	Printed []string     `json:"printed,omitzero"` // what was put on slips so far
 	SlipN   int64        `json:"slip_n,omitzero"`
 	Copies  int          `json:"copies,omitzero"` // number of the last reprint
+	Bills   int          `json:"bills,omitzero"`  // how often its bill was printed
 	Off     int64        `json:"off"`             // discount before tax, minor units
 	Allowed int64        `json:"allowed"`         // taken off after tax
 

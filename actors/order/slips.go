@@ -17,35 +17,41 @@ type Slip struct {
 	Job     printer.Job `json:"job"`
 }
 
-// mark names what of an item is on paper: a fire of it, or that it is off.
-func mark(i *printer.Item, station string) string {
-	if i.Void {
-		return i.ID + ":off@" + station
+// everywhere is in place of a station on slips of all stations; no station has that name.
+const everywhere = "all"
+
+// mark names what of an item is on paper: a fire of it, that it is ready, or that it is off.
+func mark(i *printer.Item, kind printer.Kind, station string) string {
+	what := strconv.Itoa(i.FireSeq)
+	switch {
+	case i.Void:
+		what = "off"
+	case kind == printer.Ready:
+		what += "ready"
 	}
-	return i.ID + ":" + strconv.Itoa(i.FireSeq) + "@" + station
+	return i.ID + ":" + what + "@" + station
 }
 
-// print puts what was fired, and what was taken off after it was printed, on slips: one
-// for each station and course.
+// print puts what was fired, what is ready, and what was taken off after it was printed,
+// on slips: one for each station and course, and for each course those of the pass.
 func (t *turn) print() {
 	var slips []Slip
 	for l := range t.s.Lines {
 		for i := range t.s.Lines[l].Items {
 			item := &t.s.Lines[l].Items[i]
-			if item.FireSeq == 0 || item.State != Queued && item.State != Void {
-				continue
-			}
-			for _, id := range item.Stations {
-				st, ok := t.today.Station(id)
-				if !ok || st.Printer == "" {
-					continue
+			switch {
+			case item.FireSeq == 0:
+			case item.State == Queued, item.State == Void:
+				for _, id := range item.Stations {
+					if st, ok := t.today.Station(id); ok {
+						slips = t.fired(slips, st.Printer, id, &t.s.Lines[l], item)
+					}
 				}
-				entry := entry(&t.s.Lines[l], item)
-				entry.Void = item.State == Void
-				if slices.Contains(t.s.Printed, mark(&entry, id)) || entry.Void && !t.s.onPaper(item, id) {
-					continue
+				slips = t.fired(slips, t.today.ExpoPrinter, everywhere, &t.s.Lines[l], item)
+			case item.State == Ready && t.today.ReadyPrinter != "" && t.s.complete(item.Course):
+				if e := entry(&t.s.Lines[l], item); !slices.Contains(t.s.Printed, mark(&e, printer.Ready, everywhere)) {
+					slips = t.slip(slips, t.today.ReadyPrinter, printer.Ready, everywhere, item.Course, e)
 				}
-				slips = t.slip(slips, st.Printer, id, item.Course, entry)
 			}
 		}
 	}
@@ -56,18 +62,47 @@ func (t *turn) print() {
 		j := &slips[i].Job
 		marks := make([]string, len(j.Items))
 		for k := range j.Items {
-			marks[k], _, _ = strings.Cut(mark(&j.Items[k], ""), "@")
+			marks[k], _, _ = strings.Cut(mark(&j.Items[k], j.Kind, ""), "@")
 		}
 		j.Key = t.s.ticket(j.Station, j.Course) + "/" + strings.Join(marks, ",")
 	}
 	t.do(&SlipsDue{slips})
 }
 
+// fired puts a fire of an item, or that it is off, on the slip of a station's printer.
+func (t *turn) fired(slips []Slip, to, station string, l *Line, i *Item) []Slip {
+	if to == "" {
+		return slips
+	}
+	kind, e := printer.Kind(""), entry(l, i)
+	if e.Void = i.State == Void; station == everywhere {
+		kind, e.Stations = printer.Expo, i.Stations
+	}
+	if slices.Contains(t.s.Printed, mark(&e, kind, station)) || e.Void && !t.s.onPaper(i, station) {
+		return slips
+	}
+	return t.slip(slips, to, kind, station, i.Course, e)
+}
+
+// complete says that nothing of a course is on its way to the pass any more. What waits
+// for somebody to fire it is not.
+func (s *State) complete(course int) bool {
+	for l := range s.Lines {
+		for i := range s.Lines[l].Items {
+			item := &s.Lines[l].Items[i]
+			if item.Course == course && (item.State == Queued || item.State == Cooking || item.State == Held && !item.FireAt.IsZero()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // onPaper says that a fire of the item was printed.
 func (s *State) onPaper(i *Item, station string) bool {
 	was := printer.Item{ID: i.ID}
 	for was.FireSeq = 1; was.FireSeq <= i.FireSeq; was.FireSeq++ {
-		if slices.Contains(s.Printed, mark(&was, station)) {
+		if slices.Contains(s.Printed, mark(&was, "", station)) {
 			return true
 		}
 	}
@@ -79,19 +114,21 @@ func (s *State) ticket(station string, course int) string {
 }
 
 // slip adds an entry to the slip of its station and course.
-func (t *turn) slip(slips []Slip, to, station string, course int, e printer.Item) []Slip {
-	i := slices.IndexFunc(slips, func(x Slip) bool { return x.Job.Station == station && x.Job.Course == course && x.Printer == to })
+func (t *turn) slip(slips []Slip, to string, kind printer.Kind, station string, course int, e printer.Item) []Slip {
+	i := slices.IndexFunc(slips, func(x Slip) bool {
+		return x.Job.Kind == kind && x.Job.Station == station && x.Job.Course == course && x.Printer == to
+	})
 	if i < 0 {
 		i = len(slips)
-		slips = append(slips, Slip{t.s.SlipN + int64(i) + 1, to, t.job(station, course)})
+		slips = append(slips, Slip{t.s.SlipN + int64(i) + 1, to, t.job(kind, station, course)})
 	}
 	slips[i].Job.Items = append(slips[i].Job.Items, e)
 	return slips
 }
 
-func (t *turn) job(station string, course int) printer.Job {
+func (t *turn) job(kind printer.Kind, station string, course int) printer.Job {
 	s := t.s
-	j := printer.Job{Order: s.ID, No: s.No, Label: s.Label, Type: s.Type, Station: station, Course: course, Rush: s.Rush, Guests: s.Guests, Note: s.Note, At: t.h.At}
+	j := printer.Job{Kind: kind, Order: s.ID, No: s.No, Label: s.Label, Type: s.Type, Station: station, Course: course, Rush: s.Rush, Guests: s.Guests, Note: s.Note, At: t.h.At}
 	if j.Label == "" {
 		j.Label = s.Code
 	}
@@ -132,25 +169,28 @@ func prefix(name string, qty int) string {
 
 // reprint prints a whole ticket once more, with a number of its own.
 func (t *turn) reprint(c *Reprint) (Reply, error) {
-	st, ok := t.today.Station(c.Station)
-	if !ok {
-		return nil, refusal.New(refusal.NotFound, "", "There is no such station").With(refusal.Fields{Kind: "station", ID: c.Station})
+	kind, own := printer.Expo, t.today.ExpoPrinter
+	if c.Station != everywhere {
+		st, ok := t.today.Station(c.Station)
+		if !ok {
+			return nil, refusal.New(refusal.NotFound, "", "There is no such station").With(refusal.Fields{Kind: "station", ID: c.Station})
+		}
+		kind, own = "", st.Printer
 	}
-	to := c.Printer
-	if to == "" {
-		to = st.Printer
-	}
-	if _, ok := t.today.Printer(to); !ok {
-		return nil, refusal.New(refusal.NotFound, "", "There is no such printer").With(refusal.Fields{Kind: "printer", ID: to})
+	to, err := t.today.PrintsOn(c.Printer, own)
+	if err != nil {
+		return nil, err
 	}
 	var slips []Slip
 	for l := range t.s.Lines {
 		for i := range t.s.Lines[l].Items {
 			item := &t.s.Lines[l].Items[i]
-			if item.FireSeq > 0 && item.State != Held && item.Course == c.Course && slices.Contains(item.Stations, c.Station) {
+			if item.FireSeq > 0 && item.State != Held && item.Course == c.Course && (c.Station == everywhere || slices.Contains(item.Stations, c.Station)) {
 				e := entry(&t.s.Lines[l], item)
-				e.Void = item.State == Void
-				slips = t.slip(slips, to, c.Station, c.Course, e)
+				if e.Void = item.State == Void; kind == printer.Expo {
+					e.Stations = item.Stations
+				}
+				slips = t.slip(slips, to, kind, c.Station, c.Course, e)
 			}
 		}
 	}
@@ -162,4 +202,38 @@ func (t *turn) reprint(c *Reprint) (Reply, error) {
 	j.Key = t.s.ticket(c.Station, c.Course) + "/copy" + strconv.Itoa(j.Copy)
 	t.do(&SlipsDue{slips})
 	return &ReprintReply{to, j.Key, j.Copy}, nil
+}
+
+// printBill puts the bill of an order without a table on paper.
+func (t *turn) printBill(c *PrintBill) (Reply, error) {
+	if t.s.Table != "" {
+		return nil, errPayTable
+	}
+	if err := t.in(Placed, Accepted, Closed); err != nil {
+		return nil, err
+	}
+	to, err := t.today.PrintsOn(c.Printer, t.today.BillPrinter)
+	if err != nil {
+		return nil, err
+	}
+	b, err := printer.BillOf(t.s.Bill(), c.Part, t.s.billLines())
+	if err != nil {
+		return nil, err
+	}
+	b.Name(t.s.named().Lines)
+	j := t.job(printer.Check, "", 0)
+	j.Bill, j.Copy = b, t.s.Bills+1
+	j.Key = t.s.ID + "/bill" + strconv.Itoa(j.Copy)
+	t.do(&SlipsDue{[]Slip{{t.s.SlipN + 1, to, j}}})
+	return &ReprintReply{to, j.Key, j.Copy}, nil
+}
+
+// named tells a table what the lines of its bill are called.
+func (s *State) named() *Named {
+	n := &Named{Lines: make([]printer.Line, len(s.Lines))}
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		n.Lines[i] = printer.Line{Order: s.ID, ID: l.ID, Name: l.Name, Qty: l.Qty - l.VoidQty, Amount: l.Amount}
+	}
+	return n
 }

@@ -1,5 +1,5 @@
-// Package printer is one printer of a kitchen: the tickets it still has to print, and
-// what it said of those it had.
+// Package printer is one printer of a store: the tickets and bills it still has to print,
+// and what it said of those it had.
 //
 //	job  queued ──began──▶ sending ──printed──▶ (gone, and remembered)
 //	       ▲ └─────────────────┤ failed before a byte of it left
@@ -32,13 +32,24 @@ type Item struct {
 	Note      string      `json:"note,omitzero"`
 	Seat      int         `json:"seat,omitzero"`
 	Added     bool        `json:"added,omitzero"`
-	Void      bool        `json:"void,omitzero"` // it is off
+	Void      bool        `json:"void,omitzero"`     // it is off
+	Stations  []string    `json:"stations,omitzero"` // on the expo's slip: who makes it
 }
+
+// Kind of a slip; the zero value is a ticket of a station.
+type Kind string
+
+const (
+	Expo  Kind = "expo"  // what was fired at all stations
+	Ready Kind = "ready" // what can be carried out
+	Check Kind = "bill"
+)
 
 // Job is one slip of paper.
 type Job struct {
 	Key     string    `json:"key"` // the ticket, and what of it was fired
-	Order   string    `json:"order"`
+	Kind    Kind      `json:"kind,omitzero"`
+	Order   string    `json:"order"` // of a table's bill: its first
 	No      int       `json:"no"`
 	Label   string    `json:"label"` // the table, or the code
 	Type    string    `json:"type"`
@@ -51,6 +62,7 @@ type Job struct {
 	Note    string    `json:"note,omitzero"`
 	At      time.Time `json:"at"`
 	Items   []Item    `json:"items"`
+	Bill    *Bill     `json:"bill,omitzero"`
 
 	State string `json:"state,omitzero"` // "" queued, sending
 	Tries int    `json:"tries,omitzero"`

@@ -38,6 +38,14 @@ type Config struct {
 	MenuFrom    *MenuFrom           `json:"menu_from,omitzero"` // in place of a menu of its own
 }
 
+// What a printer may print beside the tickets of its stations. Expo is each fire of an
+// order, of all stations; Ready says that a course can be carried out; Bills are bills.
+const (
+	Expo  = "expo"
+	Ready = "ready"
+	Bills = "bill"
+)
+
 // MenuFrom is a chain's menu, which is the menu of one of its stores, and what is
 // otherwise here.
 type MenuFrom struct {
@@ -80,11 +88,12 @@ type (
 		To      string `json:"to"`
 	}
 	Printer struct {
-		ID       string `json:"id"`
-		Address  string `json:"address"`
-		PaperMM  int    `json:"paper_mm"`
-		Encoding string `json:"encoding"`
-		Backup   string `json:"backup,omitzero"`
+		ID       string   `json:"id"`
+		Address  string   `json:"address"`
+		PaperMM  int      `json:"paper_mm"`
+		Encoding string   `json:"encoding"`
+		Backup   string   `json:"backup,omitzero"`
+		Prints   []string `json:"prints,omitzero"` // beside its stations' tickets: Expo, Ready, Bills
 	}
 	Area struct {
 		ID   string    `json:"id"`
@@ -228,6 +237,7 @@ func (k *checker) places() {
 	k.ids("/channels", len(c.Channels), func(i int) string { return c.Channels[i].ID })
 	stations := k.ids("/stations", len(c.Stations), func(i int) string { return c.Stations[i].ID })
 	k.must("/stations", "id", !stations["all"])
+	k.printers()
 	for i, r := range c.Routes {
 		at := "/routes/" + strconv.Itoa(i)
 		k.must(at+"/type", "range", slices.Contains(Types, r.Type))
@@ -242,6 +252,20 @@ func (k *checker) places() {
 	}
 	for i, r := range c.Reasons {
 		k.must("/reasons/"+strconv.Itoa(i), "id", menu.IsName(r))
+	}
+}
+
+func (k *checker) printers() {
+	k.ids("/printers", len(k.c.Printers), func(i int) string { return k.c.Printers[i].ID })
+	one := map[string]bool{} // a fire is on one expo's slip, or the runner would see it twice
+	for i, p := range k.c.Printers {
+		at := "/printers/" + strconv.Itoa(i)
+		k.must(at+"/paper_mm", "range", p.PaperMM >= 0)
+		k.must(at+"/encoding", "range", p.Encoding == "" || p.Encoding == "gb18030" || p.Encoding == "utf8")
+		for n, x := range p.Prints {
+			k.must(at+"/prints/"+strconv.Itoa(n), "range", x == Bills || (x == Expo || x == Ready) && !one[x])
+			one[x] = true
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -20,8 +21,10 @@ type Today struct {
 	Tracked map[string]bool // stock ids that may run out: only those are asked
 	// Providers that the node can take money through, beside cash and terminals.
 	Providers []string
-	// Printing says that a station has a printer.
+	// Printing says that what is fired, or ready, may have to be on paper.
 	Printing bool
+	// ExpoPrinter, ReadyPrinter and BillPrinter print those; "": none does.
+	ExpoPrinter, ReadyPrinter, BillPrinter string
 
 	startHour, startMinute int
 	tables                 map[string]*Table
@@ -59,6 +62,8 @@ func (s State) Today(m *menu.Menu, zone *time.Location, tracked map[string]bool)
 		t.Printing = t.Printing || t.Config.Stations[i].Printer != ""
 		t.stations[t.Config.Stations[i].ID] = &t.Config.Stations[i]
 	}
+	t.ExpoPrinter, t.ReadyPrinter, t.BillPrinter = t.printerOf(Expo), t.printerOf(Ready), t.printerOf(Bills)
+	t.Printing = t.Printing || t.ExpoPrinter != "" || t.ReadyPrinter != ""
 	return t
 }
 
@@ -122,6 +127,27 @@ func (t *Today) Printer(id string) (*Printer, bool) {
 		}
 	}
 	return nil, false
+}
+
+// printerOf is the first printer that prints such paper.
+func (t *Today) printerOf(paper string) string {
+	for i := range t.Config.Printers {
+		if slices.Contains(t.Config.Printers[i].Prints, paper) {
+			return t.Config.Printers[i].ID
+		}
+	}
+	return ""
+}
+
+var errNoPrinter = refusal.New(refusal.NotFound, "", "There is no such printer").With(refusal.Fields{Kind: "printer"})
+
+// PrintsOn is the printer that somebody named, else the one that there is for it.
+func (t *Today) PrintsOn(named, otherwise string) (string, error) {
+	id := cmp.Or(named, otherwise)
+	if _, ok := t.Printer(id); !ok {
+		return "", errNoPrinter.With(refusal.Fields{Kind: "printer", ID: id})
+	}
+	return id, nil
 }
 
 // PayFirst says that orders of this type are made only once they are paid.

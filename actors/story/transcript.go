@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "write what the rules say now into the t
 // outcome is written instead of compared.
 func Transcripts(t *testing.T) {
 	t.Helper()
-	TranscriptsOf(t, Store)
+	TranscriptsOf(t, Store, "*")
 }
 
 // Paper is Store with a printer at the wok and the steamer, and a backup.
@@ -50,9 +50,14 @@ func Paper() []byte {
 		`{"id":"wok",`, `{"id":"wok","printer":"p1",`, `{"id":"steam",`, `{"id":"steam","printer":"p2",`).Replace(string(Store)))
 }
 
-// TranscriptsOf runs them in the store of a document.
-func TranscriptsOf(t *testing.T, document []byte) {
-	files, err := filepath.Glob("testdata/*.txt")
+// Pass is Paper with a third printer, for what is carried out and for bills.
+func Pass() []byte {
+	return []byte(strings.Replace(string(Paper()), `"printers":[`, `"printers":[{"id":"p3","address":"127.0.0.1:3","paper_mm":58,"encoding":"gb18030","prints":["expo","ready","bill"]},`, 1))
+}
+
+// TranscriptsOf runs those of a name, such as "*", in the store of a document.
+func TranscriptsOf(t *testing.T, document []byte, name string) {
+	files, err := filepath.Glob("testdata/" + name + ".txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)
 	}
@@ -396,6 +401,12 @@ func aTable(s *table.State, c *Cell) string {
 func slips(v *printer.View) (out string) {
 	if v.Job != nil {
 		out = fmt.Sprintf(" | next %s %s", v.Job.Key, v.Job.State)
+		if b := v.Job.Bill; b != nil {
+			out += fmt.Sprintf(" %s copy %d, total %d, due %d", b.Part, v.Job.Copy, b.Total, b.Due)
+			for _, l := range b.Lines {
+				out += fmt.Sprintf(" | %d×%s %d/%d %d", l.Qty, l.Name.EN, l.Num, l.Den, l.Amount)
+			}
+		}
 		for _, i := range v.Job.Items {
 			out += fmt.Sprintf(" %d×%s", i.Qty, i.Name.EN)
 			if i.Void {

@@ -30,6 +30,8 @@ func Apply(s State, e Event) State {
 		s = s.came(e)
 	case *OrderHeard:
 		return s.heard(e)
+	case *BillDue, *BillNamed, *BillTaken:
+		return s.onPaper(e)
 	case *PaymentRehomed:
 		s.Rehome = slices.DeleteFunc(slices.Clone(s.Rehome), func(m Moved) bool { return m.Payment == e.Payment })
 		return s
@@ -266,6 +268,9 @@ func Owes(s State) (duties []Duty) {
 	if l := s.Leaving; l != nil {
 		in := s.Session
 		duties = append(duties, Duty{To: command.Target{Kind: "table", ID: l.To}, Do: &Adopt{From: s.ID, To: l.To, Merge: l.Merge, Session: in, Asked: l.Asked}})
+	}
+	for i := range s.Slips {
+		duties = s.Slips[i].owes(duties)
 	}
 	for _, m := range s.Rehome {
 		duties = append(duties, Duty{To: command.Target{Kind: "payment", ID: m.Payment}, N: m.N, Do: &payment.Rehome{Table: s.ID}})

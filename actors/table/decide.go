@@ -10,6 +10,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 )
@@ -107,6 +108,8 @@ func (t *turn) decide(c Command) (Reply, error) {
 		return t.split(c)
 	case *DiscountBill:
 		return t.discount(c)
+	case *PrintBill:
+		return t.printBill(c)
 	}
 	panic("table: unknown command")
 }
@@ -128,6 +131,8 @@ func tableOf(c Command) string {
 	case *SplitBill:
 		return c.Table
 	case *DiscountBill:
+		return c.Table
+	case *PrintBill:
 		return c.Table
 	}
 	return ""
@@ -275,7 +280,12 @@ func (t *turn) ring(c *Ring) (Reply, error) {
 		return nil, err
 	}
 	t.came(c.Guest, c.By.Name)
-	return t.rang(Call{ID: string(c.ID), Kind: c.Kind, Note: c.Note, By: t.caller(), At: c.At, Guest: c.Guest}), nil
+	had := len(t.s.Session.Calls)
+	rang := t.rang(Call{ID: string(c.ID), Kind: c.Kind, Note: c.Note, By: t.caller(), At: c.At, Guest: c.Guest})
+	if c.Kind == "bill" && t.today.BillPrinter != "" && len(t.s.Session.Calls) > had {
+		_, _ = t.paper("", "") // where nothing was ordered there is nothing to print
+	}
+	return rang, nil
 }
 
 // rang raises a call, unless the same one is waiting already.
@@ -367,6 +377,10 @@ func (t *turn) answered(c *command.Answered) Reply {
 		t.do(&OrderHeard{c.Duty.To.ID, do.Rev})
 	case *Adopt:
 		return t.left(c)
+	case *order.NameLines:
+		t.named(c)
+	case *printer.Print:
+		t.do(&BillTaken{c.Duty.N})
 	case *payment.Rehome:
 		t.do(&PaymentRehomed{c.Duty.To.ID, c.Duty.N})
 	}

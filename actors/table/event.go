@@ -6,6 +6,7 @@ import (
 	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
+	"github.com/brigata/brigata/actors/printer"
 )
 
 // Event is what happened at a table.
@@ -120,8 +121,24 @@ type (
 		Payment string `json:"payment"`
 		N       int64  `json:"n"`
 	}
+	// BillDue is a bill that is to be on paper.
+	BillDue struct {
+		Slip Slip `json:"slip"`
+	}
+	// BillNamed is what an order calls its lines.
+	BillNamed struct {
+		Order string         `json:"order"`
+		Lines []printer.Line `json:"lines"`
+	}
+	// BillTaken says that the printer has it.
+	BillTaken struct {
+		N int64 `json:"n"`
+	}
 )
 
+func (*BillDue) event()        {}
+func (*BillNamed) event()      {}
+func (*BillTaken) event()      {}
 func (*Opened) event()         {}
 func (*Cleared) event()        {}
 func (*Cleaned) event()        {}

@@ -49,6 +49,7 @@ type Session struct {
 	Discount   int64        `json:"discount,omitzero"` // an amount, minor units
 	Hurried    time.Time    `json:"hurried,omitzero"`
 	Joined     []string     `json:"joined,omitzero"` // sessions that were merged into this one
+	Bills      int          `json:"bills,omitzero"`  // how often its bill was printed
 }
 
 // State of a table.
@@ -60,6 +61,8 @@ type State struct {
 	Leaving *Leave  `json:"leaving,omitzero"`
 	Rehome  []Moved `json:"rehome,omitzero"` // payments that are to be told where their table is now
 	Came    []Came  `json:"came,omitzero"`   // the last move from each table, which may be sent again
+	Slips   []Slip  `json:"slips,omitzero"`
+	SlipN   int64   `json:"slip_n,omitzero"`
 }
 
 // Came is a session that came from another table.
@@ -217,6 +220,14 @@ type (
 		RateBP         int64  `json:"rate_bp,omitzero"`
 		Amount         int64  `json:"amount,omitzero"`
 		Reason         string `json:"reason,omitzero"`
+		Note           string `json:"note,omitzero"`
+	}
+	// PrintBill prints the bill, or a part of it.
+	PrintBill struct {
+		command.Header `json:"-"`
+		Table          string `json:"table"`
+		Part           string `json:"part,omitzero"`
+		Printer        string `json:"printer,omitzero"` // "": the one for bills
 		Note           string `json:"note,omitzero"`
 	}
 	// OrderJoins and OrderTold carry what an order asks and tells.

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1464
+const Format = 1510
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -396,6 +396,15 @@ func appendEvent(b []byte, e any) []byte {
 	case *order.StayedExpired:
 		b, at = open(b, 970)
 		return shut(appendOrderStayedExpired(b, e), at)
+	case *table.BillDue:
+		b, at = open(b, 978)
+		return shut(appendTableBillDue(b, e), at)
+	case *table.BillNamed:
+		b, at = open(b, 986)
+		return shut(appendTableBillNamed(b, e), at)
+	case *table.BillTaken:
+		b, at = open(b, 994)
+		return shut(appendTableBillTaken(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -770,6 +779,15 @@ func decodeEvent(b []byte) (any, error) {
 	case 121:
 		v := new(order.StayedExpired)
 		return v, decodeOrderStayedExpired(f.raw, v)
+	case 122:
+		v := new(table.BillDue)
+		return v, decodeTableBillDue(f.raw, v)
+	case 123:
+		v := new(table.BillNamed)
+		return v, decodeTableBillNamed(f.raw, v)
+	case 124:
+		v := new(table.BillTaken)
+		return v, decodeTableBillTaken(f.raw, v)
 	}
 	return nil, newer("Event", f.num)
 }
@@ -1019,6 +1037,12 @@ func EventName(e any) string {
 		return "revived"
 	case *order.StayedExpired:
 		return "stayed_expired"
+	case *table.BillDue:
+		return "bill_due"
+	case *table.BillNamed:
+		return "bill_named"
+	case *table.BillTaken:
+		return "bill_taken"
 	}
 	return ""
 }
@@ -1627,6 +1651,9 @@ func appendStorePrinter(b []byte, v *store.Printer) []byte {
 	if v.Backup != "" {
 		b = str(b, 42, v.Backup)
 	}
+	for _, x := range v.Prints {
+		b = str(b, 50, x)
+	}
 	return b
 }
 
@@ -1647,8 +1674,10 @@ func decodeStorePrinter(b []byte, v *store.Printer) (err error) {
 			v.Encoding = f.str()
 		case 5:
 			v.Backup = f.str()
+		case 6:
+			v.Prints = append(v.Prints, f.str())
 		default:
-			if f.num > 5 {
+			if f.num > 6 {
 				return newer("StorePrinter", f.num)
 			}
 		}
@@ -7648,6 +7677,9 @@ func appendTableSession(b []byte, v *table.Session) []byte {
 	for _, x := range v.Joined {
 		b = str(b, 122, x)
 	}
+	if v.Bills != 0 {
+		b = num(b, 128, int64(v.Bills))
+	}
 	return b
 }
 
@@ -7705,8 +7737,10 @@ func decodeTableSession(b []byte, v *table.Session) (err error) {
 			v.Hurried = f.time()
 		case 15:
 			v.Joined = append(v.Joined, f.str())
+		case 16:
+			v.Bills = int(f.int())
 		default:
-			if f.num > 15 {
+			if f.num > 16 {
 				return newer("TableSession", f.num)
 			}
 		}
@@ -9287,6 +9321,9 @@ func appendPrinterJob(b []byte, v *printer.Job) []byte {
 	if v.Key != "" {
 		b = str(b, 10, v.Key)
 	}
+	if v.Kind != "" {
+		b = str(b, 154, string(v.Kind))
+	}
 	if v.Order != "" {
 		b = str(b, 18, v.Order)
 	}
@@ -9327,6 +9364,10 @@ func appendPrinterJob(b []byte, v *printer.Job) []byte {
 		b, at = open(b, 114)
 		b = shut(appendPrinterItem(b, &v.Items[i]), at)
 	}
+	if v.Bill != nil {
+		b, at = open(b, 162)
+		b = shut(appendPrinterBill(b, v.Bill), at)
+	}
 	if v.State != "" {
 		b = str(b, 122, v.State)
 	}
@@ -9351,6 +9392,8 @@ func decodePrinterJob(b []byte, v *printer.Job) (err error) {
 		switch f.num {
 		case 1:
 			v.Key = f.str()
+		case 19:
+			v.Kind = printer.Kind(f.str())
 		case 2:
 			v.Order = f.str()
 		case 3:
@@ -9380,6 +9423,11 @@ func decodePrinterJob(b []byte, v *printer.Job) (err error) {
 			if err = decodePrinterItem(f.raw, &v.Items[len(v.Items)-1]); err != nil {
 				return err
 			}
+		case 20:
+			v.Bill = new(printer.Bill)
+			if err = decodePrinterBill(f.raw, v.Bill); err != nil {
+				return err
+			}
 		case 15:
 			v.State = f.str()
 		case 16:
@@ -9389,7 +9437,7 @@ func decodePrinterJob(b []byte, v *printer.Job) (err error) {
 		case 18:
 			v.Spare = f.str()
 		default:
-			if f.num > 18 {
+			if f.num > 20 {
 				return newer("PrinterJob", f.num)
 			}
 		}
@@ -9430,6 +9478,9 @@ func appendPrinterItem(b []byte, v *printer.Item) []byte {
 	if v.Void {
 		b = num(b, 80, -1)
 	}
+	for _, x := range v.Stations {
+		b = str(b, 90, x)
+	}
 	return b
 }
 
@@ -9468,9 +9519,310 @@ func decodePrinterItem(b []byte, v *printer.Item) (err error) {
 			v.Added = f.u != 0
 		case 10:
 			v.Void = f.u != 0
+		case 11:
+			v.Stations = append(v.Stations, f.str())
 		default:
-			if f.num > 10 {
+			if f.num > 11 {
 				return newer("PrinterItem", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterBill(b []byte, v *printer.Bill) []byte {
+	var at int
+	if v.Currency != "" {
+		b = str(b, 10, v.Currency)
+	}
+	if v.TaxIncluded {
+		b = num(b, 16, -1)
+	}
+	for _, x := range v.Orders {
+		b = str(b, 26, x)
+	}
+	if v.Subtotal != 0 {
+		b = num(b, 32, v.Subtotal)
+	}
+	if v.Discount != 0 {
+		b = num(b, 40, v.Discount)
+	}
+	if v.Service != 0 {
+		b = num(b, 48, v.Service)
+	}
+	if v.Tax != 0 {
+		b = num(b, 56, v.Tax)
+	}
+	if v.Total != 0 {
+		b = num(b, 64, v.Total)
+	}
+	if v.Tip != 0 {
+		b = num(b, 72, v.Tip)
+	}
+	if v.Pending != 0 {
+		b = num(b, 80, v.Pending)
+	}
+	if v.Paid != 0 {
+		b = num(b, 88, v.Paid)
+	}
+	if v.Refunded != 0 {
+		b = num(b, 96, v.Refunded)
+	}
+	if v.Due != 0 {
+		b = num(b, 104, v.Due)
+	}
+	for i := range v.Taxes {
+		b, at = open(b, 114)
+		b = shut(appendBillTax(b, &v.Taxes[i]), at)
+	}
+	if v.Mode != "" {
+		b = str(b, 122, v.Mode)
+	}
+	for i := range v.Parts {
+		b, at = open(b, 130)
+		b = shut(appendBillPart(b, &v.Parts[i]), at)
+	}
+	for i := range v.Payments {
+		b, at = open(b, 138)
+		b = shut(appendBillPayment(b, &v.Payments[i]), at)
+	}
+	if v.Part != "" {
+		b = str(b, 146, v.Part)
+	}
+	for i := range v.Lines {
+		b, at = open(b, 154)
+		b = shut(appendPrinterLine(b, &v.Lines[i]), at)
+	}
+	return b
+}
+
+func decodePrinterBill(b []byte, v *printer.Bill) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Currency = f.str()
+		case 2:
+			v.TaxIncluded = f.u != 0
+		case 3:
+			v.Orders = append(v.Orders, f.str())
+		case 4:
+			v.Subtotal = f.int()
+		case 5:
+			v.Discount = f.int()
+		case 6:
+			v.Service = f.int()
+		case 7:
+			v.Tax = f.int()
+		case 8:
+			v.Total = f.int()
+		case 9:
+			v.Tip = f.int()
+		case 10:
+			v.Pending = f.int()
+		case 11:
+			v.Paid = f.int()
+		case 12:
+			v.Refunded = f.int()
+		case 13:
+			v.Due = f.int()
+		case 14:
+			v.Taxes = append(v.Taxes, bill.Tax{})
+			if err = decodeBillTax(f.raw, &v.Taxes[len(v.Taxes)-1]); err != nil {
+				return err
+			}
+		case 15:
+			v.Mode = f.str()
+		case 16:
+			v.Parts = append(v.Parts, bill.Part{})
+			if err = decodeBillPart(f.raw, &v.Parts[len(v.Parts)-1]); err != nil {
+				return err
+			}
+		case 17:
+			v.Payments = append(v.Payments, bill.Payment{})
+			if err = decodeBillPayment(f.raw, &v.Payments[len(v.Payments)-1]); err != nil {
+				return err
+			}
+		case 18:
+			v.Part = f.str()
+		case 19:
+			v.Lines = append(v.Lines, printer.Line{})
+			if err = decodePrinterLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 19 {
+				return newer("PrinterBill", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendBillPart(b []byte, v *bill.Part) []byte {
+	var at int
+	if v.ID != "" {
+		b = str(b, 10, v.ID)
+	}
+	if v.Guest != "" {
+		b = str(b, 18, v.Guest)
+	}
+	if v.Amount != 0 {
+		b = num(b, 24, v.Amount)
+	}
+	if v.Tip != 0 {
+		b = num(b, 32, v.Tip)
+	}
+	if v.Paid != 0 {
+		b = num(b, 40, v.Paid)
+	}
+	if v.Due != 0 {
+		b = num(b, 48, v.Due)
+	}
+	for i := range v.Lines {
+		b, at = open(b, 58)
+		b = shut(appendBillShare(b, &v.Lines[i]), at)
+	}
+	return b
+}
+
+func decodeBillPart(b []byte, v *bill.Part) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.ID = f.str()
+		case 2:
+			v.Guest = f.str()
+		case 3:
+			v.Amount = f.int()
+		case 4:
+			v.Tip = f.int()
+		case 5:
+			v.Paid = f.int()
+		case 6:
+			v.Due = f.int()
+		case 7:
+			v.Lines = append(v.Lines, bill.Share{})
+			if err = decodeBillShare(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 7 {
+				return newer("BillPart", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendBillShare(b []byte, v *bill.Share) []byte {
+	if v.Order != "" {
+		b = str(b, 10, v.Order)
+	}
+	if v.Line != "" {
+		b = str(b, 18, v.Line)
+	}
+	if v.Num != 0 {
+		b = num(b, 24, v.Num)
+	}
+	if v.Den != 0 {
+		b = num(b, 32, v.Den)
+	}
+	if v.Amount != 0 {
+		b = num(b, 40, v.Amount)
+	}
+	return b
+}
+
+func decodeBillShare(b []byte, v *bill.Share) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Order = f.str()
+		case 2:
+			v.Line = f.str()
+		case 3:
+			v.Num = f.int()
+		case 4:
+			v.Den = f.int()
+		case 5:
+			v.Amount = f.int()
+		default:
+			if f.num > 5 {
+				return newer("BillShare", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPrinterLine(b []byte, v *printer.Line) []byte {
+	var at int
+	if v.Order != "" {
+		b = str(b, 10, v.Order)
+	}
+	if v.ID != "" {
+		b = str(b, 18, v.ID)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendMenuText(b, &v.Name), at, 1)
+	if v.Qty != 0 {
+		b = num(b, 32, int64(v.Qty))
+	}
+	if v.Num != 0 {
+		b = num(b, 40, v.Num)
+	}
+	if v.Den != 0 {
+		b = num(b, 48, v.Den)
+	}
+	if v.Amount != 0 {
+		b = num(b, 56, v.Amount)
+	}
+	if v.Whole != 0 {
+		b = num(b, 64, v.Whole)
+	}
+	return b
+}
+
+func decodePrinterLine(b []byte, v *printer.Line) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Order = f.str()
+		case 2:
+			v.ID = f.str()
+		case 3:
+			if err = decodeMenuText(f.raw, &v.Name); err != nil {
+				return err
+			}
+		case 4:
+			v.Qty = int(f.int())
+		case 5:
+			v.Num = f.int()
+		case 6:
+			v.Den = f.int()
+		case 7:
+			v.Amount = f.int()
+		case 8:
+			v.Whole = f.int()
+		default:
+			if f.num > 8 {
+				return newer("PrinterLine", f.num)
 			}
 		}
 	}
@@ -9798,6 +10150,135 @@ func decodeOrderStayedExpired(b []byte, v *order.StayedExpired) (err error) {
 		default:
 			if f.num > 1 {
 				return newer("OrderStayedExpired", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendTableBillDue(b []byte, v *table.BillDue) []byte {
+	var at int
+	b, at = open(b, 10)
+	b = shutUnlessEmpty(appendTableSlip(b, &v.Slip), at, 1)
+	return b
+}
+
+func decodeTableBillDue(b []byte, v *table.BillDue) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			if err = decodeTableSlip(f.raw, &v.Slip); err != nil {
+				return err
+			}
+		default:
+			if f.num > 1 {
+				return newer("TableBillDue", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendTableSlip(b []byte, v *table.Slip) []byte {
+	var at int
+	if v.N != 0 {
+		b = num(b, 8, v.N)
+	}
+	if v.Printer != "" {
+		b = str(b, 18, v.Printer)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendPrinterJob(b, &v.Job), at, 1)
+	for _, x := range v.Unnamed {
+		b = str(b, 34, x)
+	}
+	return b
+}
+
+func decodeTableSlip(b []byte, v *table.Slip) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.N = f.int()
+		case 2:
+			v.Printer = f.str()
+		case 3:
+			if err = decodePrinterJob(f.raw, &v.Job); err != nil {
+				return err
+			}
+		case 4:
+			v.Unnamed = append(v.Unnamed, f.str())
+		default:
+			if f.num > 4 {
+				return newer("TableSlip", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendTableBillNamed(b []byte, v *table.BillNamed) []byte {
+	var at int
+	if v.Order != "" {
+		b = str(b, 10, v.Order)
+	}
+	for i := range v.Lines {
+		b, at = open(b, 18)
+		b = shut(appendPrinterLine(b, &v.Lines[i]), at)
+	}
+	return b
+}
+
+func decodeTableBillNamed(b []byte, v *table.BillNamed) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Order = f.str()
+		case 2:
+			v.Lines = append(v.Lines, printer.Line{})
+			if err = decodePrinterLine(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
+				return err
+			}
+		default:
+			if f.num > 2 {
+				return newer("TableBillNamed", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendTableBillTaken(b []byte, v *table.BillTaken) []byte {
+	if v.N != 0 {
+		b = num(b, 8, v.N)
+	}
+	return b
+}
+
+func decodeTableBillTaken(b []byte, v *table.BillTaken) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.N = f.int()
+		default:
+			if f.num > 1 {
+				return newer("TableBillTaken", f.num)
 			}
 		}
 	}
@@ -10756,6 +11237,9 @@ func appendOrderState(b []byte, v *order.State) []byte {
 	if v.Copies != 0 {
 		b = num(b, 608, int64(v.Copies))
 	}
+	if v.Bills != 0 {
+		b = num(b, 624, int64(v.Bills))
+	}
 	if v.Off != 0 {
 		b = num(b, 560, v.Off)
 	}
@@ -10960,12 +11444,14 @@ func decodeOrderState(b []byte, v *order.State) (err error) {
 			v.SlipN = f.int()
 		case 76:
 			v.Copies = int(f.int())
+		case 78:
+			v.Bills = int(f.int())
 		case 70:
 			v.Off = f.int()
 		case 71:
 			v.Allowed = f.int()
 		default:
-			if f.num > 77 {
+			if f.num > 78 {
 				return newer("OrderState", f.num)
 			}
 		}
@@ -11075,6 +11561,13 @@ func appendTableState(b []byte, v *table.State) []byte {
 		b, at = open(b, 58)
 		b = shut(appendTableCame(b, &v.Came[i]), at)
 	}
+	for i := range v.Slips {
+		b, at = open(b, 66)
+		b = shut(appendTableSlip(b, &v.Slips[i]), at)
+	}
+	if v.SlipN != 0 {
+		b = num(b, 72, v.SlipN)
+	}
 	return b
 }
 
@@ -11113,8 +11606,15 @@ func decodeTableState(b []byte, v *table.State) (err error) {
 			if err = decodeTableCame(f.raw, &v.Came[len(v.Came)-1]); err != nil {
 				return err
 			}
+		case 8:
+			v.Slips = append(v.Slips, table.Slip{})
+			if err = decodeTableSlip(f.raw, &v.Slips[len(v.Slips)-1]); err != nil {
+				return err
+			}
+		case 9:
+			v.SlipN = f.int()
 		default:
-			if f.num > 7 {
+			if f.num > 9 {
 				return newer("TableState", f.num)
 			}
 		}
@@ -12847,111 +13347,6 @@ func decodeBillView(b []byte, v *bill.View) (err error) {
 		default:
 			if f.num > 17 {
 				return newer("BillView", f.num)
-			}
-		}
-	}
-	return nil
-}
-
-func appendBillPart(b []byte, v *bill.Part) []byte {
-	var at int
-	if v.ID != "" {
-		b = str(b, 10, v.ID)
-	}
-	if v.Guest != "" {
-		b = str(b, 18, v.Guest)
-	}
-	if v.Amount != 0 {
-		b = num(b, 24, v.Amount)
-	}
-	if v.Tip != 0 {
-		b = num(b, 32, v.Tip)
-	}
-	if v.Paid != 0 {
-		b = num(b, 40, v.Paid)
-	}
-	if v.Due != 0 {
-		b = num(b, 48, v.Due)
-	}
-	for i := range v.Lines {
-		b, at = open(b, 58)
-		b = shut(appendBillShare(b, &v.Lines[i]), at)
-	}
-	return b
-}
-
-func decodeBillPart(b []byte, v *bill.Part) (err error) {
-	var f wireField
-	for len(b) > 0 {
-		if f, b, err = next(b); err != nil {
-			return err
-		}
-		switch f.num {
-		case 1:
-			v.ID = f.str()
-		case 2:
-			v.Guest = f.str()
-		case 3:
-			v.Amount = f.int()
-		case 4:
-			v.Tip = f.int()
-		case 5:
-			v.Paid = f.int()
-		case 6:
-			v.Due = f.int()
-		case 7:
-			v.Lines = append(v.Lines, bill.Share{})
-			if err = decodeBillShare(f.raw, &v.Lines[len(v.Lines)-1]); err != nil {
-				return err
-			}
-		default:
-			if f.num > 7 {
-				return newer("BillPart", f.num)
-			}
-		}
-	}
-	return nil
-}
-
-func appendBillShare(b []byte, v *bill.Share) []byte {
-	if v.Order != "" {
-		b = str(b, 10, v.Order)
-	}
-	if v.Line != "" {
-		b = str(b, 18, v.Line)
-	}
-	if v.Num != 0 {
-		b = num(b, 24, v.Num)
-	}
-	if v.Den != 0 {
-		b = num(b, 32, v.Den)
-	}
-	if v.Amount != 0 {
-		b = num(b, 40, v.Amount)
-	}
-	return b
-}
-
-func decodeBillShare(b []byte, v *bill.Share) (err error) {
-	var f wireField
-	for len(b) > 0 {
-		if f, b, err = next(b); err != nil {
-			return err
-		}
-		switch f.num {
-		case 1:
-			v.Order = f.str()
-		case 2:
-			v.Line = f.str()
-		case 3:
-			v.Num = f.int()
-		case 4:
-			v.Den = f.int()
-		case 5:
-			v.Amount = f.int()
-		default:
-			if f.num > 5 {
-				return newer("BillShare", f.num)
 			}
 		}
 	}

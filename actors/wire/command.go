@@ -91,6 +91,8 @@ var commands = map[string]maker{
 
 	"bill.discount@table": {func() command.Command { return new(table.DiscountBill) }, ofTable},
 	"bill.discount@order": {func() command.Command { return new(order.DiscountBill) }, ofOrder},
+	"bill.print@table":    {func() command.Command { return new(table.PrintBill) }, ofTable},
+	"bill.print@order":    {func() command.Command { return new(order.PrintBill) }, ofOrder},
 }
 
 // Commands lists the commands by name, sorted.
@@ -116,7 +118,12 @@ var internal = map[string]maker{
 // KnownCommand says that the name is a command.
 func KnownCommand(name string) bool {
 	_, ok := commands[name]
-	return ok && !strings.Contains(name, "@") || name == "bill.split" || name == "bill.discount"
+	return ok && !strings.Contains(name, "@") || ofEither(name)
+}
+
+// ofEither says that what the command names decides whether it is a table's or an order's.
+func ofEither(name string) bool {
+	return name == "bill.split" || name == "bill.discount" || name == "bill.print"
 }
 
 // CommandName is the command of that name, without a copy of what was given.
@@ -126,9 +133,9 @@ func CommandName(name []byte) (string, bool) {
 }
 
 var commandNames = func() map[string]string {
-	all := map[string]string{"bill.split": "bill.split", "bill.discount": "bill.discount"}
+	all := map[string]string{}
 	for name := range commands {
-		if KnownCommand(name) {
+		if name, _, _ = strings.Cut(name, "@"); KnownCommand(name) {
 			all[name] = name
 		}
 	}
@@ -142,7 +149,7 @@ func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, comma
 	if !ours && !KnownCommand(name) {
 		return command.Target{}, nil, errUnknown
 	}
-	if name == "bill.split" || name == "bill.discount" {
+	if ofEither(name) {
 		var of struct {
 			Table string `json:"table"`
 			Order string `json:"order"`
@@ -205,6 +212,8 @@ func ofTable(_ command.ID, c command.Command) (command.Target, error) {
 		id = c.Table
 	case *table.DiscountBill:
 		id = c.Table
+	case *table.PrintBill:
+		id = c.Table
 	}
 	if !menu.IsName(id) {
 		return command.Target{}, invalid("/table", "id")
@@ -238,6 +247,8 @@ func ofOrder(_ command.ID, c command.Command) (command.Target, error) {
 	case *order.SplitBill:
 		id = c.Order
 	case *order.DiscountBill:
+		id = c.Order
+	case *order.PrintBill:
 		id = c.Order
 	}
 	return byUUID("order", id)

@@ -75,6 +75,7 @@ var permissions = map[string]roles{
 
 	"bill.split":      waiter | cashier | guest,
 	"bill.discount":   nobody,
+	"bill.print":      waiter | cashier,
 	"payment.create":  waiter | cashier | guest,
 	"payment.confirm": waiter | cashier | guest,
 	"payment.cancel":  waiter | cashier | guest,

@@ -218,7 +218,7 @@ func (d *Driver) print(p *device, today *store.Today, j *printer.Job) (printer.O
 		return "", no
 	}
 	id := rand.Text()[:4]
-	if _, err := c.Write(append(render(j, of), marker(id)...)); err != nil {
+	if _, err := c.Write(append(render(j, of, today), marker(id)...)); err != nil {
 		return printer.Unsure, err
 	}
 	if err := answer(c, done(id)); err != nil {

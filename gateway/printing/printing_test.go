@@ -4,15 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
@@ -21,113 +15,36 @@ import (
 	"github.com/brigata/brigata/actors/printer"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/story"
+	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/printing"
+	"github.com/brigata/brigata/gateway/printing/fake"
 	"github.com/brigata/brigata/persistence/memory"
 )
 
-// paper is a printer's stand-in: what was cut off it, and how it misbehaves.
-type paper struct {
-	l net.Listener
-
-	mu    sync.Mutex
-	out   bool   // of paper
-	next  string // of the next job: "drop" it in the middle, "stall" after it is printed
-	slips []string
-	calls int
-	conns []net.Conn
-}
-
-func newPaper(t *testing.T) *paper {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func newPrinter(t *testing.T) *fake.Printer {
+	p, err := fake.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &paper{l: l}
-	var tasks sync.WaitGroup
-	tasks.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.calls++
-			p.conns = append(p.conns, c)
-			p.mu.Unlock()
-			tasks.Go(func() { p.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		p.mu.Lock()
-		for _, c := range p.conns {
-			c.Close()
-		}
-		p.mu.Unlock()
-		tasks.Wait()
-	})
+	t.Cleanup(p.Close)
 	return p
 }
 
-func (p *paper) serve(c net.Conn) {
-	defer c.Close()
-	var got []byte
-	var b [4096]byte
-	for {
-		n, err := c.Read(b[:])
-		if err != nil {
-			return
-		}
-		got = append(got, b[:n]...)
-		if i := bytes.Index(got, []byte{0x10, 4, 4}); i >= 0 {
-			got = slices.Delete(got, i, i+3)
-			p.mu.Lock()
-			status := byte(0x12)
-			if p.out {
-				status |= 0x60
-			}
-			p.mu.Unlock()
-			c.Write([]byte{status})
-		}
-		p.mu.Lock()
-		next := p.next
-		if next == "drop" && len(got) > 0 {
-			p.next = ""
-			p.mu.Unlock()
-			return
-		}
-		if i := bytes.Index(got, []byte{0x1d, '(', 'H', 6, 0, 48, 48}); i >= 0 && len(got) >= i+11 {
-			p.slips = append(p.slips, string(got[:i]))
-			p.next = ""
-			p.mu.Unlock()
-			if next == "stall" {
-				io.Copy(io.Discard, c)
-				return
-			}
-			c.Write(append([]byte{0x37, 0x22}, append(bytes.Clone(got[i+7:i+11]), 0)...))
-			return
-		}
-		p.mu.Unlock()
+// read is what is on paper of 80 mm.
+func read(t *testing.T, slip []byte) string {
+	t.Helper()
+	text, err := fake.Read(slip, 48)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func (p *paper) set(out bool, next string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.out, p.next = out, next
-}
-
-func (p *paper) printed() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.slips)
+	return text
 }
 
 // kitchen is a host with two printers.
 type kitchen struct {
 	t      *testing.T
-	p1, p2 *paper
+	p1, p2 *fake.Printer
 	node   *actors.Node
 	driver *printing.Driver
 	db     *memory.Database
@@ -137,18 +54,21 @@ type kitchen struct {
 }
 
 func newKitchen(t *testing.T) *kitchen {
-	k := &kitchen{t: t, p1: newPaper(t), p2: newPaper(t)}
+	k := &kitchen{t: t, p1: newPrinter(t), p2: newPrinter(t)}
 	k.db = memory.NewDatabase()
 	k.open()
 	t.Cleanup(func() { k.close() })
-	doc := strings.NewReplacer("127.0.0.1:1", k.p1.l.Addr().String(), "127.0.0.1:2", k.p2.l.Addr().String()).Replace(string(story.Paper()))
-	c, m, text, err := wire.DecodeStoreFile([]byte(doc))
+	k.load(strings.NewReplacer("127.0.0.1:1", k.p1.Address, "127.0.0.1:2", k.p2.Address).Replace(string(story.Paper())))
+	return k
+}
+
+func (k *kitchen) load(document string) {
+	c, m, text, err := wire.DecodeStoreFile([]byte(document))
 	if err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
 	k.ask("menu", &menu.Load{Menu: m, Text: text})
 	k.ask("store", &store.Configure{Config: c})
-	return k
 }
 
 func (k *kitchen) open() {
@@ -199,6 +119,14 @@ func (k *kitchen) ask(kind string, c command.Command) string {
 	switch c := c.(type) {
 	case *order.Reprint:
 		id = c.Order
+	case *order.Change:
+		id = c.Order
+	case *order.PrintBill:
+		id = c.Order
+	case *table.PrintBill:
+		id = c.Table
+	case *table.SplitBill:
+		id = c.Table
 	case *printer.Report:
 		id = c.Printer
 	}
@@ -226,7 +154,7 @@ func (k *kitchen) until(id string, is func(*printer.View) bool) *printer.View {
 				return p
 			}
 		case <-late:
-			k.t.Fatalf("printer %s never came to that; it was called %d times, and has %d slips", id, k.p1.calls, len(k.p1.printed()))
+			k.t.Fatalf("printer %s never came to that; it was called %d times, and has %d slips", id, k.p1.Calls(), len(k.p1.Slips()))
 		}
 	}
 }
@@ -237,14 +165,14 @@ func TestASlip(t *testing.T) {
 	k := newKitchen(t)
 	k.order()
 	k.until("p1", idle)
-	slips := k.p1.printed()
+	slips := k.p1.Slips()
 	if len(slips) != 1 {
 		t.Fatalf("%d slips", len(slips))
 	}
-	text, err := simplifiedchinese.GB18030.NewDecoder().String(slips[0])
+	text := read(t, slips[0])
 	for _, want := range []string{"T1  #1", "2 × Tofu", "少油", "wok"} {
-		if err != nil || !strings.Contains(text, want) {
-			t.Errorf("%q is not on it: %q %v", want, text, err)
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not on it: %s", want, text)
 		}
 	}
 }
@@ -252,14 +180,14 @@ func TestASlip(t *testing.T) {
 // Out of paper, the job waits, goes to the backup, and comes out there once.
 func TestNoPaper(t *testing.T) {
 	k := newKitchen(t)
-	k.p1.set(true, "")
+	k.p1.Out(true)
 	k.order()
 	v := k.until("p1", func(v *printer.View) bool { return v.ReroutedTo == "p2" })
 	if v.State != "failing" || v.Error != "no paper" {
 		t.Errorf("%+v", v)
 	}
 	k.until("p2", idle)
-	if a, b := len(k.p1.printed()), len(k.p2.printed()); a != 0 || b != 1 || !strings.Contains(k.p2.printed()[0], "FOR p1") {
+	if a, b := len(k.p1.Slips()), len(k.p2.Slips()); a != 0 || b != 1 || !strings.Contains(read(t, k.p2.Slips()[0]), "FOR p1") {
 		t.Errorf("%d slips here, %d there", a, b)
 	}
 }
@@ -267,10 +195,10 @@ func TestNoPaper(t *testing.T) {
 // Cut off in the middle, or silent at the end: it may be on paper, and is shown so, and
 // never printed again but by a copy that somebody asks for.
 func TestUnsureIsShownAndNotRepeated(t *testing.T) {
-	for _, next := range []string{"drop", "stall"} {
-		t.Run(next, func(t *testing.T) {
+	for _, next := range []fake.Fault{fake.Drop, fake.Stall} {
+		t.Run(string(next), func(t *testing.T) {
 			k := newKitchen(t)
-			k.p1.set(false, next)
+			k.p1.Next(next)
 			id := k.order()
 			v := k.until("p1", func(v *printer.View) bool { return len(v.Unsure) == 1 })
 			if v.Queued != 0 || v.State != "failing" || v.Unsure[0].Order != id {
@@ -280,8 +208,8 @@ func TestUnsureIsShownAndNotRepeated(t *testing.T) {
 			if v = k.until("p1", idle); v.Last.Copy != 2 {
 				t.Errorf("%+v", v.Last)
 			}
-			slips := k.p1.printed()
-			if !strings.Contains(slips[len(slips)-1], "*** COPY 2 ***") || len(slips) > 2 {
+			slips := k.p1.Slips()
+			if !strings.Contains(string(slips[len(slips)-1]), "*** COPY 2 ***") || len(slips) > 2 {
 				t.Errorf("%q", slips)
 			}
 		})
@@ -305,7 +233,7 @@ func TestTheNodeEndsInMidJob(t *testing.T) {
 	if len(v.Unsure) != 1 || v.Unsure[0].Order != first {
 		t.Errorf("%+v", v)
 	}
-	if slips := k.p1.printed(); len(slips) != 1 || !strings.Contains(slips[0], "#2") {
+	if slips := k.p1.Slips(); len(slips) != 1 || !strings.Contains(string(slips[0]), "#2") {
 		t.Errorf("%q", slips)
 	}
 }
@@ -318,20 +246,22 @@ func TestRush(t *testing.T) {
 	for i := range orders {
 		switch i % 8 {
 		case 2:
-			k.p1.set(false, "drop")
+			k.p1.Next(fake.Drop)
 		case 5:
-			k.p1.set(true, "")
+			k.p1.Out(true)
 		case 6:
-			k.p1.set(false, "")
+			k.p1.Out(false)
 		}
 		k.order()
 	}
-	k.p1.set(false, "")
+	k.p1.Out(false)
+	k.p1.Next("")
 	k.ask("order", &order.Place{Type: "dine_in", Table: "T1", Note: "last", Lines: []menu.Line{{Dish: "tofu", Qty: 1}}})
 	v := k.until("p1", func(v *printer.View) bool { return v.Queued == 0 && printedLast(k) })
 	count := map[string]int{}
-	for _, s := range append(k.p1.printed(), k.p2.printed()...) {
-		no, _, _ := strings.Cut(s[strings.Index(s, "#"):], "\n")
+	for _, s := range append(k.p1.Slips(), k.p2.Slips()...) {
+		_, no, _ := strings.Cut(string(s), "#")
+		no, _, _ = strings.Cut(no, "\n")
 		count[no]++
 	}
 	for no, n := range count {
@@ -345,8 +275,8 @@ func TestRush(t *testing.T) {
 }
 
 func printedLast(k *kitchen) bool {
-	for _, s := range append(k.p1.printed(), k.p2.printed()...) {
-		if strings.Contains(s, "> last") {
+	for _, s := range append(k.p1.Slips(), k.p2.Slips()...) {
+		if bytes.Contains(s, []byte("> last")) {
 			return true
 		}
 	}

@@ -149,6 +149,9 @@ type Event struct {
 	//	*Event_OrderPaidLate
 	//	*Event_OrderRevived
 	//	*Event_OrderStayedExpired
+	//	*Event_TableBillDue
+	//	*Event_TableBillNamed
+	//	*Event_TableBillTaken
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1280,6 +1283,33 @@ func (x *Event) GetOrderStayedExpired() *OrderStayedExpired {
 	return nil
 }
 
+func (x *Event) GetTableBillDue() *TableBillDue {
+	if x != nil {
+		if x, ok := x.Event.(*Event_TableBillDue); ok {
+			return x.TableBillDue
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTableBillNamed() *TableBillNamed {
+	if x != nil {
+		if x, ok := x.Event.(*Event_TableBillNamed); ok {
+			return x.TableBillNamed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTableBillTaken() *TableBillTaken {
+	if x != nil {
+		if x, ok := x.Event.(*Event_TableBillTaken); ok {
+			return x.TableBillTaken
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1768,6 +1798,18 @@ type Event_OrderStayedExpired struct {
 	OrderStayedExpired *OrderStayedExpired `protobuf:"bytes,121,opt,name=order_stayed_expired,json=orderStayedExpired,proto3,oneof"`
 }
 
+type Event_TableBillDue struct {
+	TableBillDue *TableBillDue `protobuf:"bytes,122,opt,name=table_bill_due,json=tableBillDue,proto3,oneof"`
+}
+
+type Event_TableBillNamed struct {
+	TableBillNamed *TableBillNamed `protobuf:"bytes,123,opt,name=table_bill_named,json=tableBillNamed,proto3,oneof"`
+}
+
+type Event_TableBillTaken struct {
+	TableBillTaken *TableBillTaken `protobuf:"bytes,124,opt,name=table_bill_taken,json=tableBillTaken,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -2009,6 +2051,12 @@ func (*Event_OrderPaidLate) isEvent_Event() {}
 func (*Event_OrderRevived) isEvent_Event() {}
 
 func (*Event_OrderStayedExpired) isEvent_Event() {}
+
+func (*Event_TableBillDue) isEvent_Event() {}
+
+func (*Event_TableBillNamed) isEvent_Event() {}
+
+func (*Event_TableBillTaken) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -2830,6 +2878,7 @@ type StorePrinter struct {
 	PaperMm       int64                  `protobuf:"zigzag64,3,opt,name=paper_mm,json=paperMm,proto3" json:"paper_mm,omitempty"`
 	Encoding      string                 `protobuf:"bytes,4,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	Backup        string                 `protobuf:"bytes,5,opt,name=backup,proto3" json:"backup,omitempty"`
+	Prints        []string               `protobuf:"bytes,6,rep,name=prints,proto3" json:"prints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2897,6 +2946,13 @@ func (x *StorePrinter) GetBackup() string {
 		return x.Backup
 	}
 	return ""
+}
+
+func (x *StorePrinter) GetPrints() []string {
+	if x != nil {
+		return x.Prints
+	}
+	return nil
 }
 
 type StoreArea struct {
@@ -12232,6 +12288,7 @@ type TableSession struct {
 	Discount      int64                  `protobuf:"zigzag64,13,opt,name=discount,proto3" json:"discount,omitempty"`
 	Hurried       int64                  `protobuf:"zigzag64,14,opt,name=hurried,proto3" json:"hurried,omitempty"`
 	Joined        []string               `protobuf:"bytes,15,rep,name=joined,proto3" json:"joined,omitempty"`
+	Bills         int64                  `protobuf:"zigzag64,16,opt,name=bills,proto3" json:"bills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12369,6 +12426,13 @@ func (x *TableSession) GetJoined() []string {
 		return x.Joined
 	}
 	return nil
+}
+
+func (x *TableSession) GetBills() int64 {
+	if x != nil {
+		return x.Bills
+	}
+	return 0
 }
 
 type TableEntry struct {
@@ -14902,6 +14966,7 @@ func (x *PrinterQueued) GetJob() *PrinterJob {
 type PrinterJob struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Kind          string                 `protobuf:"bytes,19,opt,name=kind,proto3" json:"kind,omitempty"`
 	Order         string                 `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	No            int64                  `protobuf:"zigzag64,3,opt,name=no,proto3" json:"no,omitempty"`
 	Label         string                 `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
@@ -14915,6 +14980,7 @@ type PrinterJob struct {
 	Note          string                 `protobuf:"bytes,12,opt,name=note,proto3" json:"note,omitempty"`
 	At            int64                  `protobuf:"zigzag64,13,opt,name=at,proto3" json:"at,omitempty"`
 	Items         []*PrinterItem         `protobuf:"bytes,14,rep,name=items,proto3" json:"items,omitempty"`
+	Bill          *PrinterBill           `protobuf:"bytes,20,opt,name=bill,proto3,oneof" json:"bill,omitempty"`
 	State         string                 `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"`
 	Tries         int64                  `protobuf:"zigzag64,16,opt,name=tries,proto3" json:"tries,omitempty"`
 	From          string                 `protobuf:"bytes,17,opt,name=from,proto3" json:"from,omitempty"`
@@ -14956,6 +15022,13 @@ func (*PrinterJob) Descriptor() ([]byte, []int) {
 func (x *PrinterJob) GetKey() string {
 	if x != nil {
 		return x.Key
+	}
+	return ""
+}
+
+func (x *PrinterJob) GetKind() string {
+	if x != nil {
+		return x.Kind
 	}
 	return ""
 }
@@ -15051,6 +15124,13 @@ func (x *PrinterJob) GetItems() []*PrinterItem {
 	return nil
 }
 
+func (x *PrinterJob) GetBill() *PrinterBill {
+	if x != nil {
+		return x.Bill
+	}
+	return nil
+}
+
 func (x *PrinterJob) GetState() string {
 	if x != nil {
 		return x.State
@@ -15091,6 +15171,7 @@ type PrinterItem struct {
 	Seat          int64                  `protobuf:"zigzag64,8,opt,name=seat,proto3" json:"seat,omitempty"`
 	Added         bool                   `protobuf:"varint,9,opt,name=added,proto3" json:"added,omitempty"`
 	Void          bool                   `protobuf:"varint,10,opt,name=void,proto3" json:"void,omitempty"`
+	Stations      []string               `protobuf:"bytes,11,rep,name=stations,proto3" json:"stations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15195,6 +15276,469 @@ func (x *PrinterItem) GetVoid() bool {
 	return false
 }
 
+func (x *PrinterItem) GetStations() []string {
+	if x != nil {
+		return x.Stations
+	}
+	return nil
+}
+
+type PrinterBill struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Currency      string                 `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	TaxIncluded   bool                   `protobuf:"varint,2,opt,name=tax_included,json=taxIncluded,proto3" json:"tax_included,omitempty"`
+	Orders        []string               `protobuf:"bytes,3,rep,name=orders,proto3" json:"orders,omitempty"`
+	Subtotal      int64                  `protobuf:"zigzag64,4,opt,name=subtotal,proto3" json:"subtotal,omitempty"`
+	Discount      int64                  `protobuf:"zigzag64,5,opt,name=discount,proto3" json:"discount,omitempty"`
+	Service       int64                  `protobuf:"zigzag64,6,opt,name=service,proto3" json:"service,omitempty"`
+	Tax           int64                  `protobuf:"zigzag64,7,opt,name=tax,proto3" json:"tax,omitempty"`
+	Total         int64                  `protobuf:"zigzag64,8,opt,name=total,proto3" json:"total,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,9,opt,name=tip,proto3" json:"tip,omitempty"`
+	Pending       int64                  `protobuf:"zigzag64,10,opt,name=pending,proto3" json:"pending,omitempty"`
+	Paid          int64                  `protobuf:"zigzag64,11,opt,name=paid,proto3" json:"paid,omitempty"`
+	Refunded      int64                  `protobuf:"zigzag64,12,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	Due           int64                  `protobuf:"zigzag64,13,opt,name=due,proto3" json:"due,omitempty"`
+	Taxes         []*BillTax             `protobuf:"bytes,14,rep,name=taxes,proto3" json:"taxes,omitempty"`
+	Mode          string                 `protobuf:"bytes,15,opt,name=mode,proto3" json:"mode,omitempty"`
+	Parts         []*BillPart            `protobuf:"bytes,16,rep,name=parts,proto3" json:"parts,omitempty"`
+	Payments      []*BillPayment         `protobuf:"bytes,17,rep,name=payments,proto3" json:"payments,omitempty"`
+	Part          string                 `protobuf:"bytes,18,opt,name=part,proto3" json:"part,omitempty"`
+	Lines         []*PrinterLine         `protobuf:"bytes,19,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterBill) Reset() {
+	*x = PrinterBill{}
+	mi := &file_event_proto_msgTypes[181]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterBill) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterBill) ProtoMessage() {}
+
+func (x *PrinterBill) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[181]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterBill.ProtoReflect.Descriptor instead.
+func (*PrinterBill) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{181}
+}
+
+func (x *PrinterBill) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PrinterBill) GetTaxIncluded() bool {
+	if x != nil {
+		return x.TaxIncluded
+	}
+	return false
+}
+
+func (x *PrinterBill) GetOrders() []string {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *PrinterBill) GetSubtotal() int64 {
+	if x != nil {
+		return x.Subtotal
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetDiscount() int64 {
+	if x != nil {
+		return x.Discount
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetService() int64 {
+	if x != nil {
+		return x.Service
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetTax() int64 {
+	if x != nil {
+		return x.Tax
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetPending() int64 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetRefunded() int64 {
+	if x != nil {
+		return x.Refunded
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *PrinterBill) GetTaxes() []*BillTax {
+	if x != nil {
+		return x.Taxes
+	}
+	return nil
+}
+
+func (x *PrinterBill) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *PrinterBill) GetParts() []*BillPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *PrinterBill) GetPayments() []*BillPayment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
+func (x *PrinterBill) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *PrinterBill) GetLines() []*PrinterLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type BillPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Guest         string                 `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tip           int64                  `protobuf:"zigzag64,4,opt,name=tip,proto3" json:"tip,omitempty"`
+	Paid          int64                  `protobuf:"zigzag64,5,opt,name=paid,proto3" json:"paid,omitempty"`
+	Due           int64                  `protobuf:"zigzag64,6,opt,name=due,proto3" json:"due,omitempty"`
+	Lines         []*BillShare           `protobuf:"bytes,7,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillPart) Reset() {
+	*x = BillPart{}
+	mi := &file_event_proto_msgTypes[182]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillPart) ProtoMessage() {}
+
+func (x *BillPart) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[182]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
+func (*BillPart) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{182}
+}
+
+func (x *BillPart) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *BillPart) GetGuest() string {
+	if x != nil {
+		return x.Guest
+	}
+	return ""
+}
+
+func (x *BillPart) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *BillPart) GetTip() int64 {
+	if x != nil {
+		return x.Tip
+	}
+	return 0
+}
+
+func (x *BillPart) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *BillPart) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *BillPart) GetLines() []*BillShare {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type BillShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         string                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Line          string                 `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
+	Num           int64                  `protobuf:"zigzag64,3,opt,name=num,proto3" json:"num,omitempty"`
+	Den           int64                  `protobuf:"zigzag64,4,opt,name=den,proto3" json:"den,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BillShare) Reset() {
+	*x = BillShare{}
+	mi := &file_event_proto_msgTypes[183]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BillShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BillShare) ProtoMessage() {}
+
+func (x *BillShare) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[183]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
+func (*BillShare) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{183}
+}
+
+func (x *BillShare) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *BillShare) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *BillShare) GetNum() int64 {
+	if x != nil {
+		return x.Num
+	}
+	return 0
+}
+
+func (x *BillShare) GetDen() int64 {
+	if x != nil {
+		return x.Den
+	}
+	return 0
+}
+
+func (x *BillShare) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+type PrinterLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         string                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Name          *MenuText              `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Qty           int64                  `protobuf:"zigzag64,4,opt,name=qty,proto3" json:"qty,omitempty"`
+	Num           int64                  `protobuf:"zigzag64,5,opt,name=num,proto3" json:"num,omitempty"`
+	Den           int64                  `protobuf:"zigzag64,6,opt,name=den,proto3" json:"den,omitempty"`
+	Amount        int64                  `protobuf:"zigzag64,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	Whole         int64                  `protobuf:"zigzag64,8,opt,name=whole,proto3" json:"whole,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrinterLine) Reset() {
+	*x = PrinterLine{}
+	mi := &file_event_proto_msgTypes[184]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrinterLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrinterLine) ProtoMessage() {}
+
+func (x *PrinterLine) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[184]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrinterLine.ProtoReflect.Descriptor instead.
+func (*PrinterLine) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{184}
+}
+
+func (x *PrinterLine) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *PrinterLine) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PrinterLine) GetName() *MenuText {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *PrinterLine) GetQty() int64 {
+	if x != nil {
+		return x.Qty
+	}
+	return 0
+}
+
+func (x *PrinterLine) GetNum() int64 {
+	if x != nil {
+		return x.Num
+	}
+	return 0
+}
+
+func (x *PrinterLine) GetDen() int64 {
+	if x != nil {
+		return x.Den
+	}
+	return 0
+}
+
+func (x *PrinterLine) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *PrinterLine) GetWhole() int64 {
+	if x != nil {
+		return x.Whole
+	}
+	return 0
+}
+
 type PrinterSending struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -15204,7 +15748,7 @@ type PrinterSending struct {
 
 func (x *PrinterSending) Reset() {
 	*x = PrinterSending{}
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[185]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15216,7 +15760,7 @@ func (x *PrinterSending) String() string {
 func (*PrinterSending) ProtoMessage() {}
 
 func (x *PrinterSending) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[185]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15229,7 +15773,7 @@ func (x *PrinterSending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterSending.ProtoReflect.Descriptor instead.
 func (*PrinterSending) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{181}
+	return file_event_proto_rawDescGZIP(), []int{185}
 }
 
 func (x *PrinterSending) GetKey() string {
@@ -15249,7 +15793,7 @@ type PrinterWasPrinted struct {
 
 func (x *PrinterWasPrinted) Reset() {
 	*x = PrinterWasPrinted{}
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[186]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15261,7 +15805,7 @@ func (x *PrinterWasPrinted) String() string {
 func (*PrinterWasPrinted) ProtoMessage() {}
 
 func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[186]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15274,7 +15818,7 @@ func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasPrinted.ProtoReflect.Descriptor instead.
 func (*PrinterWasPrinted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{182}
+	return file_event_proto_rawDescGZIP(), []int{186}
 }
 
 func (x *PrinterWasPrinted) GetAt() int64 {
@@ -15301,7 +15845,7 @@ type PrinterTryFailed struct {
 
 func (x *PrinterTryFailed) Reset() {
 	*x = PrinterTryFailed{}
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[187]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15313,7 +15857,7 @@ func (x *PrinterTryFailed) String() string {
 func (*PrinterTryFailed) ProtoMessage() {}
 
 func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[187]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15326,7 +15870,7 @@ func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterTryFailed.ProtoReflect.Descriptor instead.
 func (*PrinterTryFailed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{183}
+	return file_event_proto_rawDescGZIP(), []int{187}
 }
 
 func (x *PrinterTryFailed) GetKey() string {
@@ -15354,7 +15898,7 @@ type PrinterWentUnsure struct {
 
 func (x *PrinterWentUnsure) Reset() {
 	*x = PrinterWentUnsure{}
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[188]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15366,7 +15910,7 @@ func (x *PrinterWentUnsure) String() string {
 func (*PrinterWentUnsure) ProtoMessage() {}
 
 func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[188]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15379,7 +15923,7 @@ func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWentUnsure.ProtoReflect.Descriptor instead.
 func (*PrinterWentUnsure) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{184}
+	return file_event_proto_rawDescGZIP(), []int{188}
 }
 
 func (x *PrinterWentUnsure) GetAt() int64 {
@@ -15413,7 +15957,7 @@ type PrinterWasRerouted struct {
 
 func (x *PrinterWasRerouted) Reset() {
 	*x = PrinterWasRerouted{}
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[189]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15425,7 +15969,7 @@ func (x *PrinterWasRerouted) String() string {
 func (*PrinterWasRerouted) ProtoMessage() {}
 
 func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[189]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15438,7 +15982,7 @@ func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasRerouted.ProtoReflect.Descriptor instead.
 func (*PrinterWasRerouted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{185}
+	return file_event_proto_rawDescGZIP(), []int{189}
 }
 
 func (x *PrinterWasRerouted) GetKey() string {
@@ -15464,7 +16008,7 @@ type OrderSlipsDue struct {
 
 func (x *OrderSlipsDue) Reset() {
 	*x = OrderSlipsDue{}
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[190]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15476,7 +16020,7 @@ func (x *OrderSlipsDue) String() string {
 func (*OrderSlipsDue) ProtoMessage() {}
 
 func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[190]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15489,7 +16033,7 @@ func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipsDue.ProtoReflect.Descriptor instead.
 func (*OrderSlipsDue) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{186}
+	return file_event_proto_rawDescGZIP(), []int{190}
 }
 
 func (x *OrderSlipsDue) GetSlips() []*OrderSlip {
@@ -15510,7 +16054,7 @@ type OrderSlip struct {
 
 func (x *OrderSlip) Reset() {
 	*x = OrderSlip{}
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[191]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15522,7 +16066,7 @@ func (x *OrderSlip) String() string {
 func (*OrderSlip) ProtoMessage() {}
 
 func (x *OrderSlip) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[191]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15535,7 +16079,7 @@ func (x *OrderSlip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlip.ProtoReflect.Descriptor instead.
 func (*OrderSlip) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{187}
+	return file_event_proto_rawDescGZIP(), []int{191}
 }
 
 func (x *OrderSlip) GetN() int64 {
@@ -15568,7 +16112,7 @@ type OrderSlipTaken struct {
 
 func (x *OrderSlipTaken) Reset() {
 	*x = OrderSlipTaken{}
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15580,7 +16124,7 @@ func (x *OrderSlipTaken) String() string {
 func (*OrderSlipTaken) ProtoMessage() {}
 
 func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15593,7 +16137,7 @@ func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipTaken.ProtoReflect.Descriptor instead.
 func (*OrderSlipTaken) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{188}
+	return file_event_proto_rawDescGZIP(), []int{192}
 }
 
 func (x *OrderSlipTaken) GetN() int64 {
@@ -15613,7 +16157,7 @@ type OrderPaidLate struct {
 
 func (x *OrderPaidLate) Reset() {
 	*x = OrderPaidLate{}
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15625,7 +16169,7 @@ func (x *OrderPaidLate) String() string {
 func (*OrderPaidLate) ProtoMessage() {}
 
 func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15638,7 +16182,7 @@ func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPaidLate.ProtoReflect.Descriptor instead.
 func (*OrderPaidLate) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{189}
+	return file_event_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *OrderPaidLate) GetAt() int64 {
@@ -15664,7 +16208,7 @@ type OrderRevived struct {
 
 func (x *OrderRevived) Reset() {
 	*x = OrderRevived{}
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15676,7 +16220,7 @@ func (x *OrderRevived) String() string {
 func (*OrderRevived) ProtoMessage() {}
 
 func (x *OrderRevived) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15689,7 +16233,7 @@ func (x *OrderRevived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRevived.ProtoReflect.Descriptor instead.
 func (*OrderRevived) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{190}
+	return file_event_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *OrderRevived) GetAt() int64 {
@@ -15708,7 +16252,7 @@ type OrderStayedExpired struct {
 
 func (x *OrderStayedExpired) Reset() {
 	*x = OrderStayedExpired{}
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[195]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15720,7 +16264,7 @@ func (x *OrderStayedExpired) String() string {
 func (*OrderStayedExpired) ProtoMessage() {}
 
 func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[195]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15733,12 +16277,220 @@ func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderStayedExpired.ProtoReflect.Descriptor instead.
 func (*OrderStayedExpired) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{191}
+	return file_event_proto_rawDescGZIP(), []int{195}
 }
 
 func (x *OrderStayedExpired) GetAt() int64 {
 	if x != nil {
 		return x.At
+	}
+	return 0
+}
+
+type TableBillDue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slip          *TableSlip             `protobuf:"bytes,1,opt,name=slip,proto3" json:"slip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableBillDue) Reset() {
+	*x = TableBillDue{}
+	mi := &file_event_proto_msgTypes[196]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableBillDue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableBillDue) ProtoMessage() {}
+
+func (x *TableBillDue) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[196]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableBillDue.ProtoReflect.Descriptor instead.
+func (*TableBillDue) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{196}
+}
+
+func (x *TableBillDue) GetSlip() *TableSlip {
+	if x != nil {
+		return x.Slip
+	}
+	return nil
+}
+
+type TableSlip struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             int64                  `protobuf:"zigzag64,1,opt,name=n,proto3" json:"n,omitempty"`
+	Printer       string                 `protobuf:"bytes,2,opt,name=printer,proto3" json:"printer,omitempty"`
+	Job           *PrinterJob            `protobuf:"bytes,3,opt,name=job,proto3" json:"job,omitempty"`
+	Unnamed       []string               `protobuf:"bytes,4,rep,name=unnamed,proto3" json:"unnamed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableSlip) Reset() {
+	*x = TableSlip{}
+	mi := &file_event_proto_msgTypes[197]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableSlip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableSlip) ProtoMessage() {}
+
+func (x *TableSlip) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[197]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableSlip.ProtoReflect.Descriptor instead.
+func (*TableSlip) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{197}
+}
+
+func (x *TableSlip) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *TableSlip) GetPrinter() string {
+	if x != nil {
+		return x.Printer
+	}
+	return ""
+}
+
+func (x *TableSlip) GetJob() *PrinterJob {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *TableSlip) GetUnnamed() []string {
+	if x != nil {
+		return x.Unnamed
+	}
+	return nil
+}
+
+type TableBillNamed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         string                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Lines         []*PrinterLine         `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableBillNamed) Reset() {
+	*x = TableBillNamed{}
+	mi := &file_event_proto_msgTypes[198]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableBillNamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableBillNamed) ProtoMessage() {}
+
+func (x *TableBillNamed) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[198]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableBillNamed.ProtoReflect.Descriptor instead.
+func (*TableBillNamed) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{198}
+}
+
+func (x *TableBillNamed) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *TableBillNamed) GetLines() []*PrinterLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type TableBillTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             int64                  `protobuf:"zigzag64,1,opt,name=n,proto3" json:"n,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableBillTaken) Reset() {
+	*x = TableBillTaken{}
+	mi := &file_event_proto_msgTypes[199]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableBillTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableBillTaken) ProtoMessage() {}
+
+func (x *TableBillTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[199]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableBillTaken.ProtoReflect.Descriptor instead.
+func (*TableBillTaken) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{199}
+}
+
+func (x *TableBillTaken) GetN() int64 {
+	if x != nil {
+		return x.N
 	}
 	return 0
 }
@@ -15763,7 +16515,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15775,7 +16527,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15788,7 +16540,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{192}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -15885,7 +16637,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15897,7 +16649,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15910,7 +16662,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{193}
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -15941,7 +16693,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15953,7 +16705,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15966,7 +16718,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{194}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -16023,7 +16775,7 @@ type StoreSum struct {
 
 func (x *StoreSum) Reset() {
 	*x = StoreSum{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16035,7 +16787,7 @@ func (x *StoreSum) String() string {
 func (*StoreSum) ProtoMessage() {}
 
 func (x *StoreSum) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16048,7 +16800,7 @@ func (x *StoreSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreSum.ProtoReflect.Descriptor instead.
 func (*StoreSum) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *StoreSum) GetProvider() string {
@@ -16091,7 +16843,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16103,7 +16855,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16116,7 +16868,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -16161,7 +16913,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16173,7 +16925,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16186,7 +16938,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -16260,7 +17012,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16272,7 +17024,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16285,7 +17037,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *StockState) GetId() string {
@@ -16477,7 +17229,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16489,7 +17241,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16502,7 +17254,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *PaymentState) GetId() string {
@@ -16820,6 +17572,7 @@ type OrderState struct {
 	Printed       []string               `protobuf:"bytes,74,rep,name=printed,proto3" json:"printed,omitempty"`
 	SlipN         int64                  `protobuf:"zigzag64,75,opt,name=slip_n,json=slipN,proto3" json:"slip_n,omitempty"`
 	Copies        int64                  `protobuf:"zigzag64,76,opt,name=copies,proto3" json:"copies,omitempty"`
+	Bills         int64                  `protobuf:"zigzag64,78,opt,name=bills,proto3" json:"bills,omitempty"`
 	Off           int64                  `protobuf:"zigzag64,70,opt,name=off,proto3" json:"off,omitempty"`
 	Allowed       int64                  `protobuf:"zigzag64,71,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -16828,7 +17581,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16840,7 +17593,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16853,7 +17606,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *OrderState) GetId() string {
@@ -17381,6 +18134,13 @@ func (x *OrderState) GetCopies() int64 {
 	return 0
 }
 
+func (x *OrderState) GetBills() int64 {
+	if x != nil {
+		return x.Bills
+	}
+	return 0
+}
+
 func (x *OrderState) GetOff() int64 {
 	if x != nil {
 		return x.Off
@@ -17407,7 +18167,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17419,7 +18179,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17432,7 +18192,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -17473,7 +18233,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17485,7 +18245,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17498,7 +18258,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -17524,13 +18284,15 @@ type TableState struct {
 	Leaving       *TableLeave            `protobuf:"bytes,5,opt,name=leaving,proto3,oneof" json:"leaving,omitempty"`
 	Rehome        []*TableMoved          `protobuf:"bytes,6,rep,name=rehome,proto3" json:"rehome,omitempty"`
 	Came          []*TableCame           `protobuf:"bytes,7,rep,name=came,proto3" json:"came,omitempty"`
+	Slips         []*TableSlip           `protobuf:"bytes,8,rep,name=slips,proto3" json:"slips,omitempty"`
+	SlipN         int64                  `protobuf:"zigzag64,9,opt,name=slip_n,json=slipN,proto3" json:"slip_n,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17542,7 +18304,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17555,7 +18317,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *TableState) GetId() string {
@@ -17607,6 +18369,20 @@ func (x *TableState) GetCame() []*TableCame {
 	return nil
 }
 
+func (x *TableState) GetSlips() []*TableSlip {
+	if x != nil {
+		return x.Slips
+	}
+	return nil
+}
+
+func (x *TableState) GetSlipN() int64 {
+	if x != nil {
+		return x.SlipN
+	}
+	return 0
+}
+
 type TableLeave struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	To            string                 `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
@@ -17618,7 +18394,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17630,7 +18406,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17643,7 +18419,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -17677,7 +18453,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17689,7 +18465,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17702,7 +18478,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -17730,7 +18506,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17742,7 +18518,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17755,7 +18531,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -17794,7 +18570,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17806,7 +18582,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17819,7 +18595,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *PrinterState) GetId() string {
@@ -17883,7 +18659,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17895,7 +18671,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17908,7 +18684,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -17974,7 +18750,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17986,7 +18762,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17999,7 +18775,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *SensorState) GetId() string {
@@ -18203,7 +18979,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18215,7 +18991,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18228,7 +19004,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -18269,7 +19045,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18281,7 +19057,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18294,7 +19070,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -18321,7 +19097,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18333,7 +19109,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18346,7 +19122,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -18376,7 +19152,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18388,7 +19164,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18401,7 +19177,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -18470,7 +19246,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18482,7 +19258,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18495,7 +19271,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -18670,7 +19446,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18682,7 +19458,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18695,7 +19471,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -18730,7 +19506,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18742,7 +19518,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18755,7 +19531,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -18796,7 +19572,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18808,7 +19584,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18821,7 +19597,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *StoreView) GetId() string {
@@ -18899,7 +19675,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18911,7 +19687,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18924,7 +19700,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -18976,7 +19752,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18988,7 +19764,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19001,7 +19777,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *StockView) GetId() string {
@@ -19124,7 +19900,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19136,7 +19912,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19149,7 +19925,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *PaymentView) GetId() string {
@@ -19315,7 +20091,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19327,7 +20103,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19340,7 +20116,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -19457,7 +20233,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19469,7 +20245,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19482,7 +20258,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *OrderView) GetId() string {
@@ -19860,7 +20636,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19872,7 +20648,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19885,7 +20661,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *TableView) GetId() string {
@@ -20018,7 +20794,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[232]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20030,7 +20806,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[232]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20043,7 +20819,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{232}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -20092,7 +20868,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[233]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20104,7 +20880,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[233]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20117,7 +20893,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{233}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -20239,174 +21015,6 @@ func (x *BillView) GetPayments() []*BillPayment {
 	return nil
 }
 
-type BillPart struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Guest         string                 `protobuf:"bytes,2,opt,name=guest,proto3" json:"guest,omitempty"`
-	Amount        int64                  `protobuf:"zigzag64,3,opt,name=amount,proto3" json:"amount,omitempty"`
-	Tip           int64                  `protobuf:"zigzag64,4,opt,name=tip,proto3" json:"tip,omitempty"`
-	Paid          int64                  `protobuf:"zigzag64,5,opt,name=paid,proto3" json:"paid,omitempty"`
-	Due           int64                  `protobuf:"zigzag64,6,opt,name=due,proto3" json:"due,omitempty"`
-	Lines         []*BillShare           `protobuf:"bytes,7,rep,name=lines,proto3" json:"lines,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BillPart) Reset() {
-	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[226]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BillPart) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BillPart) ProtoMessage() {}
-
-func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
-func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
-}
-
-func (x *BillPart) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *BillPart) GetGuest() string {
-	if x != nil {
-		return x.Guest
-	}
-	return ""
-}
-
-func (x *BillPart) GetAmount() int64 {
-	if x != nil {
-		return x.Amount
-	}
-	return 0
-}
-
-func (x *BillPart) GetTip() int64 {
-	if x != nil {
-		return x.Tip
-	}
-	return 0
-}
-
-func (x *BillPart) GetPaid() int64 {
-	if x != nil {
-		return x.Paid
-	}
-	return 0
-}
-
-func (x *BillPart) GetDue() int64 {
-	if x != nil {
-		return x.Due
-	}
-	return 0
-}
-
-func (x *BillPart) GetLines() []*BillShare {
-	if x != nil {
-		return x.Lines
-	}
-	return nil
-}
-
-type BillShare struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         string                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Line          string                 `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
-	Num           int64                  `protobuf:"zigzag64,3,opt,name=num,proto3" json:"num,omitempty"`
-	Den           int64                  `protobuf:"zigzag64,4,opt,name=den,proto3" json:"den,omitempty"`
-	Amount        int64                  `protobuf:"zigzag64,5,opt,name=amount,proto3" json:"amount,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BillShare) Reset() {
-	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[227]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BillShare) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BillShare) ProtoMessage() {}
-
-func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
-func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
-}
-
-func (x *BillShare) GetOrder() string {
-	if x != nil {
-		return x.Order
-	}
-	return ""
-}
-
-func (x *BillShare) GetLine() string {
-	if x != nil {
-		return x.Line
-	}
-	return ""
-}
-
-func (x *BillShare) GetNum() int64 {
-	if x != nil {
-		return x.Num
-	}
-	return 0
-}
-
-func (x *BillShare) GetDen() int64 {
-	if x != nil {
-		return x.Den
-	}
-	return 0
-}
-
-func (x *BillShare) GetAmount() int64 {
-	if x != nil {
-		return x.Amount
-	}
-	return 0
-}
-
 type SensorView struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -20439,7 +21047,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[234]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20451,7 +21059,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[234]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20464,7 +21072,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{234}
 }
 
 func (x *SensorView) GetId() string {
@@ -20647,7 +21255,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[235]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20659,7 +21267,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[235]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20672,7 +21280,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{229}
+	return file_event_proto_rawDescGZIP(), []int{235}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -20716,7 +21324,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[236]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20728,7 +21336,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[236]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20741,7 +21349,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{230}
+	return file_event_proto_rawDescGZIP(), []int{236}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -20809,7 +21417,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[237]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20821,7 +21429,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[237]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20834,7 +21442,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{231}
+	return file_event_proto_rawDescGZIP(), []int{237}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -21009,7 +21617,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[238]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21021,7 +21629,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[238]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21034,7 +21642,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{232}
+	return file_event_proto_rawDescGZIP(), []int{238}
 }
 
 func (x *PrinterView) GetId() string {
@@ -21112,7 +21720,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\xc4F\n" +
+	"brigata.v1\"\x96H\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -21241,7 +21849,10 @@ const file_event_proto_rawDesc = "" +
 	"\x10order_slip_taken\x18v \x01(\v2\x1a.brigata.v1.OrderSlipTakenH\x00R\x0eorderSlipTaken\x12C\n" +
 	"\x0forder_paid_late\x18w \x01(\v2\x19.brigata.v1.OrderPaidLateH\x00R\rorderPaidLate\x12?\n" +
 	"\rorder_revived\x18x \x01(\v2\x18.brigata.v1.OrderRevivedH\x00R\forderRevived\x12R\n" +
-	"\x14order_stayed_expired\x18y \x01(\v2\x1e.brigata.v1.OrderStayedExpiredH\x00R\x12orderStayedExpiredB\a\n" +
+	"\x14order_stayed_expired\x18y \x01(\v2\x1e.brigata.v1.OrderStayedExpiredH\x00R\x12orderStayedExpired\x12@\n" +
+	"\x0etable_bill_due\x18z \x01(\v2\x18.brigata.v1.TableBillDueH\x00R\ftableBillDue\x12F\n" +
+	"\x10table_bill_named\x18{ \x01(\v2\x1a.brigata.v1.TableBillNamedH\x00R\x0etableBillNamed\x12F\n" +
+	"\x10table_bill_taken\x18| \x01(\v2\x1a.brigata.v1.TableBillTakenH\x00R\x0etableBillTakenB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -21326,13 +21937,14 @@ const file_event_proto_rawDesc = "" +
 	"StoreRoute\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\astation\x18\x02 \x01(\tR\astation\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\tR\x02to\"\x87\x01\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\x9f\x01\n" +
 	"\fStorePrinter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x19\n" +
 	"\bpaper_mm\x18\x03 \x01(\x12R\apaperMm\x12\x1a\n" +
 	"\bencoding\x18\x04 \x01(\tR\bencoding\x12\x16\n" +
-	"\x06backup\x18\x05 \x01(\tR\x06backup\"E\n" +
+	"\x06backup\x18\x05 \x01(\tR\x06backup\x12\x16\n" +
+	"\x06prints\x18\x06 \x03(\tR\x06prints\"E\n" +
 	"\tStoreArea\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x04name\x18\x02 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\"\x94\x01\n" +
@@ -22134,7 +22746,7 @@ const file_event_proto_rawDesc = "" +
 	"\x04from\x18\x03 \x01(\tR\x04from\x12\x14\n" +
 	"\x05merge\x18\x04 \x01(\bR\x05merge\x122\n" +
 	"\asession\x18\x05 \x01(\v2\x18.brigata.v1.TableSessionR\asession\x12\x14\n" +
-	"\x05asked\x18\x06 \x01(\tR\x05asked\"\x9f\x04\n" +
+	"\x05asked\x18\x06 \x01(\tR\x05asked\"\xb5\x04\n" +
 	"\fTableSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tseated_at\x18\x02 \x01(\x12R\bseatedAt\x12\x16\n" +
@@ -22152,7 +22764,8 @@ const file_event_proto_rawDesc = "" +
 	"discountBp\x12\x1a\n" +
 	"\bdiscount\x18\r \x01(\x12R\bdiscount\x12\x18\n" +
 	"\ahurried\x18\x0e \x01(\x12R\ahurried\x12\x16\n" +
-	"\x06joined\x18\x0f \x03(\tR\x06joinedB\t\n" +
+	"\x06joined\x18\x0f \x03(\tR\x06joined\x12\x14\n" +
+	"\x05bills\x18\x10 \x01(\x12R\x05billsB\t\n" +
 	"\a_server\"\x8d\x03\n" +
 	"\n" +
 	"TableEntry\x12\x14\n" +
@@ -22342,10 +22955,11 @@ const file_event_proto_rawDesc = "" +
 	"\x04flag\x18\x02 \x01(\tR\x04flag\"S\n" +
 	"\rPrinterQueued\x12\x18\n" +
 	"\aprinter\x18\x01 \x01(\tR\aprinter\x12(\n" +
-	"\x03job\x18\x02 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\"\xa1\x03\n" +
+	"\x03job\x18\x02 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\"\xf0\x03\n" +
 	"\n" +
 	"PrinterJob\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04kind\x18\x13 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x0e\n" +
 	"\x02no\x18\x03 \x01(\x12R\x02no\x12\x14\n" +
 	"\x05label\x18\x04 \x01(\tR\x05label\x12\x12\n" +
@@ -22359,11 +22973,13 @@ const file_event_proto_rawDesc = "" +
 	"\x06guests\x18\v \x01(\x12R\x06guests\x12\x12\n" +
 	"\x04note\x18\f \x01(\tR\x04note\x12\x0e\n" +
 	"\x02at\x18\r \x01(\x12R\x02at\x12-\n" +
-	"\x05items\x18\x0e \x03(\v2\x17.brigata.v1.PrinterItemR\x05items\x12\x14\n" +
+	"\x05items\x18\x0e \x03(\v2\x17.brigata.v1.PrinterItemR\x05items\x120\n" +
+	"\x04bill\x18\x14 \x01(\v2\x17.brigata.v1.PrinterBillH\x00R\x04bill\x88\x01\x01\x12\x14\n" +
 	"\x05state\x18\x0f \x01(\tR\x05state\x12\x14\n" +
 	"\x05tries\x18\x10 \x01(\x12R\x05tries\x12\x12\n" +
 	"\x04from\x18\x11 \x01(\tR\x04from\x12\x14\n" +
-	"\x05spare\x18\x12 \x01(\tR\x05spare\"\xa4\x02\n" +
+	"\x05spare\x18\x12 \x01(\tR\x05spareB\a\n" +
+	"\x05_bill\"\xc0\x02\n" +
 	"\vPrinterItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\bfire_seq\x18\x02 \x01(\x12R\afireSeq\x12(\n" +
@@ -22375,7 +22991,52 @@ const file_event_proto_rawDesc = "" +
 	"\x04seat\x18\b \x01(\x12R\x04seat\x12\x14\n" +
 	"\x05added\x18\t \x01(\bR\x05added\x12\x12\n" +
 	"\x04void\x18\n" +
-	" \x01(\bR\x04void\"\"\n" +
+	" \x01(\bR\x04void\x12\x1a\n" +
+	"\bstations\x18\v \x03(\tR\bstations\"\xaf\x04\n" +
+	"\vPrinterBill\x12\x1a\n" +
+	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12!\n" +
+	"\ftax_included\x18\x02 \x01(\bR\vtaxIncluded\x12\x16\n" +
+	"\x06orders\x18\x03 \x03(\tR\x06orders\x12\x1a\n" +
+	"\bsubtotal\x18\x04 \x01(\x12R\bsubtotal\x12\x1a\n" +
+	"\bdiscount\x18\x05 \x01(\x12R\bdiscount\x12\x18\n" +
+	"\aservice\x18\x06 \x01(\x12R\aservice\x12\x10\n" +
+	"\x03tax\x18\a \x01(\x12R\x03tax\x12\x14\n" +
+	"\x05total\x18\b \x01(\x12R\x05total\x12\x10\n" +
+	"\x03tip\x18\t \x01(\x12R\x03tip\x12\x18\n" +
+	"\apending\x18\n" +
+	" \x01(\x12R\apending\x12\x12\n" +
+	"\x04paid\x18\v \x01(\x12R\x04paid\x12\x1a\n" +
+	"\brefunded\x18\f \x01(\x12R\brefunded\x12\x10\n" +
+	"\x03due\x18\r \x01(\x12R\x03due\x12)\n" +
+	"\x05taxes\x18\x0e \x03(\v2\x13.brigata.v1.BillTaxR\x05taxes\x12\x12\n" +
+	"\x04mode\x18\x0f \x01(\tR\x04mode\x12*\n" +
+	"\x05parts\x18\x10 \x03(\v2\x14.brigata.v1.BillPartR\x05parts\x123\n" +
+	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\x12\x12\n" +
+	"\x04part\x18\x12 \x01(\tR\x04part\x12-\n" +
+	"\x05lines\x18\x13 \x03(\v2\x17.brigata.v1.PrinterLineR\x05lines\"\xad\x01\n" +
+	"\bBillPart\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05guest\x18\x02 \x01(\tR\x05guest\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\x12R\x06amount\x12\x10\n" +
+	"\x03tip\x18\x04 \x01(\x12R\x03tip\x12\x12\n" +
+	"\x04paid\x18\x05 \x01(\x12R\x04paid\x12\x10\n" +
+	"\x03due\x18\x06 \x01(\x12R\x03due\x12+\n" +
+	"\x05lines\x18\a \x03(\v2\x15.brigata.v1.BillShareR\x05lines\"q\n" +
+	"\tBillShare\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\tR\x05order\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\tR\x04line\x12\x10\n" +
+	"\x03num\x18\x03 \x01(\x12R\x03num\x12\x10\n" +
+	"\x03den\x18\x04 \x01(\x12R\x03den\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\x12R\x06amount\"\xc1\x01\n" +
+	"\vPrinterLine\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\tR\x05order\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12(\n" +
+	"\x04name\x18\x03 \x01(\v2\x14.brigata.v1.MenuTextR\x04name\x12\x10\n" +
+	"\x03qty\x18\x04 \x01(\x12R\x03qty\x12\x10\n" +
+	"\x03num\x18\x05 \x01(\x12R\x03num\x12\x10\n" +
+	"\x03den\x18\x06 \x01(\x12R\x03den\x12\x16\n" +
+	"\x06amount\x18\a \x01(\x12R\x06amount\x12\x14\n" +
+	"\x05whole\x18\b \x01(\x12R\x05whole\"\"\n" +
 	"\x0ePrinterSending\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"5\n" +
 	"\x11PrinterWasPrinted\x12\x0e\n" +
@@ -22405,7 +23066,19 @@ const file_event_proto_rawDesc = "" +
 	"\fOrderRevived\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\"$\n" +
 	"\x12OrderStayedExpired\x12\x0e\n" +
-	"\x02at\x18\x01 \x01(\x12R\x02at\"\xa7\x04\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\"9\n" +
+	"\fTableBillDue\x12)\n" +
+	"\x04slip\x18\x01 \x01(\v2\x15.brigata.v1.TableSlipR\x04slip\"w\n" +
+	"\tTableSlip\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\x12\x18\n" +
+	"\aprinter\x18\x02 \x01(\tR\aprinter\x12(\n" +
+	"\x03job\x18\x03 \x01(\v2\x16.brigata.v1.PrinterJobR\x03job\x12\x18\n" +
+	"\aunnamed\x18\x04 \x03(\tR\aunnamed\"U\n" +
+	"\x0eTableBillNamed\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\tR\x05order\x12-\n" +
+	"\x05lines\x18\x02 \x03(\v2\x17.brigata.v1.PrinterLineR\x05lines\"\x1e\n" +
+	"\x0eTableBillTaken\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\"\xa7\x04\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -22528,7 +23201,7 @@ const file_event_proto_rawDesc = "" +
 	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
 	"\n" +
 	"\b_failureB\t\n" +
-	"\a_action\"\xb9\x12\n" +
+	"\a_action\"\xcf\x12\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -22612,7 +23285,8 @@ const file_event_proto_rawDesc = "" +
 	"\x05slips\x18I \x03(\v2\x15.brigata.v1.OrderSlipR\x05slips\x12\x18\n" +
 	"\aprinted\x18J \x03(\tR\aprinted\x12\x15\n" +
 	"\x06slip_n\x18K \x01(\x12R\x05slipN\x12\x16\n" +
-	"\x06copies\x18L \x01(\x12R\x06copies\x12\x10\n" +
+	"\x06copies\x18L \x01(\x12R\x06copies\x12\x14\n" +
+	"\x05bills\x18N \x01(\x12R\x05bills\x12\x10\n" +
 	"\x03off\x18F \x01(\x12R\x03off\x12\x18\n" +
 	"\aallowed\x18G \x01(\x12R\aallowedB\t\n" +
 	"\a_serverB\n" +
@@ -22630,7 +23304,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05lines\x18\x04 \x03(\v2\x15.brigata.v1.OrderLineR\x05lines\"7\n" +
 	"\rOrderReturned\x12\x18\n" +
 	"\apayment\x18\x01 \x01(\tR\apayment\x12\f\n" +
-	"\x01n\x18\x02 \x01(\x12R\x01n\"\xb2\x02\n" +
+	"\x01n\x18\x02 \x01(\x12R\x01n\"\xf6\x02\n" +
 	"\n" +
 	"TableState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -22639,7 +23313,9 @@ const file_event_proto_rawDesc = "" +
 	"\x04past\x18\x04 \x03(\v2\x16.brigata.v1.TableEntryR\x04past\x125\n" +
 	"\aleaving\x18\x05 \x01(\v2\x16.brigata.v1.TableLeaveH\x00R\aleaving\x88\x01\x01\x12.\n" +
 	"\x06rehome\x18\x06 \x03(\v2\x16.brigata.v1.TableMovedR\x06rehome\x12)\n" +
-	"\x04came\x18\a \x03(\v2\x15.brigata.v1.TableCameR\x04cameB\n" +
+	"\x04came\x18\a \x03(\v2\x15.brigata.v1.TableCameR\x04came\x12+\n" +
+	"\x05slips\x18\b \x03(\v2\x15.brigata.v1.TableSlipR\x05slips\x12\x15\n" +
+	"\x06slip_n\x18\t \x01(\x12R\x05slipNB\n" +
 	"\n" +
 	"\b_leaving\"H\n" +
 	"\n" +
@@ -22930,21 +23606,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05taxes\x18\x0e \x03(\v2\x13.brigata.v1.BillTaxR\x05taxes\x12\x12\n" +
 	"\x04mode\x18\x0f \x01(\tR\x04mode\x12*\n" +
 	"\x05parts\x18\x10 \x03(\v2\x14.brigata.v1.BillPartR\x05parts\x123\n" +
-	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\"\xad\x01\n" +
-	"\bBillPart\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05guest\x18\x02 \x01(\tR\x05guest\x12\x16\n" +
-	"\x06amount\x18\x03 \x01(\x12R\x06amount\x12\x10\n" +
-	"\x03tip\x18\x04 \x01(\x12R\x03tip\x12\x12\n" +
-	"\x04paid\x18\x05 \x01(\x12R\x04paid\x12\x10\n" +
-	"\x03due\x18\x06 \x01(\x12R\x03due\x12+\n" +
-	"\x05lines\x18\a \x03(\v2\x15.brigata.v1.BillShareR\x05lines\"q\n" +
-	"\tBillShare\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\tR\x05order\x12\x12\n" +
-	"\x04line\x18\x02 \x01(\tR\x04line\x12\x10\n" +
-	"\x03num\x18\x03 \x01(\x12R\x03num\x12\x10\n" +
-	"\x03den\x18\x04 \x01(\x12R\x03den\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x12R\x06amount\"\x8c\x06\n" +
+	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\"\x8c\x06\n" +
 	"\n" +
 	"SensorView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
@@ -23048,7 +23710,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 242)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 248)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -23231,67 +23893,73 @@ var file_event_proto_goTypes = []any{
 	(*PrinterQueued)(nil),            // 178: brigata.v1.PrinterQueued
 	(*PrinterJob)(nil),               // 179: brigata.v1.PrinterJob
 	(*PrinterItem)(nil),              // 180: brigata.v1.PrinterItem
-	(*PrinterSending)(nil),           // 181: brigata.v1.PrinterSending
-	(*PrinterWasPrinted)(nil),        // 182: brigata.v1.PrinterWasPrinted
-	(*PrinterTryFailed)(nil),         // 183: brigata.v1.PrinterTryFailed
-	(*PrinterWentUnsure)(nil),        // 184: brigata.v1.PrinterWentUnsure
-	(*PrinterWasRerouted)(nil),       // 185: brigata.v1.PrinterWasRerouted
-	(*OrderSlipsDue)(nil),            // 186: brigata.v1.OrderSlipsDue
-	(*OrderSlip)(nil),                // 187: brigata.v1.OrderSlip
-	(*OrderSlipTaken)(nil),           // 188: brigata.v1.OrderSlipTaken
-	(*OrderPaidLate)(nil),            // 189: brigata.v1.OrderPaidLate
-	(*OrderRevived)(nil),             // 190: brigata.v1.OrderRevived
-	(*OrderStayedExpired)(nil),       // 191: brigata.v1.OrderStayedExpired
-	(*StoreState)(nil),               // 192: brigata.v1.StoreState
-	(*StorePause)(nil),               // 193: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 194: brigata.v1.StoreDay
-	(*StoreSum)(nil),                 // 195: brigata.v1.StoreSum
-	(*StoreTakings)(nil),             // 196: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 197: brigata.v1.MenuState
-	(*StockState)(nil),               // 198: brigata.v1.StockState
-	(*PaymentState)(nil),             // 199: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 200: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 201: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 202: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 203: brigata.v1.TableState
-	(*TableLeave)(nil),               // 204: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 205: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 206: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 207: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 208: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 209: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 210: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 211: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 212: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 213: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 214: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 215: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 216: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 217: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 218: brigata.v1.MenuView
-	(*StockView)(nil),                // 219: brigata.v1.StockView
-	(*PaymentView)(nil),              // 220: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 221: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 222: brigata.v1.OrderView
-	(*TableView)(nil),                // 223: brigata.v1.TableView
-	(*TableCart)(nil),                // 224: brigata.v1.TableCart
-	(*BillView)(nil),                 // 225: brigata.v1.BillView
-	(*BillPart)(nil),                 // 226: brigata.v1.BillPart
-	(*BillShare)(nil),                // 227: brigata.v1.BillShare
-	(*SensorView)(nil),               // 228: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 229: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 230: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 231: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 232: brigata.v1.PrinterView
-	nil,                              // 233: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 234: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 235: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 236: brigata.v1.MenuDishOverride.PricesEntry
-	nil,                              // 237: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 238: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 239: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 240: brigata.v1.StockState.OrdersEntry
-	nil,                              // 241: brigata.v1.StockState.GoneEntry
+	(*PrinterBill)(nil),              // 181: brigata.v1.PrinterBill
+	(*BillPart)(nil),                 // 182: brigata.v1.BillPart
+	(*BillShare)(nil),                // 183: brigata.v1.BillShare
+	(*PrinterLine)(nil),              // 184: brigata.v1.PrinterLine
+	(*PrinterSending)(nil),           // 185: brigata.v1.PrinterSending
+	(*PrinterWasPrinted)(nil),        // 186: brigata.v1.PrinterWasPrinted
+	(*PrinterTryFailed)(nil),         // 187: brigata.v1.PrinterTryFailed
+	(*PrinterWentUnsure)(nil),        // 188: brigata.v1.PrinterWentUnsure
+	(*PrinterWasRerouted)(nil),       // 189: brigata.v1.PrinterWasRerouted
+	(*OrderSlipsDue)(nil),            // 190: brigata.v1.OrderSlipsDue
+	(*OrderSlip)(nil),                // 191: brigata.v1.OrderSlip
+	(*OrderSlipTaken)(nil),           // 192: brigata.v1.OrderSlipTaken
+	(*OrderPaidLate)(nil),            // 193: brigata.v1.OrderPaidLate
+	(*OrderRevived)(nil),             // 194: brigata.v1.OrderRevived
+	(*OrderStayedExpired)(nil),       // 195: brigata.v1.OrderStayedExpired
+	(*TableBillDue)(nil),             // 196: brigata.v1.TableBillDue
+	(*TableSlip)(nil),                // 197: brigata.v1.TableSlip
+	(*TableBillNamed)(nil),           // 198: brigata.v1.TableBillNamed
+	(*TableBillTaken)(nil),           // 199: brigata.v1.TableBillTaken
+	(*StoreState)(nil),               // 200: brigata.v1.StoreState
+	(*StorePause)(nil),               // 201: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 202: brigata.v1.StoreDay
+	(*StoreSum)(nil),                 // 203: brigata.v1.StoreSum
+	(*StoreTakings)(nil),             // 204: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 205: brigata.v1.MenuState
+	(*StockState)(nil),               // 206: brigata.v1.StockState
+	(*PaymentState)(nil),             // 207: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 208: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 209: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 210: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 211: brigata.v1.TableState
+	(*TableLeave)(nil),               // 212: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 213: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 214: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 215: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 216: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 217: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 218: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 219: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 220: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 221: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 222: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 223: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 224: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 225: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 226: brigata.v1.MenuView
+	(*StockView)(nil),                // 227: brigata.v1.StockView
+	(*PaymentView)(nil),              // 228: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 229: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 230: brigata.v1.OrderView
+	(*TableView)(nil),                // 231: brigata.v1.TableView
+	(*TableCart)(nil),                // 232: brigata.v1.TableCart
+	(*BillView)(nil),                 // 233: brigata.v1.BillView
+	(*SensorView)(nil),               // 234: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 235: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 236: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 237: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 238: brigata.v1.PrinterView
+	nil,                              // 239: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 240: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 241: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 242: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 243: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 244: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 245: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 246: brigata.v1.StockState.OrdersEntry
+	nil,                              // 247: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -23405,308 +24073,321 @@ var file_event_proto_depIdxs = []int32{
 	176, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
 	177, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
 	178, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
-	181, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
-	182, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
-	183, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
-	184, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
-	185, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
-	186, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
-	188, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
-	189, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
-	190, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
-	191, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
-	3,   // 121: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 122: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 123: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 124: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 125: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	233, // 126: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	234, // 127: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	235, // 128: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 129: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 130: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 131: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 132: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 133: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 134: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 135: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 136: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 137: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	19,  // 138: brigata.v1.StoreConfig.menu_from:type_name -> brigata.v1.StoreMenuFrom
-	7,   // 139: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 140: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 141: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	5,   // 142: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
-	18,  // 143: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	20,  // 144: brigata.v1.StoreMenuFrom.dishes:type_name -> brigata.v1.MenuDishOverride
-	21,  // 145: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
-	5,   // 146: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
-	5,   // 147: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
-	236, // 148: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
-	5,   // 149: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
-	3,   // 150: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 151: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 152: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 153: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	30,  // 154: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	31,  // 155: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	32,  // 156: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	33,  // 157: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	34,  // 158: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	37,  // 159: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 160: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 161: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 162: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	33,  // 163: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 164: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 165: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	237, // 166: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	35,  // 167: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 168: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	36,  // 169: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 170: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	38,  // 171: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 172: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 173: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	30,  // 174: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 175: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 176: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 177: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	46,  // 178: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 179: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 180: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 181: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 182: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 183: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 184: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	56,  // 185: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 186: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 187: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 188: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	63,  // 189: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 190: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	68,  // 191: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	69,  // 192: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	74,  // 193: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	76,  // 194: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 195: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	31,  // 196: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	70,  // 197: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	71,  // 198: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	72,  // 199: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	73,  // 200: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 201: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	70,  // 202: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 203: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 204: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 205: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 206: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	75,  // 207: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 208: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	69,  // 209: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	74,  // 210: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	76,  // 211: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	81,  // 212: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	82,  // 213: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	83,  // 214: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	84,  // 215: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	85,  // 216: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 217: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 218: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 219: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 220: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	91,  // 221: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	74,  // 222: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	92,  // 223: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	76,  // 224: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 225: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 226: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 227: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	97,  // 228: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 229: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 230: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	69,  // 231: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	76,  // 232: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	74,  // 233: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	76,  // 234: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	76,  // 235: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 236: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	74,  // 237: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	107, // 238: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	74,  // 239: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 240: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	109, // 241: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	110, // 242: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	111, // 243: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 244: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	74,  // 245: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 246: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 247: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 248: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 249: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	117, // 250: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	119, // 251: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 252: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	122, // 253: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	123, // 254: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	124, // 255: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 256: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	70,  // 257: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	71,  // 258: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	123, // 259: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	123, // 260: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	127, // 261: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	128, // 262: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	131, // 263: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	74,  // 264: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 265: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	109, // 266: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 267: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	107, // 268: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 269: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	138, // 270: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 271: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	117, // 272: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	122, // 273: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	119, // 274: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	139, // 275: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	141, // 276: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	127, // 277: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	128, // 278: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	122, // 279: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	140, // 280: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 281: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 282: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	74,  // 283: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	107, // 284: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	109, // 285: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 286: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	74,  // 287: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	145, // 288: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	238, // 289: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
-	56,  // 290: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 291: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
-	3,   // 292: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
-	56,  // 293: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
-	17,  // 294: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
-	16,  // 295: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 296: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	3,   // 297: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 298: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 299: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	3,   // 300: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 301: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 302: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 303: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	179, // 304: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
-	180, // 305: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
-	5,   // 306: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
-	5,   // 307: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
-	5,   // 308: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
-	187, // 309: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
-	179, // 310: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
-	76,  // 311: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
-	4,   // 312: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	193, // 313: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 314: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 315: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	194, // 316: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	239, // 317: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	195, // 318: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
-	30,  // 319: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	30,  // 320: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 321: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 322: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	46,  // 323: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	240, // 324: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	241, // 325: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 326: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	56,  // 327: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 328: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	145, // 329: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 330: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	75,  // 331: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	68,  // 332: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	97,  // 333: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 334: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 335: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 336: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	76,  // 337: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	201, // 338: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	81,  // 339: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	141, // 340: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	202, // 341: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	187, // 342: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 343: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	69,  // 344: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	138, // 345: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	139, // 346: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	204, // 347: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	205, // 348: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	206, // 349: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	179, // 350: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	208, // 351: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	208, // 352: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 353: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 354: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 355: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 356: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	210, // 357: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	211, // 358: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	212, // 359: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	212, // 360: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	213, // 361: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	213, // 362: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 363: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	215, // 364: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 365: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	216, // 366: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 367: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 368: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	193, // 369: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	30,  // 370: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 371: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 372: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	145, // 373: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	56,  // 374: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 375: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 376: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	221, // 377: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 378: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	75,  // 379: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	68,  // 380: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	97,  // 381: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 382: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 383: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 384: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 385: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	117, // 386: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	224, // 387: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	119, // 388: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	225, // 389: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	127, // 390: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	122, // 391: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	75,  // 392: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	226, // 393: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	107, // 394: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	227, // 395: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 396: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	229, // 397: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 398: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 399: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	230, // 400: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 401: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	216, // 402: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	208, // 403: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	208, // 404: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	179, // 405: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 406: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	196, // 407: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	408, // [408:408] is the sub-list for method output_type
-	408, // [408:408] is the sub-list for method input_type
-	408, // [408:408] is the sub-list for extension type_name
-	408, // [408:408] is the sub-list for extension extendee
-	0,   // [0:408] is the sub-list for field type_name
+	185, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
+	186, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
+	187, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
+	188, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
+	189, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
+	190, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
+	192, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
+	193, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
+	194, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
+	195, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
+	196, // 121: brigata.v1.Event.table_bill_due:type_name -> brigata.v1.TableBillDue
+	198, // 122: brigata.v1.Event.table_bill_named:type_name -> brigata.v1.TableBillNamed
+	199, // 123: brigata.v1.Event.table_bill_taken:type_name -> brigata.v1.TableBillTaken
+	3,   // 124: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 125: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 126: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 127: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 128: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	239, // 129: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	240, // 130: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	241, // 131: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 132: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 133: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 134: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 135: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 136: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 137: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 138: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 139: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 140: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	19,  // 141: brigata.v1.StoreConfig.menu_from:type_name -> brigata.v1.StoreMenuFrom
+	7,   // 142: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 143: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 144: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 145: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 146: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	20,  // 147: brigata.v1.StoreMenuFrom.dishes:type_name -> brigata.v1.MenuDishOverride
+	21,  // 148: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
+	5,   // 149: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
+	5,   // 150: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
+	242, // 151: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	5,   // 152: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
+	3,   // 153: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 154: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 155: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 156: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	30,  // 157: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	31,  // 158: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	32,  // 159: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	33,  // 160: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	34,  // 161: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	37,  // 162: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 163: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 164: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 165: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	33,  // 166: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 167: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 168: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	243, // 169: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	35,  // 170: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 171: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	36,  // 172: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 173: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	38,  // 174: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 175: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 176: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	30,  // 177: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 178: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 179: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 180: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	46,  // 181: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 182: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 183: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 184: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 185: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 186: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 187: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	56,  // 188: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 189: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 190: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 191: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	63,  // 192: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 193: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	68,  // 194: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	69,  // 195: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	74,  // 196: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	76,  // 197: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 198: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	31,  // 199: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	70,  // 200: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 201: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	72,  // 202: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	73,  // 203: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 204: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	70,  // 205: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 206: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 207: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 208: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 209: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	75,  // 210: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 211: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	69,  // 212: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	74,  // 213: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	76,  // 214: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	81,  // 215: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	82,  // 216: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	83,  // 217: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	84,  // 218: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	85,  // 219: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 220: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 221: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 222: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 223: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	91,  // 224: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	74,  // 225: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	92,  // 226: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	76,  // 227: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 228: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 229: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 230: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	97,  // 231: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 232: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 233: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	69,  // 234: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	76,  // 235: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	74,  // 236: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	76,  // 237: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	76,  // 238: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 239: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	74,  // 240: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	107, // 241: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	74,  // 242: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 243: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 244: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	110, // 245: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	111, // 246: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 247: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	74,  // 248: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 249: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 250: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 251: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 252: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	117, // 253: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	119, // 254: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 255: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	122, // 256: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	123, // 257: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	124, // 258: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 259: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	70,  // 260: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 261: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	123, // 262: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	123, // 263: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	127, // 264: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	128, // 265: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	131, // 266: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	74,  // 267: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 268: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 269: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 270: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	107, // 271: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 272: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	138, // 273: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 274: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	117, // 275: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	122, // 276: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	119, // 277: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	139, // 278: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	141, // 279: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	127, // 280: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	128, // 281: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	122, // 282: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	140, // 283: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 284: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 285: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	74,  // 286: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	107, // 287: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	109, // 288: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 289: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	74,  // 290: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	145, // 291: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	244, // 292: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	56,  // 293: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 294: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 295: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	56,  // 296: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 297: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 298: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 299: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	3,   // 300: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 301: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 302: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	3,   // 303: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 304: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 305: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 306: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	179, // 307: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	180, // 308: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	181, // 309: brigata.v1.PrinterJob.bill:type_name -> brigata.v1.PrinterBill
+	5,   // 310: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 311: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 312: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	75,  // 313: brigata.v1.PrinterBill.taxes:type_name -> brigata.v1.BillTax
+	182, // 314: brigata.v1.PrinterBill.parts:type_name -> brigata.v1.BillPart
+	107, // 315: brigata.v1.PrinterBill.payments:type_name -> brigata.v1.BillPayment
+	184, // 316: brigata.v1.PrinterBill.lines:type_name -> brigata.v1.PrinterLine
+	183, // 317: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 318: brigata.v1.PrinterLine.name:type_name -> brigata.v1.MenuText
+	191, // 319: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	179, // 320: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	76,  // 321: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
+	197, // 322: brigata.v1.TableBillDue.slip:type_name -> brigata.v1.TableSlip
+	179, // 323: brigata.v1.TableSlip.job:type_name -> brigata.v1.PrinterJob
+	184, // 324: brigata.v1.TableBillNamed.lines:type_name -> brigata.v1.PrinterLine
+	4,   // 325: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	201, // 326: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 327: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 328: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	202, // 329: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	245, // 330: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	203, // 331: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
+	30,  // 332: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	30,  // 333: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 334: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 335: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	46,  // 336: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	246, // 337: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	247, // 338: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 339: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	56,  // 340: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 341: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	145, // 342: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 343: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	75,  // 344: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	68,  // 345: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	97,  // 346: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 347: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 348: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 349: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	76,  // 350: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	209, // 351: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	81,  // 352: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	141, // 353: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	210, // 354: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	191, // 355: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 356: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	69,  // 357: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	138, // 358: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	139, // 359: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	212, // 360: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	213, // 361: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	214, // 362: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	197, // 363: brigata.v1.TableState.slips:type_name -> brigata.v1.TableSlip
+	179, // 364: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	216, // 365: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	216, // 366: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 367: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 368: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 369: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 370: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	218, // 371: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	219, // 372: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	220, // 373: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	220, // 374: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	221, // 375: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	221, // 376: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 377: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	223, // 378: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 379: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	224, // 380: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 381: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 382: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	201, // 383: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 384: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 385: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 386: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 387: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 388: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 389: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 390: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	229, // 391: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 392: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 393: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 394: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 395: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 396: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 397: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 398: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 399: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 400: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	232, // 401: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 402: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	233, // 403: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 404: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 405: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 406: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	182, // 407: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 408: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	5,   // 409: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	235, // 410: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 411: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 412: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	236, // 413: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	3,   // 414: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	224, // 415: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	216, // 416: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	216, // 417: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	179, // 418: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 419: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	204, // 420: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	421, // [421:421] is the sub-list for method output_type
+	421, // [421:421] is the sub-list for method input_type
+	421, // [421:421] is the sub-list for extension type_name
+	421, // [421:421] is the sub-list for extension extendee
+	0,   // [0:421] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -23836,6 +24517,9 @@ func file_event_proto_init() {
 		(*Event_OrderPaidLate)(nil),
 		(*Event_OrderRevived)(nil),
 		(*Event_OrderStayedExpired)(nil),
+		(*Event_TableBillDue)(nil),
+		(*Event_TableBillNamed)(nil),
+		(*Event_TableBillTaken)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -23860,26 +24544,27 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[140].OneofWrappers = []any{}
 	file_event_proto_msgTypes[144].OneofWrappers = []any{}
 	file_event_proto_msgTypes[151].OneofWrappers = []any{}
-	file_event_proto_msgTypes[192].OneofWrappers = []any{}
-	file_event_proto_msgTypes[197].OneofWrappers = []any{}
-	file_event_proto_msgTypes[199].OneofWrappers = []any{}
+	file_event_proto_msgTypes[179].OneofWrappers = []any{}
 	file_event_proto_msgTypes[200].OneofWrappers = []any{}
-	file_event_proto_msgTypes[203].OneofWrappers = []any{}
+	file_event_proto_msgTypes[205].OneofWrappers = []any{}
 	file_event_proto_msgTypes[207].OneofWrappers = []any{}
-	file_event_proto_msgTypes[218].OneofWrappers = []any{}
-	file_event_proto_msgTypes[220].OneofWrappers = []any{}
-	file_event_proto_msgTypes[222].OneofWrappers = []any{}
-	file_event_proto_msgTypes[223].OneofWrappers = []any{}
+	file_event_proto_msgTypes[208].OneofWrappers = []any{}
+	file_event_proto_msgTypes[211].OneofWrappers = []any{}
+	file_event_proto_msgTypes[215].OneofWrappers = []any{}
+	file_event_proto_msgTypes[226].OneofWrappers = []any{}
 	file_event_proto_msgTypes[228].OneofWrappers = []any{}
+	file_event_proto_msgTypes[230].OneofWrappers = []any{}
 	file_event_proto_msgTypes[231].OneofWrappers = []any{}
-	file_event_proto_msgTypes[232].OneofWrappers = []any{}
+	file_event_proto_msgTypes[234].OneofWrappers = []any{}
+	file_event_proto_msgTypes[237].OneofWrappers = []any{}
+	file_event_proto_msgTypes[238].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   242,
+			NumMessages:   248,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -49,6 +49,7 @@ var Events = []any{
 	&printer.Queued{}, &printer.Sending{}, &printer.WasPrinted{}, &printer.TryFailed{}, &printer.WentUnsure{}, &printer.WasRerouted{},
 	&order.SlipsDue{}, &order.SlipTaken{},
 	&order.PaidLate{}, &order.Revived{}, &order.StayedExpired{},
+	&table.BillDue{}, &table.BillNamed{}, &table.BillTaken{},
 }
 
 // States by kind, for snapshots.

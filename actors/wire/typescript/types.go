@@ -150,7 +150,7 @@ var replies = map[string]reflect.Type{
 	"item.recall": t[order.ItemsReply](), "item.serve": t[order.ItemsReply](), "item.void": t[order.ItemsReply](),
 	"stock.count": t[stock.Level](), "stock.restock": t[stock.Level](), "stock.out": t[stock.OutReply](), "stock.in": t[stock.Level](),
 	"stock.hold": t[stock.Level](), "stock.release": t[stock.Level](),
-	"bill.split": t[bill.View](), "bill.discount": t[bill.View](),
+	"bill.split": t[bill.View](), "bill.discount": t[bill.View](), "bill.print": t[order.ReprintReply](),
 	"payment.create": t[payment.View](), "payment.confirm": t[payment.View](), "payment.cancel": t[payment.View](), "payment.refund": t[payment.View](),
 	"alert.ack": t[sensor.AckReply](), "sensor.calibrate": t[sensor.CalibrateReply](), "sensor.series": t[sensor.SeriesReply](),
 	"workorder.assign": t[workorder.StateReply](), "workorder.done": t[workorder.StateReply](),

@@ -4,105 +4,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/brigata/brigata/cmd/brigata/demo"
+	"github.com/brigata/brigata/gateway/printing/fake"
 )
 
-// paperRoll is a printer's stand-in. It says which slips it has a byte of, and prints to
-// the end, or holds its word until it is let go.
-type paperRoll struct {
-	begun chan struct{} // a slip has begun, and waits
-
-	mu    sync.Mutex
-	holds bool
-	jobs  []string // what came over each connection, as far as it came
-	conns []net.Conn
-}
-
-func newPaperRoll(t *testing.T) (p *paperRoll, address string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p = &paperRoll{begun: make(chan struct{}, 100)}
-	var tasks sync.WaitGroup
-	tasks.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, c)
-			p.mu.Unlock()
-			tasks.Go(func() { p.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		p.mu.Lock()
-		for _, c := range p.conns {
-			c.Close()
-		}
-		p.mu.Unlock()
-		tasks.Wait()
-	})
-	return p, l.Addr().String()
-}
-
-func (p *paperRoll) serve(c net.Conn) {
-	defer c.Close()
-	var status [3]byte // DLE EOT 4
-	if _, err := io.ReadFull(c, status[:]); err != nil {
-		return
-	}
-	c.Write([]byte{0x12})
-	var job []byte
-	var b [4096]byte
-	for {
-		n, err := c.Read(b[:])
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		first, holds := len(job) == 0, p.holds
-		job = append(job, b[:n]...)
-		if first {
-			p.jobs = append(p.jobs, "")
-		}
-		p.jobs[len(p.jobs)-1] = string(job) // one at a time: a printer has one connection
-		p.mu.Unlock()
-		if holds {
-			p.begun <- struct{}{}
-			io.Copy(io.Discard, c)
-			return
-		}
-		if i := bytes.Index(job, []byte{0x1d, '(', 'H', 6, 0, 48, 48}); i >= 0 && len(job) >= i+11 {
-			c.Write(append([]byte{0x37, 0x22}, append(bytes.Clone(job[i+7:i+11]), 0)...))
-			return
-		}
-	}
-}
-
-func (p *paperRoll) hold(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.holds = on
-}
-
-// on is on how many slips an order's number is.
-func (p *paperRoll) on(no int) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, j := range p.jobs {
-		if strings.Contains(j, fmt.Sprintf("#%d\n", no)) {
+// on is on how many slips an order's number is, or a part of it.
+func on(p *fake.Printer, no int) (n int) {
+	for _, j := range p.Jobs() {
+		if bytes.Contains(j, fmt.Appendf(nil, "#%d\n", no)) {
 			n++
 		}
 	}
@@ -138,9 +52,13 @@ func printing(t *testing.T, address string) string {
 // not be there as a whole is shown.
 func TestKilledWhilePrinting(t *testing.T) {
 	onBoth(t, func(t *testing.T, start func(*testing.T) *node) {
-		p, address := newPaperRoll(t)
+		p, err := fake.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
 		n := start(t)
-		document, err := os.ReadFile(printing(t, address))
+		document, err := os.ReadFile(printing(t, p.Address))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,16 +67,16 @@ func TestKilledWhilePrinting(t *testing.T) {
 		}
 		cut, orders := map[int]bool{}, 0
 		for range 3 {
-			p.hold(true)
+			p.Hold(true)
 			c := n.dial(n.token, "till")
 			for range 3 {
 				place(t, c, "T01")
 				orders++
 			}
-			<-p.begun
+			<-p.Begun
 			cut[orders-2] = true
 			n.kill()
-			p.hold(false)
+			p.Hold(false)
 			n = start(t)
 			await(t, n.dial(n.token, "pass"), "printers", "printer/p-wok", func(d string) bool { return strings.Contains(d, `"queued":0`) })
 		}
@@ -171,7 +89,7 @@ func TestKilledWhilePrinting(t *testing.T) {
 			t.Errorf("%d slips may be on paper, the board shows %+v", len(cut), v)
 		}
 		for no := 1; no <= orders; no++ {
-			if got := p.on(no); got != 1 {
+			if got := on(p, no); got != 1 {
 				t.Errorf("order %d is on %d slips", no, got)
 			}
 		}

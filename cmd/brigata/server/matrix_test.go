@@ -160,7 +160,7 @@ var bodies = map[string]string{
 	"order.deliver": `{"order":"%O","delivery":"at_store"}`, "ticket.print": `{"order":"%O","station":"wok"}`,
 	"stock.count": `{"dish":"none","qty":1}`, "stock.restock": `{"dish":"none","qty":1}`, "stock.out": `{"dish":"none","until":"manual"}`,
 	"stock.in": `{"dish":"none"}`, "stock.hold": `{"dish":"none","reason":"other"}`, "stock.release": `{"dish":"none","reason":"other"}`,
-	"bill.split": `{"table":"%T","mode":"none"}`, "bill.discount": `{"table":"%T","rate_bp":0,"reason":"comp"}`,
+	"bill.split": `{"table":"%T","mode":"none"}`, "bill.discount": `{"table":"%T","rate_bp":0,"reason":"comp"}`, "bill.print": `{"table":"%T"}`,
 	"payment.create":  `{"table":"%T","provider":"cash","amount":99999999}`,
 	"payment.confirm": `{"payment":"%U"}`, "payment.cancel": `{"payment":"%U"}`, "payment.refund": `{"payment":"%U","amount":1,"reason":"other"}`,
 	"menu.draft": `{"base":-1,"menu":{}}`, "menu.publish": `{"draft_v":-1}`, "channel.pause": `{"channel":"none","reason":"other"}`,

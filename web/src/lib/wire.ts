@@ -486,6 +486,7 @@ export interface StorePrinter {
 	paper_mm: number;
 	encoding: string;
 	backup?: string;
+	prints?: string[];
 }
 
 export interface StoreArea {
@@ -931,6 +932,26 @@ export interface OrderDiscountBill {
 	note?: string;
 }
 
+export interface TablePrintBill {
+	table: string;
+	part?: string;
+	printer?: string;
+	note?: string;
+}
+
+export interface OrderPrintBill {
+	order: string;
+	part?: string;
+	printer?: string;
+	note?: string;
+}
+
+export interface OrderReprintReply {
+	printer: string;
+	job: string;
+	copy: number;
+}
+
 export interface TableSplitBill {
 	table: string;
 	mode: string;
@@ -1373,12 +1394,6 @@ export interface OrderReprint {
 	note?: string;
 }
 
-export interface OrderReprintReply {
-	printer: string;
-	job: string;
-	copy: number;
-}
-
 export interface WorkorderAssign {
 	workorder: string;
 	to: string;
@@ -1401,6 +1416,7 @@ export interface WorkorderFinish {
 export interface Commands {
 	"alert.ack": { d: SensorAck; ok: SensorAckReply };
 	"bill.discount": { d: TableDiscountBill | OrderDiscountBill; ok: Bill };
+	"bill.print": { d: TablePrintBill | OrderPrintBill; ok: OrderReprintReply };
 	"bill.split": { d: TableSplitBill | OrderSplitBill; ok: Bill };
 	"cart.set": { d: TableSetCart; ok: TableCartReply };
 	"channel.pause": { d: StorePauseChannel; ok: StorePauseReply };
