@@ -113,6 +113,9 @@ type sample struct {
 const (
 	samplesMin, samplesMax = 256, 8192
 	bandsMax               = 16
+	// numberMax bounds boots and readings: what no device counts to would hide all that
+	// it says later.
+	numberMax = 1 << 53
 	frameSize              = 64
 )
 
@@ -131,7 +134,7 @@ func check(kind string, b []byte, came time.Time, slack time.Duration, x *extrac
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, errMessage
 	}
-	if m.Boot < 1 || m.Seq < 1 {
+	if m.Boot < 1 || m.Seq < 1 || m.Boot > numberMax || m.Seq > numberMax {
 		return nil, errMessage
 	}
 	s := &sample{boot: m.Boot, seq: m.Seq, at: came, defrost: m.Defrost, health: sensor.OK}

@@ -159,7 +159,7 @@ func TestAbsurdReadings(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := []string{``, `{`, `[]`, `"x"`, `{"boot":1}`, `{"boot":0,"seq":1,"value":3}`, `{"boot":1,"seq":-1,"value":3}`, `{"boot":1,"seq":1}`, `{"boot":1,"seq":1,"value":"3"}`,
-		`{"boot":1,"seq":1e99,"value":3}`, "\x00\xff"}
+		`{"boot":1,"seq":1e99,"value":3}`, `{"boot":1,"seq":9223372036854775807,"value":3}`, `{"boot":9223372036854775807,"seq":1,"value":3}`, "\x00\xff"}
 	for _, m := range bad {
 		say(t, probe, "temperature-1", m)
 	}

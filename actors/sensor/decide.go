@@ -147,7 +147,7 @@ func (r *Reading) Sound() bool {
 			return false
 		}
 	}
-	return len(r.Features) <= featuresMax && r.N >= 0 && r.First <= r.Last && !r.At.IsZero() && !r.From.After(r.At)
+	return len(r.Features) <= featuresMax && r.First >= 0 && r.First <= r.Last && r.N >= 0 && r.N-1 <= r.Last-r.First && r.Lost >= 0 && !r.At.IsZero() && !r.From.After(r.At)
 }
 
 // look holds one reading against the limits.

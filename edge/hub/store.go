@@ -49,8 +49,10 @@ type box struct {
 	done   chan struct{}
 }
 
-// boxesMax bounds the boxes of a store.
-const boxesMax = 64
+const (
+	boxesMax = 64 // of a store
+	wordMax  = 64 // bytes of what a box calls its version and its model
+)
 
 func (h *Hub) open(store string) (*storeLink, error) {
 	conn, err := nats.Connect("", nats.InProcessServer(h.server), nats.UserInfo("cell-"+store, h.secret), nats.MaxReconnects(-1), nats.Name("cell-"+store),
@@ -82,7 +84,7 @@ func (l *storeLink) settings(m *nats.Msg) {
 
 func (l *storeLink) heard(m *nats.Msg) {
 	var r link.Report
-	if json.Unmarshal(m.Data, &r) != nil || !menu.IsName(r.Name) {
+	if json.Unmarshal(m.Data, &r) != nil || !menu.IsName(r.Name) || len(r.Version) > wordMax || len(r.Model) > wordMax {
 		return
 	}
 	now := l.hub.o.Now()
