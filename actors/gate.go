@@ -110,7 +110,11 @@ func (g *gate) append(e *entity, a appended) bool {
 			v = g.views[e.viewAt-1].view
 		}
 		if e.viewAt > 0 {
-			g.views[e.viewAt-1].view = v
+			before := &g.views[e.viewAt-1].view
+			if !v.Trace.Sampled() { // it shows what the traced turn led to as well
+				v.Trace = before.Trace
+			}
+			*before = v
 		} else {
 			g.views = append(g.views, shown{e, v})
 			e.viewAt = len(g.views)

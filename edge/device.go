@@ -116,7 +116,7 @@ const (
 	// numberMax bounds boots and readings: what no device counts to would hide all that
 	// it says later.
 	numberMax = 1 << 53
-	frameSize              = 64
+	frameSize = 64
 )
 
 var errMessage = errors.New("not a reading")

@@ -20,6 +20,7 @@ import (
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/edge"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/hub"
@@ -63,7 +64,7 @@ func setOf(id string) store.Sensor {
 	return s
 }
 
-func (c *cell) note(_, id string, n *sensor.Note, done func(*refusal.Refusal)) {
+func (c *cell) note(_, id string, n *sensor.Note, _ wire.Trace, done func(*refusal.Refusal)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notes++

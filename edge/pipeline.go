@@ -2,9 +2,11 @@ package edge
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -127,9 +129,9 @@ func (p *pipeline) renew() {
 			p.twins[set.ID] = t
 		}
 		t.set = set
-		p.decide(t, &sensor.Configure{Header: command.Header{At: now}, Sensor: set, Safety: s.Safety})
+		t.state = p.decide(t, &sensor.Configure{Header: command.Header{At: now}, Sensor: set, Safety: s.Safety})
 		if offset := s.Offsets[set.ID]; offset != t.state.Offset {
-			p.decide(t, &sensor.Calibrate{Header: command.Header{At: now}, Offset: offset})
+			t.state = p.decide(t, &sensor.Calibrate{Header: command.Header{At: now}, Offset: offset})
 		}
 	}
 	for id := range p.twins {
@@ -275,16 +277,20 @@ func (p *pipeline) close(ctx context.Context, t *twin) error {
 
 // send stores a reading on the stream, however long it takes: while the stream is full,
 // devices' messages wait on the disk too, and then nothing more is acknowledged to them.
+// One that makes a sensor another begins a trace, which its node goes on with.
 func (p *pipeline) send(ctx context.Context, t *twin, r *sensor.Reading) error {
-	b := wire.MarshalReading(r)
+	b, next, header := wire.MarshalReading(r), p.judge(t, r), nats.Header(nil)
+	if next.Status != t.state.Status {
+		header = nats.Header{link.Trace: {newTrace().String()}}
+	}
 	for {
 		try, cancel := context.WithTimeout(ctx, publishIn)
-		_, err := p.js.PublishMsg(try, &nats.Msg{Subject: link.UpSubject(t.set.ID), Data: b}, jetstream.WithMsgID(link.MsgID(t.set.ID, r)))
+		_, err := p.js.PublishMsg(try, &nats.Msg{Subject: link.UpSubject(t.set.ID), Header: header, Data: b}, jetstream.WithMsgID(link.MsgID(t.set.ID, r)))
 		cancel()
 		if err == nil {
 			p.counts.full.Store(false)
 			p.counts.sentBytes.Add(int64(len(b)))
-			p.apply(t, r)
+			p.becomes(t, r, next)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -297,11 +303,24 @@ func (p *pipeline) send(ctx context.Context, t *twin, r *sensor.Reading) error {
 	}
 }
 
-// apply runs the rules of the cell on what was sent.
-func (p *pipeline) apply(t *twin, r *sensor.Reading) {
-	was := t.state.Status
-	p.decide(t, &sensor.Note{Header: command.Header{At: p.o.Now().UTC().Truncate(time.Millisecond)}, Node: p.o.Credentials.Name, Readings: []sensor.Reading{*r}})
-	now := t.state.Status
+// newTrace begins a trace. It need not be unguessable.
+func newTrace() (t wire.Trace) {
+	binary.NativeEndian.PutUint64(t.ID[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(t.ID[8:], rand.Uint64()|1)
+	binary.NativeEndian.PutUint64(t.Span[:], rand.Uint64()|1)
+	t.Flags = 1
+	return t
+}
+
+// judge runs the rules of the cell on what is sent.
+func (p *pipeline) judge(t *twin, r *sensor.Reading) sensor.State {
+	return p.decide(t, &sensor.Note{Header: command.Header{At: p.o.Now().UTC().Truncate(time.Millisecond)}, Node: p.o.Credentials.Name, Readings: []sensor.Reading{*r}})
+}
+
+// becomes takes over what the rules have made of a reading that was sent.
+func (p *pipeline) becomes(t *twin, r *sensor.Reading, next sensor.State) {
+	was, now := t.state.Status, next.Status
+	t.state = next
 	if was == now {
 		return
 	}
@@ -318,13 +337,15 @@ func alarming(s sensor.Status) bool {
 	return s == sensor.Alert || s == sensor.Acked || s == sensor.Escalated
 }
 
-func (p *pipeline) decide(t *twin, c command.Command) {
+// decide is what the sensor becomes by a command.
+func (p *pipeline) decide(t *twin, c command.Command) sensor.State {
 	events, _, err := sensor.Decide(t.state, c)
 	if err != nil {
 		p.log.Warn("the box's rules refuse", "sensor", t.set.ID, "error", err)
-		return
 	}
+	next := t.state
 	for _, e := range events {
-		t.state = sensor.Apply(t.state, e)
+		next = sensor.Apply(next, e)
 	}
+	return next
 }

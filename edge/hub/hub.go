@@ -23,6 +23,7 @@ import (
 
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/link"
 )
@@ -36,9 +37,10 @@ type Options struct {
 	Stores func() []string
 	// Here says that the store's cell is open on this node.
 	Here func(store string) bool
-	// Note gives readings to a sensor of a store whose cell is here. It never blocks;
-	// done is called once, when they are journaled or refused.
-	Note func(store, sensorID string, n *sensor.Note, done func(*refusal.Refusal))
+	// Note gives readings to a sensor of a store whose cell is here, with the trace that
+	// the box has begun for one of them, if any. It never blocks; done is called once, when
+	// they are journaled or refused.
+	Note func(store, sensorID string, n *sensor.Note, t wire.Trace, done func(*refusal.Refusal))
 	// Settings are what a box of a store should know; nil when its cell is not here.
 	Settings func(store string) *link.Settings
 	Changed  func(Box) // a box has joined, changed, left or been lost

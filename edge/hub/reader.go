@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/wire"
@@ -96,25 +97,34 @@ func (r *reader) consume(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// note is what a batch says of one sensor.
+type note struct {
+	sensor.Note
+	trace wire.Trace // of the last reading that has one
+}
+
 // take gives a batch to the sensors, and acknowledges it when all of it is journaled.
 func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
 	var order []string
-	notes := map[string]*sensor.Note{}
+	notes := map[string]*note{}
 	refused := int64(0)
 	for _, m := range list {
 		x, err := wire.UnmarshalReading(m.Data())
-		if err != nil || !x.Sound() {
+		id := link.SensorOf(m.Subject())
+		if err != nil || !x.Sound() || !menu.IsName(id) {
 			refused++ // nobody ever takes it
 			continue
 		}
-		id := link.SensorOf(m.Subject())
 		n := notes[id]
 		if n == nil {
-			n = &sensor.Note{Node: r.name}
+			n = &note{Note: sensor.Note{Node: r.name}}
 			notes[id] = n
 			order = append(order, id)
 		}
 		n.Readings = append(n.Readings, *x)
+		if t := wire.ParseTrace(m.Headers().Get(link.Trace)); t.Sampled() {
+			n.trace = t
+		}
 	}
 	no, err := r.note(ctx, order, notes)
 	if err != nil {
@@ -131,7 +141,7 @@ func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
 
 // note waits until every sensor has journaled its readings, or has refused them for good:
 // the store does not have it.
-func (r *reader) note(ctx context.Context, order []string, notes map[string]*sensor.Note) (refused int64, err error) {
+func (r *reader) note(ctx context.Context, order []string, notes map[string]*note) (refused int64, err error) {
 	type answer struct {
 		id string
 		no *refusal.Refusal
@@ -139,8 +149,8 @@ func (r *reader) note(ctx context.Context, order []string, notes map[string]*sen
 	for len(order) > 0 {
 		got := make(chan answer, len(order)) // who answers never waits
 		for _, id := range order {
-			n := *notes[id]
-			r.link.hub.o.Note(r.link.store, id, &n, func(no *refusal.Refusal) { got <- answer{id, no} })
+			n := notes[id].Note
+			r.link.hub.o.Note(r.link.store, id, &n, notes[id].trace, func(no *refusal.Refusal) { got <- answer{id, no} })
 		}
 		var again []string
 		late := time.NewTimer(answerIn)

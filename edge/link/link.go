@@ -28,6 +28,9 @@ const (
 	StatusEvery = 5 * time.Second
 	LostAfter   = 20 * time.Second
 
+	// Trace is the header of a reading whose way is traced: a W3C traceparent.
+	Trace = "Traceparent"
+
 	up = "brigata.up."
 )
 

@@ -29,6 +29,7 @@ type Command struct {
 	MQTTKey      string        `name:"mqtt-key" help:"Its key (PEM)." type:"existingfile"`
 	HTTP         string        `name:"http" help:"Address for devices without MQTT, /healthz and /status." default:"127.0.0.1:8090"`
 	ClockSlack   time.Duration `help:"How far a device's clock may be off before the box's is taken." default:"2m"`
+	BacklogMax   int64         `help:"Bytes of readings that may wait for the node." default:"1073741824"`
 	Believe      bool          `help:"Take devices' times as they are: for simulations that are faster than time."`
 	logs.Options `embed:""`
 }
@@ -39,6 +40,9 @@ const (
 	memory    = 32 << 20
 	gcPercent = 50
 )
+
+// backlogLeast holds the readings of an hour of a small store.
+const backlogLeast = 64 << 10
 
 // Run starts the box and waits for a signal.
 func (c *Command) Run(ctx context.Context) error {
@@ -70,13 +74,16 @@ func (c *Command) options() (o edge.Options, err error) {
 	if c.Store != "" && c.Store != cred.Store {
 		return o, fmt.Errorf("the credentials are for the store %s", cred.Store)
 	}
+	if c.BacklogMax < backlogLeast {
+		return o, fmt.Errorf("--backlog-max is %d bytes or more", backlogLeast)
+	}
 	if len(c.Hub) > 0 {
 		cred.Hubs = c.Hub
 		if err := cred.Validate(); err != nil {
 			return o, err
 		}
 	}
-	o = edge.Options{Credentials: cred, Data: c.Data, MQTT: c.MQTT, HTTP: c.HTTP, Slack: c.ClockSlack, Version: build.Version(), Log: c.Logger(os.Stderr)}
+	o = edge.Options{Credentials: cred, Data: c.Data, MQTT: c.MQTT, HTTP: c.HTTP, Slack: c.ClockSlack, StreamMax: c.BacklogMax, Version: build.Version(), Log: c.Logger(os.Stderr)}
 	if c.Believe {
 		o.Slack = -1
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -100,6 +101,67 @@ func accounts(t *testing.T, n *node) string {
 		t.Fatalf("%s: %s %v", got.Status, b, err)
 	}
 	return string(b)
+}
+
+// TestBackupPostgres dumps a node's Postgres under load with Postgres's own tool, restores the
+// dump into an empty database, as the operations guide says, and goes on from it.
+func TestBackupPostgres(t *testing.T) {
+	url, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startNode(t, t.TempDir(), "--database-url", url)
+	before := guest{n: 9}
+	before.load(n.url, n.token)
+	if len(before.done) == 0 {
+		t.Fatal("nothing was placed")
+	}
+	guests := make([]guest, 4)
+	var wg sync.WaitGroup
+	for i := range guests {
+		guests[i].n = i
+		wg.Go(func() { guests[i].load(n.url, n.token) })
+	}
+	dump := filepath.Join(t.TempDir(), "orders.dump")
+	if out, err := exec.Command("pg_dump", "-Fc", "-f", dump, url).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wg.Wait()
+	people := accounts(t, n)
+	if err := n.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	restored, err := newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("pg_restore", "--exit-on-error", "-d", restored, dump).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, errs, status := run1("verify", "--database-url", restored); status != 0 {
+		t.Fatal(out, errs)
+	}
+	if found, status := findings(t, "--data", t.TempDir(), "--database-url", restored); status != 0 || found["rights"] != "ok" {
+		t.Errorf("%d %v", status, found)
+	}
+	again := startNode(t, t.TempDir(), "--database-url", restored) // with a new key: people log in again
+	if accounts(t, again) != people {
+		t.Error("the people are not those of the backup")
+	}
+	c := again.dial(again.token, "after")
+	for _, a := range before.done {
+		m := send(t, c, "order.place", a.cid, a.body)
+		if a.code != "" {
+			refused(t, m, a.code)
+		} else if r := must(t, m); !r.Dup || r.D.No != a.no {
+			t.Fatalf("%s was order %d, and is %+v", a.cid, a.no, r)
+		}
+	}
+	if next := must(t, send(t, c, "order.place", newID(), `{"type":"dine_in","table":"T20","lines":[{"dish":"mapo-tofu","qty":1}]}`)); next.Dup || next.D.No <= before.done[len(before.done)-1].no {
+		t.Fatalf("it does not go on: %+v", next)
+	}
+	again.verify()
 }
 
 // TestVerifyPostgres verifies what a node leaves in a Postgres, while it runs.

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -10,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +32,7 @@ type box struct {
 	http    string
 	exited  chan error
 	args    []string
+	logs    *tail
 }
 
 func freePort(t *testing.T) string {
@@ -70,7 +74,7 @@ func (b *box) start() {
 	logs := &tail{}
 	b.cmd = exec.Command(b.command[0], slices.Concat(b.command[1:], []string{"--credentials", filepath.Join(b.dir, "box.json"), "--store", "demo", "--data", b.data,
 		"--devices", filepath.Join(b.dir, "devices.json"), "--mqtt", b.mqtt, "--http", b.http}, b.args)...)
-	b.cmd.Stdout, b.cmd.Stderr = logs, logs
+	b.logs, b.cmd.Stdout, b.cmd.Stderr = logs, logs, logs
 	if err := b.cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
@@ -237,6 +241,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 	if m.Err == nil {
 		t.Fatalf("food that is held was sold: %s", m.Raw)
 	}
+	await(t, boss, "sensors", "sensor/walkin-1", func(d string) bool { return strings.Contains(d, `"state":"escalated"`) }) // nobody has looked
 	out, errs, status := n.terminal("sensors", "ack", "walkin-1")
 	if status != 0 || !strings.Contains(out, "acked") {
 		t.Fatal(out, errs)
@@ -254,8 +259,41 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 			t.Fatalf("%d readings of %d are in the series; %+v", got, 8*60, b.status())
 		}
 	}
+	n.inspected("walkin-1", 8*60)
 	n.args = []string{"--database-url", url}
 	n.verify()
+}
+
+// inspected reads what an inspector is given: every reading of the sensor is in an hour's
+// line, the alert and what became of it are there, and on paper too.
+func (n *node) inspected(id string, readings int) {
+	n.t.Helper()
+	from := "from=" + time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339)
+	lines, err := csv.NewReader(bytes.NewReader(n.rest(n.t, "GET", "/v1/stores/demo/reports/haccp?"+from, "", ""))).ReadAll()
+	if err != nil || len(lines) < 2 {
+		n.t.Fatal(lines, err)
+	}
+	column := func(line []string, name string) string { return line[slices.Index(lines[0], name)] }
+	records := map[string]bool{}
+	for _, line := range lines[1:] {
+		if column(line, "sensor") != id {
+			continue
+		}
+		records[column(line, "record")] = true
+		if v := column(line, "readings"); v != "" {
+			k, err := strconv.Atoi(v)
+			if err != nil {
+				n.t.Fatal(line, err)
+			}
+			readings -= k
+		}
+	}
+	if readings != 0 || len(records) < 2 {
+		n.t.Errorf("%d readings are missing; there are records of %v in\n%v", readings, records, lines)
+	}
+	if paper := n.rest(n.t, "GET", "/v1/stores/demo/reports/haccp?format=pdf&"+from, "", ""); !bytes.HasPrefix(paper, []byte("%PDF-")) || !bytes.HasSuffix(bytes.TrimSpace(paper), []byte("%%EOF")) {
+		n.t.Errorf("no PDF: %.40q", paper)
+	}
 }
 
 // counted sums a sensor's readings up.

@@ -146,14 +146,15 @@ func tracedOrder(t *testing.T, n *node, trace, phone string) {
 	}
 }
 
-// TestTrace follows one order from a phone's traceparent to the push: one trace, and
-// the transaction that made it durable linked to it.
+// TestTrace follows one order from a phone's traceparent to the push and to a partner's
+// server: one trace, and the transaction that made it durable linked to it.
 func TestTrace(t *testing.T) {
 	col := newCollector(t)
-	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0")
+	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0", "--webhook-allow-private")
+	newPartner(t).subscribe(n)
 	const trace, phone = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	tracedOrder(t, n, trace, phone)
-	want := []string{"order.place", "order turn", "stock turn", "table turn", "store turn", "gate", "push", "journal commit"}
+	want := []string{"order.place", "order turn", "stock turn", "table turn", "store turn", "gate", "push", "journal commit", "webhook order.placed"}
 	spans := col.wait(t, func(s []*tracepb.Span) bool {
 		return !slices.ContainsFunc(want, func(name string) bool { return named(s, name) == nil })
 	})
@@ -165,6 +166,9 @@ func TestTrace(t *testing.T) {
 		if s := named(spans, name); string(s.TraceId) != string(root.TraceId) || string(s.ParentSpanId) != string(root.SpanId) || s.EndTimeUnixNano < s.StartTimeUnixNano {
 			t.Errorf("%s is not below the command: %v", name, s)
 		}
+	}
+	if told := named(spans, want[8]); string(told.TraceId) != string(root.TraceId) || string(told.ParentSpanId) != string(root.SpanId) {
+		t.Errorf("the partner is not told in the command's trace: %v", told)
 	}
 	commit := named(spans, "journal commit")
 	if len(commit.Links) == 0 || string(commit.Links[0].SpanId) != string(root.SpanId) {
@@ -253,6 +257,61 @@ func TestTraceAcrossNodes(t *testing.T) {
 		if s != root && string(s.ParentSpanId) != string(root.SpanId) {
 			t.Errorf("%s is not below the command", s.Name)
 		}
+	}
+}
+
+// TestTraceFromBox follows an alert from the box that raises it: one trace, with the sensor,
+// its work order, the gate and the push.
+func TestTraceFromBox(t *testing.T) {
+	col := newCollector(t)
+	hub := freePort(t)
+	n := startNode(t, t.TempDir(), "--otlp", col.URL, "--trace-share", "0", "--edge-listen", hub)
+	b := newBox(t, n, hub, "--believe")
+	board, _, err := n.dial(n.token, "board").Subscribe(t.Context(), client.Sub{T: "sensors"})
+	if err != nil || board[0].Err != nil {
+		t.Fatalf("%+v %v", board, err)
+	}
+	began := time.Now().Add(-time.Hour)
+	for minute := range 20 { // the walk-in's limit has a delay of ten
+		body := fmt.Sprintf(`{"boot":1,"seq":%d,"at":%d,"value":9}`, minute+1, began.Add(time.Duration(minute)*time.Minute).UnixMilli())
+		r, err := http.NewRequest("POST", "http://"+b.http+"/v1/readings/walkin-1", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("kitchen", "a-long-secret")
+		got, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Body.Close()
+		if got.StatusCode != http.StatusNoContent {
+			t.Fatal(got.Status)
+		}
+	}
+	want := []string{"sensor.note", "sensor turn", "workorder turn", "gate", "push"}
+	var of []*tracepb.Span
+	spans := col.wait(t, func(all []*tracepb.Span) bool {
+		for _, s := range all {
+			if of = slices.DeleteFunc(slices.Clone(all), func(x *tracepb.Span) bool { return string(x.TraceId) != string(s.TraceId) }); !slices.ContainsFunc(want, func(name string) bool { return named(of, name) == nil }) {
+				return true
+			}
+		}
+		return false
+	})
+	root := named(of, want[0])
+	if len(root.ParentSpanId) == 0 {
+		t.Error("the box did not begin it")
+	}
+	for _, s := range of {
+		if s != root && string(s.ParentSpanId) != string(root.SpanId) {
+			t.Errorf("%s is not below the reading", s.Name)
+		}
+	}
+	linked := func(s *tracepb.Span) bool {
+		return s.Name == "journal commit" && slices.ContainsFunc(s.Links, func(l *tracepb.Span_Link) bool { return string(l.TraceId) == string(root.TraceId) })
+	}
+	if !slices.ContainsFunc(spans, linked) {
+		t.Error("no transaction is linked to the reading")
 	}
 }
 

@@ -83,9 +83,12 @@ func (f noted) Reply(_ int64, a actors.Answer) { f(a.Refusal) }
 
 // note gives a sensor what a box says of it. It needs no command id: each reading counts
 // once by its own number.
-func (n *Node) note(store, id string, c *sensor.Note, done func(*refusal.Refusal)) {
+func (n *Node) note(store, id string, c *sensor.Note, trace wire.Trace, done func(*refusal.Refusal)) {
+	if trace.Sampled() {
+		trace, done = n.told.Noted(store, id, trace, done)
+	}
 	n.host.Do(&actors.Request{Store: store, Target: command.Target{Kind: "sensor", ID: id}, Command: c, Principal: "edge:" + c.Node,
-		By: command.Who{ID: c.Node, Name: c.Node, Role: command.Device}, To: noted(done)})
+		By: command.Who{ID: c.Node, Name: c.Node, Role: command.Device}, Trace: trace, To: noted(done)})
 }
 
 // settingsWithin is how long a box waits for what a sensor's calibration is.

@@ -215,6 +215,25 @@ func (t *Telemetry) Routed(r routes.Routed) {
 	}
 }
 
+// Noted gives readings of a box their place in the trace that the box has begun, and tells
+// of them when done is called. Of a box that begins more than it should, most are not traced.
+func (t *Telemetry) Noted(store, id string, parent wire.Trace, done func(*refusal.Refusal)) (wire.Trace, func(*refusal.Refusal)) {
+	if t.traces == nil || !t.boxes.Allow() {
+		return wire.Trace{}, done
+	}
+	is, began := newTrace(), time.Now()
+	is.ID = parent.ID
+	return is, func(no *refusal.Refusal) {
+		s := span{name: "sensor.note", is: is, parent: parent, kind: trace.SpanKindConsumer, began: began, ended: time.Now(),
+			attributes: []attribute.KeyValue{attribute.String("brigata.store", store), attribute.String("brigata.id", id)}}
+		if no != nil {
+			s.failed = string(no.Code)
+		}
+		t.traces.add(s)
+		done(no)
+	}
+}
+
 // Arrived tells of a view of another node's. Its way began by that node's clock.
 func (t *Telemetry) Arrived(v *actors.View) {
 	if t.traces != nil && v.Trace.Sampled() {

@@ -50,8 +50,13 @@ type Telemetry struct {
 	meter    metric.Meter
 	m        instruments
 	logs     *rate.Limiter
-	traces   *traces // nil: none are exported
+	boxes    *rate.Limiter // of traces that boxes begin
+	traces   *traces       // nil: none are exported
 }
+
+// seriesMax bounds the label sets of one metric: nine of each box are the most. What is
+// beyond is told as one, labelled otel_metric_overflow.
+const seriesMax = 10_000
 
 // New starts telemetry.
 func New(ctx context.Context, o Options) (*Telemetry, error) {
@@ -62,13 +67,13 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 		o.Slow = time.Second
 	}
 	what := resource.NewSchemaless(semconv.ServiceName("brigata"), semconv.ServiceInstanceID(o.Node), semconv.ServiceVersion(o.Version))
-	t := &Telemetry{options: o, registry: prometheus.NewRegistry(), logs: rate.NewLimiter(10, 10)}
+	t := &Telemetry{options: o, registry: prometheus.NewRegistry(), logs: rate.NewLimiter(10, 10), boxes: rate.NewLimiter(20, 200)}
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
 		return nil, err
 	}
-	t.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(what))
+	t.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(what), sdkmetric.WithCardinalityLimit(seriesMax))
 	t.meter = t.provider.Meter("brigata")
 	if err := t.m.make(t.meter); err != nil {
 		return nil, err
