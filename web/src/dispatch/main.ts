@@ -1,4 +1,6 @@
 import "../lib/tokens.css";
+import "../lib/boards.css";
+import "../lib/theme.svelte";
 import { mount } from "svelte";
 import App from "./App.svelte";
 

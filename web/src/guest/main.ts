@@ -1,4 +1,5 @@
 import "../lib/tokens.css";
+import "../lib/theme.svelte";
 import { mount } from "svelte";
 import { Auth } from "../lib/auth";
 import App from "./App.svelte";

@@ -44,3 +44,9 @@ export const user = "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20.500c0-4 3.500-6 8-
 export const out = "M14 4h5v16h-5M10 8l-4 4 4 4M6 12h10";
 export const print = "M7 9V4h10v5M7 17H4V9h16v8h-3M7 14h10v6H7z";
 export const broom = "M14 4l6 6M11 9l4 4-5 8c-3 0-6-2-7-5l8-7z";
+export const sun =
+	"M12 16.500a4.500 4.500 0 1 0 0-9 4.500 4.500 0 0 0 0 9zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.400 1.400M17.600 17.600L19 19M5 19l1.400-1.400M17.600 6.400L19 5";
+export const moon = "M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.500 10.500z";
+export const money = "M3 6h18v12H3zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM6.500 9v.1M17.500 15v.1";
+export const hook = "M12 3a3 3 0 0 1 2 5.200l-4 6.800a3 3 0 1 1-2.500-1.500M14 8l4 6.500a3 3 0 1 1-2.500 4.500H10";
+export const link = "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700L12 7M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700L12 17";

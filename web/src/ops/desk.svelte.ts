@@ -6,6 +6,9 @@ import { Stations } from "../lib/stations.svelte";
 import { tell } from "../lib/toast.svelte";
 import { t } from "./words";
 
+/** A date some days on; both are YYYY-MM-DD. */
+export const addDays = (date: string, n: number) => new Date(Date.parse(`${date}T00:00:00Z`) + n * 86_400_000).toISOString().slice(0, 10);
+
 /** Desk is what every page of operations needs: the connection, the store, its menu and document. */
 export class Desk {
 	readonly client: Client;
@@ -46,6 +49,21 @@ export class Desk {
 			tell(why(e), "bad");
 			return false;
 		}
+	}
+
+	/** A file of this store's: it needs the token, so a plain link would not do. */
+	async download(path: string, name: string) {
+		await this.attempt(async () => {
+			const r = await fetch(`/v1/stores/${this.store}${path.slice(1)}`, {
+				headers: { Authorization: `Bearer ${await this.client.auth.token()}` },
+			});
+			if (!r.ok) throw new Error(r.statusText);
+			const a = document.createElement("a");
+			a.href = URL.createObjectURL(await r.blob());
+			a.download = name;
+			a.click();
+			URL.revokeObjectURL(a.href);
+		});
 	}
 
 	reason(id: string) {
