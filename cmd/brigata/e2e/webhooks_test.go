@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -192,6 +194,48 @@ func TestWebhooksSurviveKills(t *testing.T) {
 		}
 		p.expects(n, orders)
 	})
+}
+
+var away = flag.Duration("away", 0, "how long the receiver of webhooks is away, in a test of that")
+
+// TestWebhooksReceiverAway takes the receiver away in a rush, for a real while, and kills
+// the node meanwhile: every event comes once it is back, each order's in its sequence, and
+// none that somebody else has signed is taken.
+func TestWebhooksReceiverAway(t *testing.T) {
+	if *away == 0 {
+		t.Skip("-away 10m takes ten minutes and more; gateway/webhooks has the same by a clock of its own")
+	}
+	p := newPartner(t)
+	n := startNode(t, t.TempDir(), "--webhook-allow-private")
+	p.subscribe(n)
+	orders := n.someOrders(t, 4)
+	p.expects(n, orders)
+	address := p.server.Listener.Addr().String()
+	p.server.Close()
+	for gone := time.Now(); time.Since(gone) < *away; {
+		orders = append(orders, n.someOrders(t, 4)...)
+		if len(orders) == 12 {
+			n.kill()
+			n = startNode(t, n.data, n.args...)
+		}
+		time.Sleep(min(*away/20, *away-time.Since(gone)))
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now()
+	again := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(p.serve)}}
+	again.Start()
+	t.Cleanup(again.Close)
+	within(t, 2*time.Minute, "it is found again", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.came) > 4
+	})
+	found := time.Since(back)
+	p.expects(n, orders)
+	t.Logf("%d orders; away for %v; the first call %v after it was back, everything after %v", len(orders), *away, found, time.Since(back))
 }
 
 // Of two nodes the one that has the store tells; when it is killed, the other goes on.
