@@ -207,6 +207,7 @@ func TestWebhooksReceiverAway(t *testing.T) {
 	}
 	p := newPartner(t)
 	n := startNode(t, t.TempDir(), "--webhook-allow-private")
+	must(t, send(t, n.dial(n.token, "boss"), "stock.count", newID(), `{"dish":"mapo-tofu","unlimited":true}`))
 	p.subscribe(n)
 	orders := n.someOrders(t, 4)
 	p.expects(n, orders)
