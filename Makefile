@@ -83,8 +83,8 @@ edge: deps ## a box under 1,000 readings a second: its memory; link, power, box 
 race: ## unit tests under the race detector
 	go test -race -timeout 20m ./actors/... ./gateway/... ./persistence/... ./cluster/cells ./cluster/membership ./cluster/bus
 
-bench: deps bin/brigata bin/brigata-bench bin/brigata-bench-redis ## every workload beside its peers, into docs/benchmarks.md; WORKLOADS="W3 W5", DURATION=4s
-	./bin/brigata-bench suite $(WORKLOADS) --duration $(or $(DURATION),4s) --markdown docs/benchmarks.md --json docs/benchmarks/figures.jsonl
+bench: deps bin/brigata bin/brigata-bench bin/brigata-bench-redis ## every workload beside its peers, into docs/benchmarks.md; WORKLOADS="W3 W5", DURATION=3s
+	./bin/brigata-bench suite $(WORKLOADS) --duration $(or $(DURATION),3s) --markdown docs/benchmarks.md --json docs/benchmarks/figures.jsonl
 micro: ## the micro-benchmarks
 	go test -run '^$$' -bench . -benchtime 300ms ./actors/... ./persistence/... ./gateway/...
 # Redis's client is the peer's alone: a module of its own. Without redis-server there is no peer.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -122,7 +123,7 @@ func (w *World) play() {
 	for len(w.heap) > 0 && w.n <= eventsMax && w.checks.violation == "" && w.heap[0].at <= w.plan.End {
 		e := w.pop()
 		w.now = e.at
-		w.note("%d %d", e.at, e.n)
+		w.happens(&e)
 		e.do()
 	}
 	if w.n > eventsMax {
@@ -137,7 +138,15 @@ func (w *World) play() {
 	}
 }
 
-// note makes what happened part of the run's hash.
+// happens makes an event part of the run's hash.
+func (w *World) happens(e *event) {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(e.at))
+	binary.LittleEndian.PutUint64(b[8:], e.n)
+	w.hash.Write(b[:])
+}
+
+// note makes what it led to part of the run's hash.
 func (w *World) note(format string, args ...any) { fmt.Fprintf(w.hash, format, args...) }
 
 // tell adds a line to the story.

@@ -56,7 +56,7 @@ func (s *suite) markdown() error {
 	if err := os.MkdirAll(plots, 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench`. Both sides of a comparison ran in one run, one after the other, on one machine and one database,\nequally durable. Medians of %d rounds of %s, with their range. Every order that was acknowledged was looked for afterwards.\n\n", s.Rounds, s.Duration)
+	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench`. Both sides of a comparison ran in one run, one after the other, on one machine and one database,\nequally durable. Medians of %d rounds of %s, with their range; W6, W7 and W9 are played once. Every order that was acknowledged was looked for afterwards.\n\n", s.Rounds, s.Duration)
 	b.WriteString(s.machine())
 	for _, w := range workloads {
 		rows := slices.DeleteFunc(slices.Clone(s.report.rows), func(x row) bool { return x.Workload != w.id })
