@@ -88,7 +88,7 @@ func run(f flags) int {
 }
 
 // told is how many seeds are played between two lines of progress, where there is a limit.
-const told = 50_000
+const told = 10_000
 
 // seeds plays them, and says which comes next.
 func seeds(f flags, o sim.Options) (total sim.Total, next uint64) {

@@ -120,45 +120,58 @@ func (j *Journal) Cells(ctx context.Context) ([]string, error) {
 
 // Open implements journal.Journal.
 func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
-	var after journal.Key
-	for {
-		all, err := j.stored(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
+	return pages(ctx, journal.Key{}, func(ctx context.Context, after journal.Key) ([]journal.Stored, error) {
+		return j.stored(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
 			cell, pgtype.UUID{Bytes: after, Valid: true}, page)
-		if err != nil || len(all) == 0 {
-			return err
-		}
-		for _, s := range all {
-			if err := yield(s); err != nil {
-				return err
-			}
-		}
-		after = all[len(all)-1].Head.Key
-	}
+	}, func(s journal.Stored) journal.Key { return s.Head.Key }, yield)
 }
 
 // Known implements journal.Journal.
 func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
 	// No key is the bound itself: its version bits are zero.
-	after := journal.Since(since)
-	for {
+	return pages(ctx, journal.Since(since), func(ctx context.Context, after journal.Key) ([]journal.Key, error) {
 		rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity > $2 ORDER BY entity LIMIT $3",
 			cell, pgtype.UUID{Bytes: after, Valid: true}, 16*page)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k journal.Key, err error) {
+		return pgx.CollectRows(rows, func(row pgx.CollectableRow) (k journal.Key, err error) {
 			err = row.Scan((*[16]byte)(&k))
 			return k, err
 		})
-		if err != nil || len(keys) == 0 {
-			return err
+	}, func(k journal.Key) journal.Key { return k }, yield)
+}
+
+// pages reads page after page in the order of keys, until one is empty. The next one is
+// on its way while the last is used.
+func pages[T any](ctx context.Context, after journal.Key, read func(context.Context, journal.Key) ([]T, error), key func(T) journal.Key, yield func(T) error) error {
+	type page struct {
+		rows []T
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next := make(chan page, 1)
+	ask := func(after journal.Key) {
+		go func() {
+			rows, err := read(ctx, after)
+			next <- page{rows, err}
+		}()
+	}
+	ask(after)
+	for {
+		p := <-next
+		if p.err != nil || len(p.rows) == 0 {
+			return p.err
 		}
-		for _, k := range keys {
-			if err := yield(k); err != nil {
+		ask(key(p.rows[len(p.rows)-1]))
+		for _, x := range p.rows {
+			if err := yield(x); err != nil {
+				cancel()
+				<-next
 				return err
 			}
 		}
-		after = keys[len(keys)-1]
 	}
 }
 
