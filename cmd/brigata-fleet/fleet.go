@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,6 +57,7 @@ type node struct {
 	port, gossip int
 	cmd          *exec.Cmd
 	exited       chan struct{}
+	away         atomic.Bool // not there yet, or asked to leave: a load balancer sends nobody
 }
 
 const (
@@ -111,6 +113,7 @@ func (f *fleet) prepare() (err error) {
 	}
 	for i := range f.shared.Nodes {
 		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: f.layout.gossip + 10*i}
+		n.away.Store(true)
 		n.data, n.log = filepath.Join(f.dir, n.name), filepath.Join(f.dir, n.name+".log")
 		if f.net != nil {
 			if n.host, err = f.net.add(i); err != nil {
@@ -176,7 +179,11 @@ func (f *fleet) start(ctx context.Context, i int) error {
 	}
 	n.exited = make(chan struct{})
 	go func(c *exec.Cmd, done chan struct{}) { c.Wait(); close(done) }(n.cmd, n.exited)
-	return n.await(ctx, readyIn)
+	if err := n.await(ctx, readyIn); err != nil {
+		return err
+	}
+	n.away.Store(false)
+	return nil
 }
 
 // await returns when the node says that it is ready.
@@ -232,6 +239,12 @@ func (n *node) end(s syscall.Signal) error {
 		<-n.exited
 		return fmt.Errorf("%s did not end", n.name)
 	}
+}
+
+// leave drains n as an orchestrator does: first nobody new is sent there, then it is told.
+func (n *node) leave() error {
+	n.away.Store(true)
+	return n.end(syscall.SIGTERM)
 }
 
 // stop ends everything and removes what it left.

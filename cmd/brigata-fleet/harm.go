@@ -215,7 +215,7 @@ func (r *round) leave() (string, error) {
 	n := r.fleet.nodes[last]
 	r.happens("drain")
 	began := time.Now()
-	if err := n.end(syscall.SIGTERM); err != nil {
+	if err := n.leave(); err != nil {
 		return "", err
 	}
 	took := time.Since(began)
@@ -243,7 +243,7 @@ func (r *round) rolling() (string, error) {
 	for i, n := range r.fleet.nodes {
 		began := time.Now()
 		r.happens("drain")
-		if err := n.end(syscall.SIGTERM); err != nil {
+		if err := n.leave(); err != nil {
 			return "", err
 		}
 		took = append(took, fmt.Sprintf("%.1f", time.Since(began).Seconds()))

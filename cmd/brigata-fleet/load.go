@@ -267,6 +267,7 @@ func (w *worker) try(name, cid, d string) (client.Message, error) {
 		w.elsewhere()
 	}
 	if w.conn == nil {
+		w.balance()
 		c, err := client.Dial(ctx, w.fleet.nodes[w.at].url(), w.token, fmt.Sprintf("load-%d", w.client))
 		if err != nil {
 			return client.Message{}, err
@@ -292,6 +293,16 @@ func (w *worker) elsewhere() {
 	}
 	w.at = (w.at + 1) % len(w.fleet.nodes)
 	time.Sleep(10 * time.Millisecond)
+}
+
+// balance passes over nodes that a load balancer would.
+func (w *worker) balance() {
+	for range w.fleet.nodes {
+		if !w.fleet.nodes[w.at].away.Load() {
+			return
+		}
+		w.at = (w.at + 1) % len(w.fleet.nodes)
+	}
 }
 
 // newID mints a UUIDv7.
