@@ -18,13 +18,18 @@ type Doctor struct {
 	TLSCA       string `name:"tls-ca" help:"CA of the nodes." env:"BRIGATA_TLS_CA"`
 	TLSCert     string `name:"tls-cert" help:"Certificate of the node." env:"BRIGATA_TLS_CERT"`
 	TLSKey      string `name:"tls-key" help:"Its key." env:"BRIGATA_TLS_KEY"`
+	Gossip      string `help:"Address of the node for other nodes; the next two ports are checked, too." env:"BRIGATA_GOSSIP"`
+	KeyFile     string `name:"gossip-key-file" help:"File with the gossip's key." env:"BRIGATA_GOSSIP_KEY_FILE"`
+	EdgeListen  string `help:"Address of the node for boxes." env:"BRIGATA_EDGE_LISTEN"`
 	JSON        bool   `name:"json" help:"Print each finding as JSON, a line each."`
 }
 
 // Run prints the findings; exit status 1 if anything must be mended.
 func (d *Doctor) Run(ctx context.Context) error {
 	bad, warned := 0, 0
-	doctor.Run(ctx, doctor.Options{Listen: d.Listen, Data: d.Data, DatabaseURL: d.DatabaseURL, TLSCA: d.TLSCA, TLSCert: d.TLSCert, TLSKey: d.TLSKey}, func(f doctor.Finding) {
+	o := doctor.Options{Listen: d.Listen, Data: d.Data, DatabaseURL: d.DatabaseURL, TLSCA: d.TLSCA, TLSCert: d.TLSCert, TLSKey: d.TLSKey,
+		Gossip: d.Gossip, GossipKeyFile: d.KeyFile, EdgeListen: d.EdgeListen}
+	doctor.Run(ctx, o, func(f doctor.Finding) {
 		switch f.State {
 		case doctor.Bad:
 			bad++

@@ -3,8 +3,13 @@ package doctor
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/brigata/brigata/cluster/peers"
 )
 
 // expireSoon is how long before its end a certificate should be replaced.
@@ -37,8 +42,9 @@ func certificates(o Options, tell func(Finding)) {
 		return
 	}
 	for usage, name := range map[x509.ExtKeyUsage]string{x509.ExtKeyUsageServerAuth: "server", x509.ExtKeyUsageClientAuth: "client"} {
-		if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
-			tell(Finding{check, Bad, "as a " + name + ": " + err.Error(), "nodes are both to one another: issue it by the CA with serverAuth and clientAuth"})
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: peers.ServerName, KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
+			tell(Finding{check, Bad, "as a " + name + ": " + err.Error(),
+				"nodes are both to one another: issue it by the CA for the DNS name " + peers.ServerName + ", with serverAuth and clientAuth"})
 			return
 		}
 	}
@@ -48,4 +54,20 @@ func certificates(o Options, tell func(Finding)) {
 		f.State, f.Mend = Warn, "replace it: docs/operations.md, \"Keys and certificates\""
 	}
 	tell(f)
+}
+
+// gossipKey checks the key that all nodes' gossip shares.
+func gossipKey(file string, tell func(Finding)) {
+	const check, mend = "gossip key", "head -c 32 /dev/urandom | base64, the same file for all nodes"
+	b, bad := readable(check, file)
+	if bad != nil {
+		tell(*bad)
+		return
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || !slices.Contains([]int{16, 24, 32}, len(key)) {
+		tell(Finding{check, Bad, file + " does not hold 16, 24 or 32 bytes in base64", mend})
+		return
+	}
+	tell(Finding{check, OK, fmt.Sprintf("%d bytes", len(key)), ""})
 }

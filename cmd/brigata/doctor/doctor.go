@@ -30,6 +30,8 @@ type Finding struct {
 type Options struct {
 	Listen, Data, DatabaseURL string
 	TLSCA, TLSCert, TLSKey    string
+	Gossip, GossipKeyFile     string // of a node among others
+	EdgeListen                string // for boxes
 }
 
 // Run checks everything and tells each finding as it comes.
@@ -38,11 +40,15 @@ func Run(ctx context.Context, o Options, tell func(Finding)) {
 	clock(tell)
 	limits(tell)
 	port(o.Listen, tell)
+	ports(o, tell)
 	if o.DatabaseURL != "" {
 		postgres(ctx, o.DatabaseURL, tell)
 	}
 	if o.TLSCert != "" || o.TLSKey != "" || o.TLSCA != "" {
 		certificates(o, tell)
+	}
+	if o.GossipKeyFile != "" {
+		gossipKey(o.GossipKeyFile, tell)
 	}
 }
 

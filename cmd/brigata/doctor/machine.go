@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -43,13 +44,16 @@ func folder(o Options, tell func(Finding)) {
 	}
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(o.Data, &fs); err == nil {
-		free := int64(fs.Bavail) * int64(fs.Bsize)
-		f := Finding{"room on the disk", OK, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30)), ""}
-		if free < freeMin {
-			f.State, f.Mend = Warn, "make room, or move the data folder"
-		}
-		tell(f)
+		tell(room(int64(fs.Bavail) * int64(fs.Bsize)))
 	}
+}
+
+func room(free int64) Finding {
+	f := Finding{"room on the disk", OK, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30)), ""}
+	if free < freeMin {
+		f.State, f.Mend = Warn, "make room, or move the data folder"
+	}
+	return f
 }
 
 func flushed(check string, took time.Duration, mend string) Finding {
@@ -94,11 +98,15 @@ func limits(tell func(Finding)) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		return
 	}
-	f := Finding{"open files", OK, fmt.Sprintf("%d allowed", r.Max), ""} // Go raises the soft limit itself
-	if r.Max < filesOK {
+	tell(openFiles(r.Max)) // Go raises the soft limit itself
+}
+
+func openFiles(most uint64) Finding {
+	f := Finding{"open files", OK, fmt.Sprintf("%d allowed", most), ""}
+	if most < filesOK {
 		f.State, f.Mend = Warn, fmt.Sprintf("each socket is one: raise the limit to %d (ulimit -n, LimitNOFILE=)", filesOK)
 	}
-	tell(f)
+	return f
 }
 
 // port checks that the address is free, or that it is a node that has it.
@@ -125,20 +133,57 @@ func port(address string, tell func(Finding)) {
 	tell(Finding{"listening address", Bad, "another program has " + address, "choose another address with --listen"})
 }
 
+// ports checks the addresses for other nodes, which are three in a row, and for boxes.
+func ports(o Options, tell func(Finding)) {
+	for i, name := range []string{"gossip's address", "requests' address", "bus's address"} {
+		if o.Gossip != "" {
+			tell(bind(name, o.Gossip, i, "--gossip"))
+		}
+	}
+	if o.EdgeListen != "" {
+		tell(bind("boxes' address", o.EdgeListen, 0, "--edge-listen"))
+	}
+}
+
+// bind tries an address whose port is so many after the one that is given.
+func bind(check, address string, after int, flag string) Finding {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return Finding{check, Bad, err.Error(), "give " + flag + " as host:port"}
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n+uint64(after) > 65535 {
+		return Finding{check, Bad, text + " is no port that can be followed by two others", "give " + flag + " a port of 1 to 65533"}
+	}
+	if n != 0 {
+		address = net.JoinHostPort(host, strconv.FormatUint(n+uint64(after), 10))
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return Finding{check, Bad, err.Error(), "stop what has it, or choose another address with " + flag}
+	}
+	l.Close()
+	return Finding{check, OK, address + " is free", ""}
+}
+
 // clock says whether the machine's clock is kept in step, where the system tells.
 func clock(tell func(Finding)) {
 	if _, err := os.Stat("/run/systemd/timesync/synchronized"); err == nil {
 		tell(Finding{"clock", OK, "in step (systemd-timesyncd)", ""})
 		return
 	}
-	f := Finding{"clock", OK, "in step", ""}
-	switch in, err := inStep(); {
+	tell(kept(inStep()))
+}
+
+func kept(in bool, err error) Finding {
+	const mend = "run chrony, ntpd or systemd-timesyncd"
+	switch {
 	case err != nil:
-		f = Finding{"clock", Warn, "cannot tell whether it is in step: " + err.Error(), "run chrony, ntpd or systemd-timesyncd"}
+		return Finding{"clock", Warn, "cannot tell whether it is in step: " + err.Error(), mend}
 	case !in:
-		f = Finding{"clock", Warn, "the kernel says that nobody keeps it in step", "run chrony, ntpd or systemd-timesyncd"}
+		return Finding{"clock", Warn, "the kernel says that nobody keeps it in step", mend}
 	}
-	tell(f)
+	return Finding{"clock", OK, "in step", ""}
 }
 
 // readable is a file's content for a check, or a finding that says why not.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/brigata/brigata/actors/wire"
 )
 
 const (
@@ -36,6 +38,7 @@ func postgres(ctx context.Context, url string, tell func(Finding)) {
 	p.setting("synchronous_commit", "on", Warn, "nodes set it for their own sessions; set synchronous_commit = on for the others")
 	p.connections()
 	p.rights()
+	p.builds()
 	p.skew()
 	p.commits()
 }
@@ -61,11 +64,15 @@ func (p *patient) version() {
 	if !p.ask("database", "SELECT current_setting('server_version_num')::int, current_setting('server_version')", &n, &text) {
 		return
 	}
+	p.tell(server(n, text))
+}
+
+func server(n int, text string) Finding {
 	f := Finding{"database", OK, "PostgreSQL " + text, ""}
 	if n < versionMin {
 		f.State, f.Mend = Bad, "use PostgreSQL 15 or newer"
 	}
-	p.tell(f)
+	return f
 }
 
 func (p *patient) setting(name, want string, otherwise State, mend string) {
@@ -107,18 +114,41 @@ func (p *patient) rights() {
 	}
 }
 
+// builds looks for what this build cannot read: cells that a newer one has written.
+func (p *patient) builds() {
+	var there bool
+	if !p.ask("versions", "SELECT to_regclass('nodes') IS NOT NULL", &there) || !there {
+		return
+	}
+	var newest int
+	if p.ask("versions", "SELECT coalesce(max(format), 0) FROM nodes", &newest) {
+		p.tell(reads(newest))
+	}
+}
+
+func reads(newest int) Finding {
+	if newest > wire.Format {
+		return Finding{"versions", Warn, fmt.Sprintf("a newer build has written here: format %d, this one reads %d", newest, wire.Format),
+			"cells that it wrote are left to newer nodes: install their build"}
+	}
+	return Finding{"versions", OK, fmt.Sprintf("formats up to %d, this build reads %d", newest, wire.Format), ""}
+}
+
 func (p *patient) skew() {
 	before := time.Now()
 	var theirs time.Time
 	if !p.ask("database's clock", "SELECT clock_timestamp()", &theirs) {
 		return
 	}
-	skew := theirs.Sub(before.Add(time.Since(before) / 2)).Abs()
+	p.tell(apart(theirs.Sub(before.Add(time.Since(before) / 2)).Abs()))
+}
+
+func apart(skew time.Duration) Finding {
 	f := Finding{"database's clock", OK, fmt.Sprintf("%d ms from ours", skew.Milliseconds()), ""}
 	if skew > skewMax {
 		f.State, f.Mend = Warn, "keep both machines' clocks in step"
 	}
-	p.tell(f)
+	return f
 }
 
 // commits measures a commit that is flushed: an empty message in the log, no table.

@@ -25,9 +25,14 @@ import (
 	"github.com/brigata/brigata/persistence/pgtest"
 )
 
-// prometheus runs a real one over the given targets with the shipped rules, faster, and
-// returns its address.
-func prometheus(t *testing.T, targets ...string) string {
+// watcher is a running Prometheus.
+type watcher struct {
+	t       *testing.T
+	address string
+}
+
+// prometheus runs a real one over the given targets with the shipped rules, faster.
+func prometheus(t *testing.T, targets ...string) *watcher {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -66,7 +71,48 @@ func prometheus(t *testing.T, targets ...string) string {
 			t.Log(logs.text())
 		}
 	})
-	return "http://" + address
+	return &watcher{t, "http://" + address}
+}
+
+// value is what a query that has one answer comes to.
+func (w *watcher) value(query string) float64 {
+	var got struct {
+		Result []struct{ Value [2]any }
+	}
+	_ = json.Unmarshal(ask(w.address, "/api/v1/query?query="+url.QueryEscape(query)), &got)
+	if len(got.Result) != 1 {
+		return math.NaN()
+	}
+	x, _ := strconv.ParseFloat(got.Result[0].Value[1].(string), 64)
+	return x
+}
+
+// firing are the alerts that fire, by name, and by name and instance.
+func (w *watcher) firing() map[string]bool {
+	var got struct {
+		Alerts []struct {
+			Labels map[string]string
+			State  string
+		}
+	}
+	_ = json.Unmarshal(ask(w.address, "/api/v1/alerts"), &got)
+	names := map[string]bool{}
+	for _, x := range got.Alerts {
+		if x.State == "firing" {
+			names[x.Labels["alertname"]], names[x.Labels["alertname"]+" "+x.Labels["instance"]] = true, true
+		}
+	}
+	return names
+}
+
+func (w *watcher) fires(name string) {
+	w.t.Helper()
+	eventually(w.t, name+" fires", func() bool { return w.firing()[name] })
+}
+
+func (w *watcher) resolves(name string) {
+	w.t.Helper()
+	eventually(w.t, name+" resolves", func() bool { return !w.firing()[name] })
 }
 
 // ask reads an answer of Prometheus's API, or nil while it has none.
@@ -129,38 +175,7 @@ func TestAlertsFire(t *testing.T) {
 		nodes = append(nodes, start(i, at[i], t.TempDir()))
 	}
 	p := prometheus(t, at...)
-	value := func(query string) float64 {
-		var got struct {
-			Result []struct{ Value [2]any }
-		}
-		_ = json.Unmarshal(ask(p, "/api/v1/query?query="+url.QueryEscape(query)), &got)
-		if len(got.Result) != 1 {
-			return math.NaN()
-		}
-		x, _ := strconv.ParseFloat(got.Result[0].Value[1].(string), 64)
-		return x
-	}
-	firing := func() map[string]bool {
-		var got struct {
-			Alerts []struct {
-				Labels map[string]string
-				State  string
-			}
-		}
-		_ = json.Unmarshal(ask(p, "/api/v1/alerts"), &got)
-		names := map[string]bool{}
-		for _, x := range got.Alerts {
-			if x.State == "firing" {
-				names[x.Labels["alertname"]], names[x.Labels["alertname"]+" "+x.Labels["instance"]] = true, true
-			}
-		}
-		return names
-	}
-	fires := func(name string) { t.Helper(); eventually(t, name+" fires", func() bool { return firing()[name] }) }
-	resolves := func(name string) {
-		t.Helper()
-		eventually(t, name+" resolves", func() bool { return !firing()[name] })
-	}
+	value, firing, fires, resolves := p.value, p.firing, p.fires, p.resolves
 	eventually(t, "three nodes are scraped, and there is one store", func() bool { return value("sum(up)") == 3 && value("sum(brigata_cells)") == 1 })
 	if f := firing(); len(f) > 0 {
 		t.Fatalf("alerts without a fault: %v", f)
@@ -216,6 +231,52 @@ func TestAlertsFire(t *testing.T) {
 	resolves("DatabaseUnreachable")
 	resolves("NodeNotReady")
 	resolves("CommandsFail")
+}
+
+// TestBoxAlertsFire: a box fills up while its store's node cannot journal, loses its link, and
+// strangers come to the boxes' listener: each fires, and resolves, and no reading is lost.
+func TestBoxAlertsFire(t *testing.T) {
+	db, err := pgtest.Start(pgtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Stop() })
+	hub := freePort(t)
+	n := startNode(t, t.TempDir(), "--database-url", db.URL(), "--edge-listen", hub)
+	b := newBox(t, n, hub, "--believe", "--backlog-max", "65536")
+	p := prometheus(t, strings.TrimPrefix(n.url, "http://"))
+	eventually(t, "the box is seen", func() bool { return p.value("sum(brigata_edge_link)") == 1 })
+	if f := p.firing(); len(f) > 0 {
+		t.Fatalf("alerts without a fault: %v", f)
+	}
+
+	still := family(t, db.PID())
+	signal(t, still, syscall.SIGSTOP)
+	out, err := exec.Command(program, "sensors", "simulate", "--broker", "tcp://"+b.mqtt, "--user", "kitchen", "--password", "a-long-secret",
+		"--every", "10s", "--speed", "0", "--for", "1h").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	p.fires("BoxStoreFills")
+	signal(t, still, syscall.SIGCONT)
+	p.resolves("BoxStoreFills")
+	eventually(t, "all readings are there, once", func() bool { return n.counted("walkin-1") == 360 })
+
+	b.kill()
+	p.fires("BoxUnlinked")
+	b.start()
+	p.resolves("BoxUnlinked")
+
+	eventually(t, "BoxesRefused fires", func() bool {
+		c, err := net.Dial("tcp", hub)
+		if err == nil {
+			io.WriteString(c, "GET / HTTP/1.1\r\n\r\n")
+			io.Copy(io.Discard, c)
+			c.Close()
+		}
+		return p.firing()["BoxesRefused"]
+	})
+	p.resolves("BoxesRefused")
 }
 
 // family is a process and its children.

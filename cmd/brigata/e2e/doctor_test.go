@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/brigata/brigata/persistence/pgtest"
 )
 
@@ -37,7 +39,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, status := findings(t, "--data", t.TempDir(), "--database-url", url)
-	for _, check := range []string{"database", "fsync", "full_page_writes", "connections", "rights", "listening address", "data folder"} {
+	for _, check := range []string{"database", "fsync", "full_page_writes", "synchronous_commit", "connections", "rights", "listening address", "data folder"} {
 		if found[check] != "ok" {
 			t.Errorf("%s of a sound deployment is %q", check, found[check])
 		}
@@ -46,7 +48,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 
-	loose, err := pgtest.Start(pgtest.Options{Settings: map[string]string{"fsync": "off", "max_connections": "12"}})
+	loose, err := pgtest.Start(pgtest.Options{Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "12"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +58,27 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, status = findings(t, "--data", t.TempDir(), "--database-url", bad)
-	if status != 1 || found["fsync"] != "bad" || found["connections"] != "bad" {
+	if status != 1 || found["fsync"] != "bad" || found["full_page_writes"] != "bad" || found["synchronous_commit"] != "warn" || found["connections"] != "bad" {
 		t.Errorf("a database that loses orders: %d %v", status, found)
+	}
+	conn, err := pgx.Connect(t.Context(), bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "CREATE ROLE visitor LOGIN; CREATE TABLE journal (x int)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	visitor := strings.Replace(bad, "//postgres@", "//visitor@", 1)
+	if found, status = findings(t, "--data", t.TempDir(), "--database-url", visitor); status != 1 || found["rights"] != "bad" {
+		t.Errorf("a user who may not make tables: %d %v", status, found)
+	}
+	if _, err = conn.Exec(t.Context(), "GRANT CREATE ON SCHEMA public TO visitor"); err != nil {
+		t.Fatal(err)
+	}
+	if found, status = findings(t, "--data", t.TempDir(), "--database-url", visitor); status != 1 || found["rights"] != "bad" {
+		t.Errorf("a journal of somebody else's: %d %v", status, found)
 	}
 
 	blocked := filepath.Join(t.TempDir(), "file")
