@@ -267,16 +267,29 @@ func TestBoxAlertsFire(t *testing.T) {
 	b.start()
 	p.resolves("BoxUnlinked")
 
-	eventually(t, "BoxesRefused fires", func() bool {
-		c, err := net.Dial("tcp", hub)
-		if err == nil {
-			io.WriteString(c, "GET / HTTP/1.1\r\n\r\n")
-			io.Copy(io.Discard, c)
-			c.Close()
-		}
-		return p.firing()["BoxesRefused"]
-	})
+	stranger := exec.Command(program, "edge", "--credentials", foreignBox(t, hub), "--data", t.TempDir(), "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := func() {
+		stranger.Process.Kill()
+		stranger.Wait()
+	}
+	t.Cleanup(ended)
+	p.fires("BoxesRefused")
+	ended()
 	p.resolves("BoxesRefused")
+}
+
+// foreignBox mints a box's credentials by an authority that is no node's.
+func foreignBox(t *testing.T, hub string) (file string) {
+	t.Helper()
+	dir := t.TempDir()
+	file = filepath.Join(dir, "box.json")
+	if out, errs, status := run1("edge-token", "--authority", filepath.Join(dir, "foreign.pem"), "--hub", hub, "--out", file); status != 0 {
+		t.Fatal(out, errs)
+	}
+	return file
 }
 
 // family is a process and its children.
