@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/brigata/brigata/ports"
 )
 
 // W7: a box's link goes away; an hour of readings of six sensors comes in meanwhile; the
@@ -189,7 +191,7 @@ func (e *edgeRun) start() error {
 	var at [4]string
 	for i := range at {
 		var err error
-		if at[i], err = freeAddress(); err != nil {
+		if at[i], err = ports.Address(1); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	mrand "math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/server"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/ports"
 )
 
 // W6: three nodes on one Postgres take orders for thirty stores; in the middle one of
@@ -122,7 +122,7 @@ func (s *suite) killed(system string, kill bool) error {
 func (f *fleet) start(b *bench, dir, url string) error {
 	var gossip []string
 	for i := range killNodes {
-		base, err := freePorts(3)
+		base, err := ports.Address(3)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (f *fleet) start(b *bench, dir, url string) error {
 
 // apply gives the cluster its stores, through a node that comes, and goes again.
 func (f *fleet) apply(b *bench, dir, url, join string) error {
-	base, err := freePorts(3)
+	base, err := ports.Address(3)
 	if err != nil {
 		return err
 	}
@@ -166,24 +166,6 @@ func (f *fleet) apply(b *bench, dir, url, join string) error {
 	}
 	p.stop()
 	return nil
-}
-
-// freePorts is the first of some ports in a row that nobody listens on, as host:port.
-func freePorts(n int) (string, error) {
-	for range 100 {
-		first := 20_000 + mrand.IntN(10_000)
-		free := true
-		for p := first; p < first+n && free; p++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = err == nil; free {
-				l.Close()
-			}
-		}
-		if free {
-			return fmt.Sprintf("127.0.0.1:%d", first), nil
-		}
-	}
-	return "", errors.New("no free ports")
 }
 
 func (f *fleet) stop() {

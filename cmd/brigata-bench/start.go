@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/brigata/brigata/ports"
 )
 
 // Start measures how long a node takes from its process's start till it is ready: with
@@ -54,7 +55,7 @@ func (s *Start) Run(ctx context.Context) error {
 
 // once starts a node, waits until it is ready, and ends it.
 func (s *Start) once(ctx context.Context, data string) (time.Duration, error) {
-	addr, err := freeAddress()
+	addr, err := ports.Address(1)
 	if err != nil {
 		return 0, err
 	}
@@ -75,14 +76,6 @@ func (s *Start) once(ctx context.Context, data string) (time.Duration, error) {
 		time.Sleep(readyEvery)
 	}
 	return 0, fmt.Errorf("%s is not ready after %s", s.Brigata, readyWithin)
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func ready(url string) bool {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/persistence/pgtest"
+	"github.com/brigata/brigata/ports"
 )
 
 // build makes a program of this module.
@@ -28,29 +29,14 @@ func build(t *testing.T, dir, name string) string {
 	return file
 }
 
-// freePorts finds a port that is free, with those that are the given steps further.
-func freePorts(t *testing.T, steps ...int) int {
+// freePorts is the first of n ports in a row that nobody else is given.
+func freePorts(t *testing.T, n int) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		free := port < 65000
-		for _, s := range steps {
-			x, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+s)))
-			if free = free && err == nil; err == nil {
-				x.Close()
-			}
-		}
-		if free {
-			return port
-		}
+	first, err := ports.Reserve(n)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free ports")
-	return 0
+	return first
 }
 
 var (
@@ -72,7 +58,7 @@ func TestClusterEndsCleanly(t *testing.T) {
 	if err := os.Chmod(scratch, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	port, gossip := freePorts(t, 1, 2), freePorts(t, 1, 2, 10, 11, 12, 20, 21, 22)
+	port, gossip := freePorts(t, 3), freePorts(t, 23) // the nodes' gossip is ten apart, with two more each
 	for range 2 {
 		c := exec.Command(fleet, "cluster", "--brigata", server, "--port", strconv.Itoa(port), "--gossip", strconv.Itoa(gossip), "--stores", "3")
 		c.Env = append(os.Environ(), "TMPDIR="+scratch)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -20,6 +19,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/brigata/brigata/ports"
 )
 
 // ErrNotInstalled says that there are no PostgreSQL server binaries. Tests may skip.
@@ -122,12 +123,9 @@ func (s *Server) create(o Options) error {
 	if err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if s.port, err = ports.Reserve(1); err != nil { // it may be restarted there
 		return err
 	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "port": strconv.Itoa(s.port), "unix_socket_directories": s.dir,
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "300",

@@ -52,12 +52,7 @@ func prometheus(t *testing.T, targets ...string) *watcher {
 			t.Fatal(err)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freePort(t)
 	cmd := exec.Command(binary, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
 	logs := &tail{}
 	cmd.Stdout, cmd.Stderr = logs, logs
@@ -166,12 +161,7 @@ func TestAlertsFire(t *testing.T) {
 	var nodes []*node
 	var at []string
 	for i := range gossip {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		at = append(at, l.Addr().String())
+		at = append(at, freePort(t))
 		nodes = append(nodes, start(i, at[i], t.TempDir()))
 	}
 	p := prometheus(t, at...)

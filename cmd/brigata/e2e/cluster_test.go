@@ -20,33 +20,6 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/client"
 )
 
-// gossipPort finds a port whose next two are free as well.
-func gossipPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		free := port < 65000
-		for i := range 3 {
-			next, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i)))
-			if err != nil {
-				free = false
-				continue
-			}
-			next.Close()
-		}
-		if free {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		}
-	}
-	t.Fatal("no free ports")
-	return ""
-}
-
 // states tells the state of each node by name, as n sees them.
 func states(t *testing.T, n *node) map[string]string {
 	t.Helper()

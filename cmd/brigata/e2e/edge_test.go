@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,16 +32,6 @@ type box struct {
 	exited  chan error
 	args    []string
 	logs    *tail
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 const devicesFile = `[{"user":"kitchen","password":"a-long-secret","sensors":["walkin-1","walkin-1-door","walkin-1-power","walkin-1-vibration","fridge-1","freezer-1"]}]`

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/brigata/brigata/cmd/brigata/client"
 	"github.com/brigata/brigata/persistence/pgtest"
+	"github.com/brigata/brigata/ports"
 )
 
 var kills = flag.Int("kills", 50, "how many times the node is killed under load")
@@ -95,13 +95,22 @@ type node struct {
 // startNode starts the server on a free port over data and waits until it is ready.
 func startNode(t *testing.T, data string, args ...string) *node {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return startNodeAt(t, freePort(t), data, args...)
+}
+
+// freePort is the address of a port that nobody else is given.
+func freePort(t *testing.T) string { return freePorts(t, 1) }
+
+// gossipPort is one whose next two are free as well.
+func gossipPort(t *testing.T) string { return freePorts(t, 3) }
+
+func freePorts(t *testing.T, n int) string {
+	t.Helper()
+	address, err := ports.Address(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
-	return startNodeAt(t, addr, data, args...)
+	return address
 }
 
 // startNodeAt starts the server on that address.
