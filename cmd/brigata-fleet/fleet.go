@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -207,6 +208,20 @@ func (n *node) await(ctx context.Context, within time.Duration) error {
 			return fmt.Errorf("%s ended: %s", n.name, n.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w: %s", n.name, ctx.Err(), n.tail())
+		}
+	}
+}
+
+// keepLogs copies what the nodes have written into a folder. A log that is not there is
+// none to keep.
+func (f *fleet) keepLogs(folder string) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		fmt.Fprintln(os.Stderr, "logs not kept:", err)
+		return
+	}
+	for _, n := range f.nodes {
+		if err := copyFile(n.log, filepath.Join(folder, n.name+".log")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintln(os.Stderr, "log not kept:", err)
 		}
 	}
 }

@@ -205,11 +205,13 @@ const checkIn = 10 * time.Second
 // recover from.
 const felt = 500 * time.Millisecond
 
-// waits is how long each store's clients waited at most, in ms, for each fault that they
-// felt: between it and the next one a command failed at first, or took long.
-func (h *history) waits(faults []fault, to time.Duration) (all []int64) {
+// waits is how long each store's clients waited at most, in ms and by the kind of fault,
+// for each that they felt: between it and the next one a command failed at first, or took
+// long.
+func (h *history) waits(faults []fault, to time.Duration) map[string][]int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	all := map[string][]int64{}
 	for i, f := range faults {
 		end := to
 		if i+1 < len(faults) {
@@ -222,10 +224,9 @@ func (h *history) waits(faults []fault, to time.Duration) (all []int64) {
 			}
 		}
 		for _, d := range longest {
-			all = append(all, d.Milliseconds())
+			all[f.kind] = append(all[f.kind], d.Milliseconds())
 		}
 	}
-	slices.Sort(all)
 	return all
 }
 

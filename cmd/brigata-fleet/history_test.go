@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -134,7 +135,9 @@ func TestWaits(t *testing.T) {
 		{"b", 14 * time.Second, 15 * time.Second, 0, true},                      // felt
 		{"c", 21 * time.Second, 21*time.Second + 200*time.Millisecond, 1, true}, // of the next one
 	}}
-	if got := h.waits([]fault{{"kill", 10 * time.Second}, {"pause", 20 * time.Second}}, 30*time.Second); !slices.Equal(got, []int64{200, 1000, 2000}) {
+	got := h.waits([]fault{{"kill", 10 * time.Second}, {"pause", 20 * time.Second}}, 30*time.Second)
+	slices.Sort(got["kill"])
+	if want := map[string][]int64{"kill": {1000, 2000}, "pause": {200}}; !maps.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("waited %v", got)
 	}
 }
@@ -142,7 +145,7 @@ func TestWaits(t *testing.T) {
 func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results")
 	for i, x := range []result{
-		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, WaitsMS: []int64{600, 4000}, LongestMS: 4000},
+		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, Waits: map[string][]int64{"kill": {600, 4000}}, LongestMS: 4000},
 		{Scenario: "kill", Round: 2, Load: "10.1", Orders: 20, Happened: map[string]int{"kill": 1}, Found: map[string]int{}},
 	} {
 		if i == 1 {
@@ -157,7 +160,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := markdown(all)
-	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1", "`brigata-fleet faults --rounds 2`"} {
+	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| kill | 2 | 4000 | 4000 | 4000 |\n\n## What was checked", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1", "`brigata-fleet faults --rounds 2`"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}

@@ -84,6 +84,7 @@ type Faults struct {
 	Every    time.Duration `help:"Between the commands of a client." default:"1s"`
 	Long     bool          `help:"Pauses and partitions of 60 s too."`
 	Results  string        `help:"File to append each round's result to, for report." type:"path"`
+	Logs     string        `help:"Folder to keep the nodes' logs of every round in." type:"path"`
 }
 
 // Run runs the scenarios, prints a line for each and a summary last.

@@ -33,11 +33,12 @@ type sum struct {
 	rounds, failed, acked, orders, payments, repeats, retried, histories, undecided int
 	again, longest, healed                                                          int64
 	waits                                                                           []int64
+	waitsOf                                                                         map[string][]int64 // by kind of fault
 	happened, found                                                                 map[string]int
 }
 
 func sumOf(all []result) *sum {
-	s := &sum{happened: map[string]int{}, found: map[string]int{}}
+	s := &sum{happened: map[string]int{}, found: map[string]int{}, waitsOf: map[string][]int64{}}
 	for i := range all {
 		r := &all[i]
 		s.rounds++
@@ -47,7 +48,10 @@ func sumOf(all []result) *sum {
 		s.acked, s.orders, s.payments, s.repeats = s.acked+r.Acked, s.orders+r.Orders, s.payments+r.Payments, s.repeats+r.Repeats
 		s.retried, s.histories, s.undecided = s.retried+r.Retried, s.histories+r.Histories, s.undecided+r.Undecided
 		s.again, s.longest, s.healed = max(s.again, r.AgainMS), max(s.longest, r.LongestMS), max(s.healed, r.HealedMS)
-		s.waits = append(s.waits, r.WaitsMS...)
+		for k, w := range r.Waits {
+			s.waits = append(s.waits, w...)
+			s.waitsOf[k] = append(s.waitsOf[k], w...)
+		}
 		for k, n := range r.Happened {
 			s.happened[k] += n
 		}
@@ -120,6 +124,12 @@ func markdown(all []result) string {
 		waits(n, sumOf(by[n]))
 	}
 	waits("**all**", total)
+	p("\n| fault | felt | p50 ms | p99 ms | longest ms |\n|---|---|---|---|---|\n")
+	for _, k := range kinds {
+		if w := total.waitsOf[k]; len(w) > 0 {
+			p("| %s | %d | %d | %d | %d |\n", k, len(w), percentile(w, 50), percentile(w, 99), percentile(w, 100))
+		}
+	}
 	p("\n## What was checked\n\nAfter every round, at rest; %d histories were held to their models by porcupine, %d of them undecided in time.\n\n| | broken | what |\n|---|---|---|\n", total.histories, total.undecided)
 	for _, i := range invariants {
 		p("| %s | %d | %s |\n", i.name, total.found[i.name], i.what)

@@ -37,10 +37,11 @@ type result struct {
 	Histories int `json:"histories"`
 	Undecided int `json:"undecided"`
 
-	AgainMS   int64   `json:"again_ms"`   // until every store answered
-	LongestMS int64   `json:"longest_ms"` // that a client waited
-	HealedMS  int64   `json:"healed_ms"`  // until the boards were right
-	WaitsMS   []int64 `json:"waits_ms"`   // of each store and fault that it felt
+	AgainMS   int64 `json:"again_ms"`   // until every store answered
+	LongestMS int64 `json:"longest_ms"` // that a client waited
+	HealedMS  int64 `json:"healed_ms"`  // until the boards were right
+
+	Waits map[string][]int64 `json:"waits_by"` // ms, of each store and fault that it felt, by the fault's kind
 
 	// Found is how often each invariant was broken, and Faults says how.
 	Found  map[string]int `json:"found"`

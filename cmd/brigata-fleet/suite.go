@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -141,6 +142,9 @@ func (s *suite) round(ctx context.Context, x scenario, n int) error {
 		return err
 	}
 	defer f.stop()
+	if s.options.Logs != "" {
+		defer f.keepLogs(filepath.Join(s.options.Logs, fmt.Sprintf("%s-%d", x.name, n)))
+	}
 	up := len(f.nodes) + x.up
 	for i := range up {
 		if err := f.start(ctx, i); err != nil {
@@ -197,7 +201,9 @@ func (s *suite) add(r *result) {
 	}
 	s.totals["orders"] += r.Orders
 	s.totals["commands"] += r.Acked
-	s.waits = append(s.waits, r.WaitsMS...)
+	for _, w := range r.Waits {
+		s.waits = append(s.waits, w...)
+	}
 }
 
 func (s *suite) summary() string {
@@ -256,7 +262,7 @@ func (r *round) judge(is *result, stores []string) error {
 	for _, x := range r.happened {
 		is.Happened[x.kind]++
 	}
-	is.WaitsMS = h.waits(r.happened, r.to+cool)
+	is.Waits = h.waits(r.happened, r.to+cool)
 	is.Acked, is.Orders, is.Payments, is.Repeats = h.acked(), len(h.orders), len(h.payments), h.repeats
 	is.Histories, is.Undecided, is.Retried = len(h.ops), unsure, w.failed
 	is.AgainMS, is.LongestMS, is.HealedMS = w.again.Milliseconds(), w.longest.Milliseconds(), healed.Milliseconds()
