@@ -58,8 +58,8 @@ type Options struct {
 	Dwell    time.Duration // a cell stays at least so long where it was opened (10 s)
 	Settle   time.Duration // and moves only when the members have not changed for so long (2 s)
 	Patience time.Duration // how long a free cell waits for the node that it should go to (1.5 s)
-	Moves    int           // cells handed over at a time, to balance (4)
-	Opens    int           // cells claimed and opened at a time, and handed over by a drain (16)
+	Moves    int           // cells on their way to another node at a time, until it has claimed them (4)
+	Opens    int           // cells claimed and opened at a time (16)
 }
 
 func (o *Options) ensureDefaults() {

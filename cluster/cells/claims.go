@@ -18,6 +18,15 @@ const shyFor = 800 * time.Millisecond
 // openRetryMax bounds the pause between tries to load a cell.
 const openRetryMax = 5 * time.Second
 
+const (
+	// passIn is how long a cell that was released counts as on its way, at most: it may be
+	// that nobody tells of its claim, or claims it soon.
+	passIn = 100 * time.Millisecond
+	// drainRounds is in how many turns a node that drains hands over what it has: with many
+	// cells more go at a time than Moves, or it would not end.
+	drainRounds = 64
+)
+
 // scan reads whose the cells are: those without a live owner are opened unasked, for
 // duties do not wait for a guest.
 func (k *Keeper) scan(now time.Duration) {
@@ -73,6 +82,10 @@ func (k *Keeper) learn(c journal.Claim) {
 		return
 	}
 	p.claim, p.dated, p.create = c, 0, false
+	if c.Node != 0 {
+		p.shy = 0 // whoever was to have it had it
+		delete(k.passed, c.Cell)
+	}
 }
 
 // balance claims what has no live owner, hands over what belongs elsewhere, and tries
@@ -89,6 +102,7 @@ func (k *Keeper) balance(now time.Duration) {
 			moves++
 		}
 	}
+	moves += k.passing(now)
 	for _, name := range k.names {
 		p := k.table[name]
 		if h := k.held[name]; h != nil {
@@ -106,6 +120,16 @@ func (k *Keeper) balance(now time.Duration) {
 	if len(want) > 0 {
 		k.claim(want, now)
 	}
+}
+
+// passing counts the cells that this node has released and that another one is to claim.
+func (k *Keeper) passing(now time.Duration) int {
+	for name, since := range k.passed {
+		if now-since >= passIn {
+			delete(k.passed, name)
+		}
+	}
+	return len(k.passed)
 }
 
 // elect notes who may take cells: members that do not drain and whose leases move.
@@ -274,14 +298,22 @@ func (k *Keeper) tend(name string, p *place, h *held, now time.Duration, moves i
 	return false
 }
 
-// leaves reports whether an open cell is to be handed over: at once when this node
-// drains, and to balance a few at a time, to a node whose lease moves, when the members
-// have settled and the cell has been here for a while.
+// leaves reports whether an open cell is to be handed over, a few at a time: without delay
+// when this node drains, and to balance to a node whose lease moves, when the members have
+// settled and the cell has been here for a while. More at a time would only wait for one
+// another, on this node and on those that open them, and their clients with them.
 func (k *Keeper) leaves(p *place, h *held, now time.Duration, moves int) bool {
-	if k.draining || h.needs > 0 {
-		return moves < k.options.Opens
+	few := k.options.Moves
+	if k.draining {
+		few = max(few, len(k.held)/drainRounds)
 	}
-	return moves < k.options.Moves && now-k.changedAt >= k.options.Settle && now-h.since >= k.options.Dwell &&
+	switch {
+	case moves >= few:
+		return false
+	case k.draining, h.needs > 0:
+		return true
+	}
+	return now-k.changedAt >= k.options.Settle && now-h.since >= k.options.Dwell &&
 		k.preferred(p) != "" && k.preferred(p) != k.lease.Name
 }
 
@@ -321,7 +353,9 @@ func (k *Keeper) release(name string, h *held) {
 			k.release(name, h)
 		default:
 			delete(k.held, name)
-			k.learn(row)
+			if k.learn(row); k.table[name].claim.Node == 0 && len(k.candidates) > 0 {
+				k.passed[name] = now
+			}
 			k.shun(name, shyFor)
 			if k.events.Changed != nil {
 				k.events.Changed(row)

@@ -37,6 +37,7 @@ type Keeper struct {
 	table   map[string]*place
 	names   []string // of the table, sorted: what a keeper does does not depend on maps
 	held    map[string]*held
+	passed  map[string]time.Duration // cells that were released for others, and when: nobody is known to have claimed them yet
 
 	candidates []string       // who may take cells, sorted
 	formats    map[string]int // what each of them can read
@@ -81,7 +82,7 @@ const (
 func NewKeeper(w World, l journal.Leases, o Options, e Events) *Keeper {
 	o.ensureDefaults()
 	return &Keeper{world: w, leases: l, options: o, events: e,
-		watches: map[int64]*watch{}, table: map[string]*place{}, held: map[string]*held{}}
+		watches: map[int64]*watch{}, table: map[string]*place{}, held: map[string]*held{}, passed: map[string]time.Duration{}}
 }
 
 // Tick does what is due, and returns when the next thing is. It is called then, and after
@@ -113,6 +114,9 @@ func (k *Keeper) Tick() time.Duration {
 		if h.retry > 0 {
 			next = min(next, h.retry)
 		}
+	}
+	for _, since := range k.passed {
+		next = min(next, since+passIn)
 	}
 	return next
 }

@@ -127,10 +127,10 @@ func TestRunner(t *testing.T) {
 	if hb.count() != 0 {
 		t.Fatalf("%d cells were left", hb.count())
 	}
-	for ha.count() != count {
+	for ha.count() != count || len(a.View().Leases) != 1 { // it reads the leases with its own renewals
 		select {
 		case <-ctx.Done():
-			t.Fatalf("a has %d", ha.count())
+			t.Fatalf("a has %d, and sees %d leases", ha.count(), len(a.View().Leases))
 		case <-tick.C:
 		}
 	}

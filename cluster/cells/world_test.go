@@ -116,7 +116,7 @@ type node struct {
 
 	down, drains bool
 	pausedTill   time.Duration
-	slept        time.Duration // its clock is that much ahead of the stage's
+	ahead        time.Duration // its clock is that much ahead of the stage's
 	toDB, fromDB bool          // cut
 	alone        bool          // sees no other member
 	latency      time.Duration
@@ -195,7 +195,7 @@ func (n *node) again(d time.Duration) {
 
 func (n *node) crash() { n.down = true; n.life++ }
 
-func (n *node) Now() time.Duration { return n.now + n.slept + time.Hour }
+func (n *node) Now() time.Duration { return n.now + n.ahead + time.Hour }
 
 func (n *node) Members() (all []cells.Member) {
 	for _, o := range n.nodes {
