@@ -32,6 +32,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		{"snapshots only if newer", newer},
 		{"a closing head does not hide a later block", hidden},
 		{"open", opened},
+		{"a full page", fullPage},
 		{"known", known},
 		{"list", list},
 		{"load", load},

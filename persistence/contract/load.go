@@ -11,9 +11,12 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 )
 
-func opened(t *testing.T, open Open) {
+// Two thirds are live: more than one page of Postgres's, and one that is just full.
+func opened(t *testing.T, open Open)   { openedOf(t, open, 600) }
+func fullPage(t *testing.T, open Open) { openedOf(t, open, 384) }
+
+func openedOf(t *testing.T, open Open, n int) {
 	j := use(t, open)
-	const n = 600 // more than two pages
 	var rows []journal.Row
 	var heads []journal.Head
 	for i := range n {

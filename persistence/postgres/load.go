@@ -10,8 +10,8 @@ import (
 	"github.com/brigata/brigata/actors/journal"
 )
 
-// page is how many entities one query reads.
-const page = 256
+// page is how many entities one query reads, and knownPage how many keys.
+const page, knownPage = 256, 16 * 256
 
 const headColumns = "SELECT entity, seq, cell, kind, live, due, state FROM heads "
 
@@ -120,7 +120,7 @@ func (j *Journal) Cells(ctx context.Context) ([]string, error) {
 
 // Open implements journal.Journal.
 func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
-	return pages(ctx, journal.Key{}, func(ctx context.Context, after journal.Key) ([]journal.Stored, error) {
+	return pages(ctx, page, journal.Key{}, func(ctx context.Context, after journal.Key) ([]journal.Stored, error) {
 		return j.stored(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
 			cell, pgtype.UUID{Bytes: after, Valid: true}, page)
 	}, func(s journal.Stored) journal.Key { return s.Head.Key }, yield)
@@ -129,9 +129,9 @@ func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stor
 // Known implements journal.Journal.
 func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
 	// No key is the bound itself: its version bits are zero.
-	return pages(ctx, journal.Since(since), func(ctx context.Context, after journal.Key) ([]journal.Key, error) {
+	return pages(ctx, knownPage, journal.Since(since), func(ctx context.Context, after journal.Key) ([]journal.Key, error) {
 		rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity > $2 ORDER BY entity LIMIT $3",
-			cell, pgtype.UUID{Bytes: after, Valid: true}, 16*page)
+			cell, pgtype.UUID{Bytes: after, Valid: true}, knownPage)
 		if err != nil {
 			return nil, err
 		}
@@ -142,9 +142,9 @@ func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield
 	}, func(k journal.Key) journal.Key { return k }, yield)
 }
 
-// pages reads page after page in the order of keys, until one is empty. The next one is
+// pages reads page after page in the order of keys, until one is not full. The next one is
 // on its way while the last is used.
-func pages[T any](ctx context.Context, after journal.Key, read func(context.Context, journal.Key) ([]T, error), key func(T) journal.Key, yield func(T) error) error {
+func pages[T any](ctx context.Context, full int, after journal.Key, read func(context.Context, journal.Key) ([]T, error), key func(T) journal.Key, yield func(T) error) error {
 	type page struct {
 		rows []T
 		err  error
@@ -161,16 +161,24 @@ func pages[T any](ctx context.Context, after journal.Key, read func(context.Cont
 	ask(after)
 	for {
 		p := <-next
-		if p.err != nil || len(p.rows) == 0 {
+		if p.err != nil {
 			return p.err
 		}
-		ask(key(p.rows[len(p.rows)-1]))
+		more := len(p.rows) == full
+		if more {
+			ask(key(p.rows[full-1]))
+		}
 		for _, x := range p.rows {
 			if err := yield(x); err != nil {
 				cancel()
-				<-next
+				if more {
+					<-next
+				}
 				return err
 			}
+		}
+		if !more {
+			return nil
 		}
 	}
 }
