@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/brigata/brigata/cluster/cells"
 )
 
 // kill is a crash of the node with the most cells.
@@ -187,26 +190,41 @@ func (r *round) crashDatabase(nine bool) error {
 	}
 }
 
-// join adds the last node and waits until cells are spread.
+// join adds the last node and waits until it has its cells.
 func (r *round) join() (string, error) {
 	last := len(r.fleet.nodes) - 1
 	r.happens("join")
 	if err := r.fleet.start(r.ctx, last); err != nil {
 		return "", err
 	}
-	all, err := r.spreadOver(len(r.fleet.nodes))
+	all, err := r.settled()
 	return fmt.Sprintf("%s joined, cells %v", r.fleet.nodes[last].name, all), err
 }
 
-// spreadOver waits until n nodes have about as many cells each.
-func (r *round) spreadOver(n int) (all map[string]int, err error) {
-	for range 60 {
-		r.sleep(time.Second)
-		if all, err = r.fleet.spread(r.ctx, r.fleet.nodes[0]); err != nil || even(all, n) {
-			break
+// settleWithin is how long cells may take to be where they should be: each has been where
+// it is for its dwell first.
+const settleWithin = time.Minute
+
+// settled waits until every node has as many cells as rendezvous gives it, and notes it
+// if that is never so.
+func (r *round) settled() (all map[string]int, err error) {
+	var names []string
+	for _, n := range r.fleet.nodes {
+		names = append(names, n.name)
+	}
+	want := map[string]int{}
+	for _, s := range numbered(r.options.Stores) {
+		want[cells.Preferred(s, names)]++
+	}
+	for end := time.Now().Add(settleWithin); ; r.sleep(200 * time.Millisecond) {
+		if all, err = r.fleet.spread(r.ctx, r.fleet.nodes[0]); err != nil || maps.Equal(all, want) {
+			return all, err
+		}
+		if time.Now().After(end) {
+			r.astray = append(r.astray, fmt.Sprintf("cells %v, and not %v", all, want))
+			return all, nil
 		}
 	}
-	return all, err
 }
 
 // leave drains the last node for good while the others work, and has it come back.
@@ -224,17 +242,8 @@ func (r *round) leave() (string, error) {
 	if err := r.fleet.start(r.ctx, last); err != nil {
 		return "", err
 	}
-	all, err := r.spreadOver(len(r.fleet.nodes))
+	all, err := r.settled()
 	return fmt.Sprintf("%s left in %.1f s, and came back after 4 s; cells %v", n.name, took.Seconds(), all), err
-}
-
-// even says that every node has about its share.
-func even(all map[string]int, nodes int) bool {
-	total, least := 0, 1<<30
-	for _, n := range all {
-		total, least = total+n, min(least, n)
-	}
-	return len(all) == nodes && least*nodes*2 >= total
 }
 
 // rolling restarts every node in turn, as an upgrade does.
@@ -252,7 +261,8 @@ func (r *round) rolling() (string, error) {
 		}
 		r.sleep(3 * time.Second)
 	}
-	return fmt.Sprintf("all nodes restarted in turn, drained in %v s", took), nil
+	all, err := r.settled()
+	return fmt.Sprintf("all nodes restarted in turn, drained in %v s; cells %v", took, all), err
 }
 
 // mix is what a long round does, shuffled: the shares of what a long run is to do.

@@ -62,6 +62,7 @@ var invariants = []struct{ name, short, what string }{
 	{"I10", "feeds wrong", "screens that were pushed to all the while, and resumed, show what the log says; sequences ascend"},
 	{"I11", "bills wrong", "what a bill says was paid is the sum of its payments less refunds"},
 	{"log", "log damaged", "every log folds to the snapshots and heads beside it (brigata verify)"},
+	{"place", "cells astray", "a minute after nodes came, left or were restarted, each has the cells that rendezvous gives it, and nothing else has moved for good"},
 	{"time", "too slow", "every store answers within 5 s of a kill; what is planned fails no request and pauses nobody for more than 500 ms"},
 }
 

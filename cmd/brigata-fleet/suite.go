@@ -45,6 +45,7 @@ type round struct {
 	from     time.Duration // when it began to happen
 	to       time.Duration // when all was whole again
 	happened []fault
+	astray   []string // cells that were not where they should be
 }
 
 // fault is one that happened.
@@ -259,6 +260,7 @@ func (r *round) judge(is *result, stores []string) error {
 	case r.what.name == "kill" && w.again > answerIn:
 		is.found("time", []string{fmt.Sprintf("%.1f s until every store answered", w.again.Seconds())})
 	}
+	is.found("place", r.astray)
 	for _, x := range r.happened {
 		is.Happened[x.kind]++
 	}
