@@ -24,7 +24,7 @@ func Apply(s State, e Event) State {
 		s.Status, s.Since = Normal, time.Time{}
 	case *Alerted:
 		s.Status, s.AlertAt, s.Since, s.Why, s.Peak, s.WorkOrder = Alert, e.At, e.Since, e.Why, e.Peak, e.WorkOrder
-		s.Recovering, s.Recovered, s.AckedBy = time.Time{}, time.Time{}, command.Who{}
+		s.Recovering, s.Recovered, s.AckedBy, s.Fault = time.Time{}, time.Time{}, command.Who{}, e.Fault
 		s.Rev++
 	case *Worsened:
 		s.Peak = e.Peak // the work order hears of it with what it hears next
@@ -86,7 +86,13 @@ func (s *State) add(r *Reading) {
 	case s.Suppressed.IsZero():
 		s.Suppressed = r.From
 	}
-	if out := outside(s.Set.Limits, v) || r.Health == Stuck || r.Health == Absurd; out {
+	switch {
+	case r.Fault == nil:
+		s.Faulty = time.Time{}
+	case s.Faulty.IsZero() || s.Last.Fault == nil || s.Last.Fault.Class != r.Fault.Class:
+		s.Faulty = r.From
+	}
+	if out := outside(s.Set.Limits, v) || r.Health == Stuck || r.Health == Absurd || s.Why == whyFault && r.Fault != nil; out {
 		s.Recovering = time.Time{}
 	} else if s.Recovering.IsZero() {
 		s.Recovering = r.At
@@ -101,7 +107,7 @@ func Owes(s State) []Duty {
 		return nil
 	}
 	r := &Report{WorkOrder: s.WorkOrder, Rev: s.Rev, Sensor: s.ID, Asset: s.Set.Asset, Why: s.Why, Since: s.Since, At: s.AlertAt,
-		Peak: s.Peak, Status: s.Status, Recovered: s.Recovered, By: s.AckedBy, Safety: s.Safety}
+		Peak: s.Peak, Status: s.Status, Recovered: s.Recovered, By: s.AckedBy, Safety: s.Safety, Fault: s.Fault}
 	if s.food() {
 		r.Food, r.Dishes = true, s.Set.Dishes
 	}
@@ -110,8 +116,11 @@ func Owes(s State) []Duty {
 
 // food says that the episode may put food at risk: a temperature out of its limits.
 // What only tells of a machine never holds a dish.
-func (s *State) food() bool {
-	return s.Why == whyLimit && (s.Set.Kind == "temperature" || s.Set.Kind == "thermal") && len(s.Set.Dishes) > 0
+func (s *State) food() bool { return s.Why == whyLimit && Guards(&s.Set) }
+
+// Guards says that food hangs on a sensor's limits.
+func Guards(set *store.Sensor) bool {
+	return (set.Kind == "temperature" || set.Kind == "thermal") && len(set.Dishes) > 0
 }
 
 // Due is the end of a delay, or when nobody has acked or no reading has come for too long.
@@ -146,7 +155,7 @@ func ViewOf(s State) *View {
 	}
 	switch s.Status {
 	case Alert, Acked, Escalated:
-		v.Why, v.WorkOrder = s.Why, s.WorkOrder
+		v.Why, v.WorkOrder, v.Fault = s.Why, s.WorkOrder, s.Fault
 		if s.AckedBy != (command.Who{}) {
 			v.AckedBy = &s.AckedBy
 		}

@@ -147,7 +147,20 @@ func (r *Reading) Sound() bool {
 			return false
 		}
 	}
-	return len(r.Features) <= featuresMax && r.First >= 0 && r.First <= r.Last && r.N >= 0 && r.N-1 <= r.Last-r.First && r.Lost >= 0 && !r.At.IsZero() && !r.From.After(r.At)
+	return r.Fault.sound() && len(r.Features) <= featuresMax && r.First >= 0 && r.First <= r.Last && r.N >= 0 && r.N-1 <= r.Last-r.First && r.Lost >= 0 && !r.At.IsZero() && !r.From.After(r.At)
+}
+
+// sound says that a fault has bounds; nil is no fault.
+func (f *Fault) sound() bool {
+	if f == nil {
+		return true
+	}
+	for _, e := range f.Evidence {
+		if len(e.Sense) > textMax || !(math.Abs(e.Weight) <= 1) {
+			return false
+		}
+	}
+	return f.Class != "" && len(f.Class) <= textMax && len(f.Model) <= textMax && len(f.Evidence) <= evidenceMax && f.Confidence >= 0 && f.Confidence <= 1
 }
 
 // look holds one reading against the limits.
@@ -170,9 +183,12 @@ func (t *turn) look(r *Reading) {
 	hidden := r.Suppress != "" && r.At.Sub(t.s.Suppressed) < suppressMax
 	switch t.s.Status {
 	case Normal, Resolved, "":
-		if over && !hidden {
+		switch {
+		case over && !hidden:
 			t.do(&Suspected{r.From})
 			t.alertIfDue(r.At)
+		case r.Fault != nil && r.At.Sub(t.s.Faulty) >= faultAfter && !Guards(&t.s.Set):
+			t.do(&Alerted{r.At, t.s.Faulty, whyFault, t.s.Last.Avg + t.s.Offset, WorkOrderID(t.s.ID, r.At), r.Fault})
 		}
 	case Suspect:
 		if !over || hidden {
@@ -200,13 +216,16 @@ func (t *turn) within(r *Reading, over bool) {
 	}
 }
 
-const whyLimit = "limit"
+const (
+	whyLimit = "limit"
+	whyFault = "fault"
+)
 
 func (t *turn) alertIfDue(at time.Time) {
 	if at.Sub(t.s.Since) < t.s.delay() {
 		return
 	}
-	t.do(&Alerted{at, t.s.Since, whyLimit, t.s.Last.Avg + t.s.Offset, WorkOrderID(t.s.ID, at)})
+	t.do(&Alerted{at, t.s.Since, whyLimit, t.s.Last.Avg + t.s.Offset, WorkOrderID(t.s.ID, at), nil})
 }
 
 // blind opens an episode of data that cannot be believed.
@@ -217,7 +236,7 @@ func (t *turn) blind(at time.Time, why string) {
 		if t.s.Status == Suspect {
 			since = t.s.Since
 		}
-		t.do(&Alerted{at, since, why, t.s.Last.Value + t.s.Offset, WorkOrderID(t.s.ID, at)})
+		t.do(&Alerted{at, since, why, t.s.Last.Value + t.s.Offset, WorkOrderID(t.s.ID, at), nil})
 	}
 }
 
@@ -232,7 +251,7 @@ func (t *turn) settle(at time.Time) {
 func (t *turn) pass(at time.Time) {
 	s := &t.s
 	if s.Status == Suspect && s.Last.Suppress == "" && !at.Before(s.Since.Add(s.delay())) {
-		t.do(&Alerted{at, s.Since, whyLimit, s.Last.Avg + s.Offset, WorkOrderID(s.ID, at)})
+		t.do(&Alerted{at, s.Since, whyLimit, s.Last.Avg + s.Offset, WorkOrderID(s.ID, at), nil})
 	}
 	if s.Health != Missing && !s.HeardAt.IsZero() && !at.Before(s.HeardAt.Add(s.missing())) {
 		t.do(&HealthSet{at, Missing})

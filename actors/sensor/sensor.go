@@ -5,6 +5,8 @@
 //	   ▲                        │                         │                                   │
 //	   └──────in range──────────┘                         └──nobody acks──▶ escalated ──Ack───┘
 //
+// A fault that a box's model believes in for long enough is an episode too, of a sensor
+// that no food hangs on: a prediction must not hide that food gets warm.
 // Defrost and an open door suppress a limit, but not for ever. Missing, stuck and absurd
 // data is an episode of its own. Its promise: each reading counts once, by (boot, seq),
 // and an episode ends only when the value is back and a person has seen it. The cell
@@ -58,6 +60,10 @@ const (
 	// missingAfter is how long the cell waits for a reading, unless the store says
 	// otherwise: a link that is down for a while is no alert.
 	missingAfter = 30 * time.Minute
+	// faultAfter is how long the same fault must be believed before anybody is told.
+	faultAfter  = 15 * time.Minute
+	evidenceMax = 8
+	textMax     = 64 // bytes of a class, a sense and a model's name
 	// aheadMax is how far ahead of the cell's clock a reading's time may be.
 	aheadMax    = 2 * time.Minute
 	featuresMax = 16
@@ -84,7 +90,7 @@ type State struct {
 
 	Since      time.Time // the limit is passed since then
 	AlertAt    time.Time
-	Why        string // the episode: limit, or a health
+	Why        string // the episode: limit, fault, or a health
 	Peak       float64
 	Recovering time.Time // in range since then
 	Recovered  time.Time // the value was back
@@ -93,6 +99,8 @@ type State struct {
 	AckedBy    command.Who
 	Rev        int64 // of the episode, for its work order
 	Told       int64
+	Faulty     time.Time // the same fault is believed since then
+	Fault      *Fault    // that the episode is about
 
 	Control Control
 	Series  Series
@@ -124,6 +132,21 @@ type Reading struct {
 	Class    string    `json:"class,omitzero"`
 	UnsafeMS int64     `json:"unsafe_ms,omitzero"` // the model's guess until the limit is passed
 	Features []float64 `json:"features,omitzero"`  // what the model saw; their meaning is the box's
+	Fault    *Fault    `json:"fault,omitzero"`     // that the machine is believed to have; nil: none
+}
+
+// Fault is what a box's model believes a machine to suffer from, before a limit is passed.
+type Fault struct {
+	Class      string     `json:"class"`
+	Confidence float64    `json:"confidence"` // 0 to 1
+	Evidence   []Evidence `json:"evidence"`
+	Model      string     `json:"model"`
+}
+
+// Evidence is how much of the confidence is gone without one sense of the machine.
+type Evidence struct {
+	Sense  string  `json:"sense"`
+	Weight float64 `json:"weight"`
 }
 
 type (
@@ -179,6 +202,7 @@ type (
 		Recovered time.Time
 		By        command.Who
 		Safety    store.FoodSafety
+		Fault     *Fault
 	}
 )
 
@@ -209,6 +233,7 @@ type (
 		Why       string    `json:"why"`
 		Peak      float64   `json:"peak"`
 		WorkOrder string    `json:"workorder"`
+		Fault     *Fault    `json:"fault,omitzero"`
 	}
 	Worsened struct {
 		Peak float64 `json:"peak"`
@@ -313,6 +338,7 @@ type View struct {
 	Class        string       `json:"class,omitzero"`
 	UnsafeMS     int64        `json:"unsafe_ms,omitzero"`
 	Control      *ControlView `json:"control,omitzero"`
+	Fault        *Fault       `json:"fault,omitzero"` // of the episode
 }
 
 // Shown is the last reading of a view.

@@ -383,3 +383,79 @@ func BenchmarkNote(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10), "ns/reading")
 }
+
+// believes is a minute in which the box's model believes in a fault; "": in none.
+func (b *box) believes(class string, confidence float64) {
+	b.now++
+	r := b.reading(400)
+	if class != "" {
+		r.Fault = &Fault{Class: class, Confidence: confidence, Evidence: []Evidence{{"vibration", 0.6}}, Model: "fused-1.0.0"}
+	}
+	b.note(r)
+}
+
+func TestAFaultThatIsBelievedForLongEnoughIsAnEpisode(t *testing.T) {
+	motor := store.Sensor{ID: "motor-1", Name: menu.Text{EN: "Motor"}, Kind: "vibration", Asset: "walk-in", Limits: store.Limits{High: 3000, DelayMS: 60_000}}
+	b := newBox(t, motor)
+	for range 10 {
+		b.believes("bearing", 0.9)
+	}
+	b.believes("", 0) // once not: it begins anew
+	for range 10 {
+		b.believes("bearing", 0.9)
+	}
+	b.believes("fan", 0.7) // so does another class
+	b.is(Normal)
+	for range 15 {
+		b.believes("bearing", 0.9)
+	}
+	b.is(Normal)
+	b.believes("bearing", 0.97)
+	b.is(Alert)
+	owed := Owes(b.s)
+	if len(owed) != 1 {
+		t.Fatalf("owed: %v", owed)
+	}
+	r := owed[0].Do.(*Report)
+	if r.Why != whyFault || r.Food || r.Fault == nil || r.Fault.Class != "bearing" || r.Fault.Confidence != 0.97 || len(r.Fault.Evidence) != 1 {
+		t.Errorf("report: %+v, %+v", r, r.Fault)
+	}
+	b.do(&Ack{Header: command.Header{By: command.Who{ID: "li"}}, Sensor: "motor-1"})
+	b.believes("bearing", 0.9)
+	b.is(Acked)
+	if v := ViewOf(b.s); v.Fault == nil || v.Fault.Class != "bearing" {
+		t.Errorf("view: %+v", v)
+	}
+	b.believes("", 0)
+	b.believes("", 0)
+	b.is(Resolved)
+}
+
+// What is predicted never stands in the way of what food needs.
+func TestAPredictionIsNoEpisodeWhereFoodHangsOnIt(t *testing.T) {
+	b := newBox(t, fridge)
+	for range 30 {
+		b.now++
+		r := b.reading(3)
+		r.Fault = &Fault{Class: "refrigerant", Confidence: 1, Model: "m"}
+		b.note(r)
+	}
+	b.is(Normal)
+	b.stays(11, 9, "")
+	b.is(Alert)
+	if r := Owes(b.s)[0].Do.(*Report); !r.Food || r.Fault != nil {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+func TestFaultsWithoutBoundsAreRefused(t *testing.T) {
+	b := newBox(t, fridge)
+	for _, f := range []Fault{{}, {Class: "fan", Confidence: math.NaN()}, {Class: "fan", Confidence: 1.1}, {Class: "fan", Model: string(make([]byte, textMax+1))},
+		{Class: "fan", Evidence: make([]Evidence, evidenceMax+1)}, {Class: "fan", Evidence: []Evidence{{"power", math.Inf(1)}}}} {
+		r := b.reading(3)
+		r.Fault = &f
+		if _, _, err := b.try(&Note{Readings: []Reading{r}}); !errors.Is(err, errReading) {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+}

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1510
+const Format = 1528
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -8507,6 +8507,7 @@ func decodeSensorNoted(b []byte, v *sensor.Noted) (err error) {
 }
 
 func appendSensorReading(b []byte, v *sensor.Reading) []byte {
+	var at int
 	if v.Boot != 0 {
 		b = num(b, 8, v.Boot)
 	}
@@ -8558,6 +8559,10 @@ func appendSensorReading(b []byte, v *sensor.Reading) []byte {
 	for _, x := range v.Features {
 		b = protowire.AppendFixed64(protowire.AppendVarint(b, 137), math.Float64bits(x))
 	}
+	if v.Fault != nil {
+		b, at = open(b, 146)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
 	return b
 }
 
@@ -8602,9 +8607,89 @@ func decodeSensorReading(b []byte, v *sensor.Reading) (err error) {
 			v.UnsafeMS = f.int()
 		case 17:
 			v.Features = append(v.Features, math.Float64frombits(f.u))
+		case 18:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
 		default:
-			if f.num > 17 {
+			if f.num > 18 {
 				return newer("SensorReading", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorFault(b []byte, v *sensor.Fault) []byte {
+	var at int
+	if v.Class != "" {
+		b = str(b, 10, v.Class)
+	}
+	if v.Confidence != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 17), math.Float64bits(v.Confidence))
+	}
+	for i := range v.Evidence {
+		b, at = open(b, 26)
+		b = shut(appendSensorEvidence(b, &v.Evidence[i]), at)
+	}
+	if v.Model != "" {
+		b = str(b, 34, v.Model)
+	}
+	return b
+}
+
+func decodeSensorFault(b []byte, v *sensor.Fault) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Class = f.str()
+		case 2:
+			v.Confidence = math.Float64frombits(f.u)
+		case 3:
+			v.Evidence = append(v.Evidence, sensor.Evidence{})
+			if err = decodeSensorEvidence(f.raw, &v.Evidence[len(v.Evidence)-1]); err != nil {
+				return err
+			}
+		case 4:
+			v.Model = f.str()
+		default:
+			if f.num > 4 {
+				return newer("SensorFault", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorEvidence(b []byte, v *sensor.Evidence) []byte {
+	if v.Sense != "" {
+		b = str(b, 10, v.Sense)
+	}
+	if v.Weight != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 17), math.Float64bits(v.Weight))
+	}
+	return b
+}
+
+func decodeSensorEvidence(b []byte, v *sensor.Evidence) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Sense = f.str()
+		case 2:
+			v.Weight = math.Float64frombits(f.u)
+		default:
+			if f.num > 2 {
+				return newer("SensorEvidence", f.num)
 			}
 		}
 	}
@@ -8657,6 +8742,7 @@ func decodeSensorCalmed(b []byte, v *sensor.Calmed) (err error) {
 }
 
 func appendSensorAlerted(b []byte, v *sensor.Alerted) []byte {
+	var at int
 	if !v.At.IsZero() {
 		b = num(b, 8, v.At.UnixMilli())
 	}
@@ -8671,6 +8757,10 @@ func appendSensorAlerted(b []byte, v *sensor.Alerted) []byte {
 	}
 	if v.WorkOrder != "" {
 		b = str(b, 42, v.WorkOrder)
+	}
+	if v.Fault != nil {
+		b, at = open(b, 50)
+		b = shut(appendSensorFault(b, v.Fault), at)
 	}
 	return b
 }
@@ -8692,8 +8782,13 @@ func decodeSensorAlerted(b []byte, v *sensor.Alerted) (err error) {
 			v.Peak = math.Float64frombits(f.u)
 		case 5:
 			v.WorkOrder = f.str()
+		case 6:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
 		default:
-			if f.num > 5 {
+			if f.num > 6 {
 				return newer("SensorAlerted", f.num)
 			}
 		}
@@ -8973,6 +9068,10 @@ func appendWorkorderWasOpened(b []byte, v *workorder.WasOpened) []byte {
 	}
 	b, at = open(b, 74)
 	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	if v.Fault != nil {
+		b, at = open(b, 82)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
 	return b
 }
 
@@ -9003,8 +9102,13 @@ func decodeWorkorderWasOpened(b []byte, v *workorder.WasOpened) (err error) {
 			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
 				return err
 			}
+		case 10:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
 		default:
-			if f.num > 9 {
+			if f.num > 10 {
 				return newer("WorkorderWasOpened", f.num)
 			}
 		}
@@ -9225,6 +9329,9 @@ func appendWorkorderWasDone(b []byte, v *workorder.WasDone) []byte {
 	if v.Decision != "" {
 		b = str(b, 34, v.Decision)
 	}
+	if v.Finding != "" {
+		b = str(b, 42, v.Finding)
+	}
 	return b
 }
 
@@ -9245,8 +9352,10 @@ func decodeWorkorderWasDone(b []byte, v *workorder.WasDone) (err error) {
 			v.What = f.str()
 		case 4:
 			v.Decision = f.str()
+		case 5:
+			v.Finding = f.str()
 		default:
-			if f.num > 4 {
+			if f.num > 5 {
 				return newer("WorkorderWasDone", f.num)
 			}
 		}
@@ -11903,6 +12012,13 @@ func appendSensorState(b []byte, v *sensor.State) []byte {
 	if v.Told != 0 {
 		b = num(b, 200, v.Told)
 	}
+	if !v.Faulty.IsZero() {
+		b = num(b, 224, v.Faulty.UnixMilli())
+	}
+	if v.Fault != nil {
+		b, at = open(b, 234)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
 	b, at = open(b, 210)
 	b = shutUnlessEmpty(appendSensorControl(b, &v.Control), at, 2)
 	b, at = open(b, 218)
@@ -11975,6 +12091,13 @@ func decodeSensorState(b []byte, v *sensor.State) (err error) {
 			v.Rev = f.int()
 		case 25:
 			v.Told = f.int()
+		case 28:
+			v.Faulty = f.time()
+		case 29:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
 		case 26:
 			if err = decodeSensorControl(f.raw, &v.Control); err != nil {
 				return err
@@ -11984,7 +12107,7 @@ func decodeSensorState(b []byte, v *sensor.State) (err error) {
 				return err
 			}
 		default:
-			if f.num > 27 {
+			if f.num > 29 {
 				return newer("SensorState", f.num)
 			}
 		}
@@ -12213,6 +12336,13 @@ func appendWorkorderState(b []byte, v *workorder.State) []byte {
 	if v.Decision != "" {
 		b = str(b, 178, v.Decision)
 	}
+	if v.Fault != nil {
+		b, at = open(b, 194)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
+	if v.Finding != "" {
+		b = str(b, 202, v.Finding)
+	}
 	for i := range v.Log {
 		b, at = open(b, 186)
 		b = shut(appendWorkorderEntry(b, &v.Log[i]), at)
@@ -12278,13 +12408,20 @@ func decodeWorkorderState(b []byte, v *workorder.State) (err error) {
 			v.What = f.str()
 		case 22:
 			v.Decision = f.str()
+		case 24:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
+		case 25:
+			v.Finding = f.str()
 		case 23:
 			v.Log = append(v.Log, workorder.Entry{})
 			if err = decodeWorkorderEntry(f.raw, &v.Log[len(v.Log)-1]); err != nil {
 				return err
 			}
 		default:
-			if f.num > 23 {
+			if f.num > 25 {
 				return newer("WorkorderState", f.num)
 			}
 		}
@@ -13428,6 +13565,10 @@ func appendSensorView(b []byte, v *sensor.View) []byte {
 		b, at = open(b, 194)
 		b = shut(appendSensorControlView(b, v.Control), at)
 	}
+	if v.Fault != nil {
+		b, at = open(b, 202)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
 	return b
 }
 
@@ -13499,8 +13640,13 @@ func decodeSensorView(b []byte, v *sensor.View) (err error) {
 			if err = decodeSensorControlView(f.raw, v.Control); err != nil {
 				return err
 			}
+		case 25:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
 		default:
-			if f.num > 24 {
+			if f.num > 25 {
 				return newer("SensorView", f.num)
 			}
 		}
@@ -13656,6 +13802,16 @@ func appendWorkorderView(b []byte, v *workorder.View) []byte {
 	if v.Proposed != "" {
 		b = str(b, 162, v.Proposed)
 	}
+	if v.Fault != nil {
+		b, at = open(b, 186)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
+	if v.Finding != "" {
+		b = str(b, 194, v.Finding)
+	}
+	if v.LeadMS != 0 {
+		b = num(b, 200, v.LeadMS)
+	}
 	for _, x := range v.Holds {
 		b = str(b, 170, x)
 	}
@@ -13716,6 +13872,15 @@ func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
 			v.Decision = f.str()
 		case 20:
 			v.Proposed = f.str()
+		case 23:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
+		case 24:
+			v.Finding = f.str()
+		case 25:
+			v.LeadMS = f.int()
 		case 21:
 			v.Holds = append(v.Holds, f.str())
 		case 22:
@@ -13724,7 +13889,7 @@ func decodeWorkorderView(b []byte, v *workorder.View) (err error) {
 				return err
 			}
 		default:
-			if f.num > 22 {
+			if f.num > 25 {
 				return newer("WorkorderView", f.num)
 			}
 		}

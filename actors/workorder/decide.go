@@ -73,7 +73,7 @@ func (t *turn) hear(c *Hear) {
 		if r.Food {
 			severity = Food
 		}
-		t.do(&WasOpened{r.WorkOrder, r.Asset, r.Sensor, r.Why, severity, r.At, r.Since, r.Dishes, r.Safety})
+		t.do(&WasOpened{r.WorkOrder, r.Asset, r.Sensor, r.Why, severity, r.At, r.Since, r.Dishes, r.Safety, r.Fault})
 	}
 	if r.Rev > t.s.Rev {
 		if !r.Recovered.IsZero() {
@@ -126,6 +126,8 @@ func (t *turn) finish(c *Finish) (Reply, error) {
 		return nil, errWhatLong
 	case c.Decision != "" && c.Decision != Keep && c.Decision != Discard:
 		return nil, errDecision
+	case c.Finding != "" && (t.s.Fault == nil || c.Finding != Confirmed && c.Finding != FalseAlarm):
+		return nil, errFinding
 	case t.s.Holding && c.Decision == "":
 		return nil, errDecide
 	case c.Decision == Keep && t.s.Holding && !c.IsManager():
@@ -133,7 +135,7 @@ func (t *turn) finish(c *Finish) (Reply, error) {
 	case t.s.Episode != sensor.Resolved && t.s.Recovered.IsZero() && t.s.Severity == Food && !t.s.Holding:
 		return nil, errRunning.With(refusal.Fields{Kind: "workorder", ID: t.s.ID, State: string(t.s.Episode)})
 	}
-	t.do(&WasDone{c.At, c.By, c.What, c.Decision})
+	t.do(&WasDone{c.At, c.By, c.What, c.Decision, c.Finding})
 	return &StateReply{t.s.ID, t.s.Status}, nil
 }
 

@@ -10,6 +10,7 @@
 package workorder
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -44,6 +45,12 @@ const (
 	Discard = "discard"
 )
 
+// Findings are what people say of a fault that was predicted.
+const (
+	Confirmed  = "confirmed"
+	FalseAlarm = "false_alarm"
+)
+
 // State of one work order; the zero value was never opened.
 type State struct {
 	ID        string
@@ -68,6 +75,8 @@ type State struct {
 	Done      time.Time
 	What      string
 	Decision  string
+	Fault     *sensor.Fault // that was predicted; nil: something else has happened
+	Finding   string        // what became of the prediction
 	Log       []Entry
 }
 
@@ -109,12 +118,14 @@ type (
 		To             string `json:"to"`
 		Note           string `json:"note,omitzero"`
 	}
-	// Finish closes the work order; with food held, it needs a decision.
+	// Finish closes the work order; with food held it needs a decision, a predicted
+	// fault may have a finding.
 	Finish struct {
 		command.Header `json:"-"`
 		WorkOrder      string `json:"workorder"`
 		What           string `json:"what"`
 		Decision       string `json:"decision,omitzero"`
+		Finding        string `json:"finding,omitzero"`
 		Note           string `json:"note,omitzero"`
 	}
 )
@@ -133,6 +144,7 @@ type (
 		Since    time.Time        `json:"since"`
 		Dishes   []string         `json:"dishes,omitzero"`
 		Safety   store.FoodSafety `json:"safety"`
+		Fault    *sensor.Fault    `json:"fault,omitzero"`
 	}
 	Heard struct {
 		At        time.Time     `json:"at"`
@@ -166,6 +178,7 @@ type (
 		By       command.Who `json:"by"`
 		What     string      `json:"what"`
 		Decision string      `json:"decision,omitzero"`
+		Finding  string      `json:"finding,omitzero"`
 	}
 )
 
@@ -210,8 +223,12 @@ type View struct {
 	What      string        `json:"what,omitzero"`
 	Decision  string        `json:"decision,omitzero"`
 	Proposed  string        `json:"proposed,omitzero"`
-	Holds     []string      `json:"holds"`
-	Log       []Entry       `json:"log"`
+	Fault     *sensor.Fault `json:"fault,omitzero"`
+	Finding   string        `json:"finding,omitzero"`
+	// LeadMS is how long before somebody confirmed it the fault was predicted, ms.
+	LeadMS int64    `json:"lead_ms,omitzero"`
+	Holds  []string `json:"holds"`
+	Log    []Entry  `json:"log"`
 }
 
 var (
@@ -221,6 +238,7 @@ var (
 	errWhatLong = refusal.Faults(refusal.Fault{At: "/what", Reason: "length"})
 	errDecide   = refusal.Faults(refusal.Fault{At: "/decision", Reason: "required"})
 	errDecision = refusal.Faults(refusal.Fault{At: "/decision", Reason: "range"})
+	errFinding  = refusal.Faults(refusal.Fault{At: "/finding", Reason: "range"})
 	errTo       = refusal.Faults(refusal.Fault{At: "/to", Reason: "id"})
 	errKeep     = refusal.New(refusal.Forbidden, "", "Only a manager keeps food that was held").With(refusal.Fields{Need: "stock.release"})
 )
@@ -265,7 +283,10 @@ func Due(s State) time.Time {
 func ViewOf(s State) *View {
 	v := &View{ID: s.ID, Asset: s.Asset, Sensor: s.Sensor, Why: s.Why, State: s.Status, Episode: s.Episode, OpenedAt: s.OpenedAt,
 		Since: s.Since, Recovered: s.Recovered, Peak: s.Peak, Severity: s.Severity, Warned: s.Warned, DoneAt: s.Done, What: s.What,
-		Decision: s.Decision, Proposed: s.Proposed, Holds: []string{}, Log: s.Log}
+		Decision: s.Decision, Proposed: s.Proposed, Fault: s.Fault, Finding: s.Finding, Holds: []string{}, Log: s.Log}
+	if s.Finding == Confirmed {
+		v.LeadMS = s.Done.Sub(s.OpenedAt).Milliseconds()
+	}
 	for _, h := range s.Holds {
 		if h.Done && h.No == "" {
 			v.Holds = append(v.Holds, h.Dish)
@@ -288,8 +309,12 @@ func Apply(s State, e Event) State {
 	switch e := e.(type) {
 	case *WasOpened:
 		s = State{ID: e.ID, Asset: e.Asset, Sensor: e.Sensor, Why: e.Why, Status: Opened, Severity: e.Severity, OpenedAt: e.At,
-			Since: e.Since, Dishes: e.Dishes, Safety: e.Safety, Episode: sensor.Alert}
-		s.note(e.At, command.Who{}, "alert: "+e.Why)
+			Since: e.Since, Dishes: e.Dishes, Safety: e.Safety, Fault: e.Fault, Episode: sensor.Alert}
+		what := e.Why
+		if e.Fault != nil {
+			what = fmt.Sprintf("predicted: %s, %.0f %% sure", e.Fault.Class, 100*e.Fault.Confidence)
+		}
+		s.note(e.At, command.Who{}, "alert: "+what)
 	case *Heard:
 		s = s.heard(e)
 	case *WasWarned:
@@ -319,10 +344,12 @@ func Apply(s State, e Event) State {
 		s.Status, s.Assignee = Assigned, e.To
 		s.note(e.At, e.By, "assigned to "+e.To.ID)
 	case *WasDone:
-		s.Status, s.Done, s.What, s.Decision = Finished, e.At, e.What, e.Decision
+		s.Status, s.Done, s.What, s.Decision, s.Finding = Finished, e.At, e.What, e.Decision, e.Finding
 		what := e.What
-		if e.Decision != "" {
-			what = e.Decision + ": " + what
+		for _, first := range []string{e.Finding, e.Decision} {
+			if first != "" {
+				what = first + ": " + what
+			}
 		}
 		s.note(e.At, e.By, what)
 	}

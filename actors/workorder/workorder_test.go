@@ -203,3 +203,29 @@ func TestLogIsBounded(t *testing.T) {
 		t.Fatalf("%d: %+v", len(o.s.Log), o.s.Log[0])
 	}
 }
+
+func TestAPredictionsLeadIsRecordedWhenItIsConfirmed(t *testing.T) {
+	for _, c := range []struct {
+		finding string
+		lead    time.Duration
+	}{{Confirmed, 90 * time.Minute}, {FalseAlarm, 0}, {"", 0}} {
+		o := &order{t: t}
+		fault := &sensor.Fault{Class: "bearing", Confidence: 0.934, Evidence: []sensor.Evidence{{Sense: "vibration", Weight: 0.7}}, Model: "fused-1.0.0"}
+		o.do(&Hear{o.at(0, command.Who{}), sensor.Report{WorkOrder: "w1", Rev: 1, Sensor: "motor-1", Asset: "walk-in", Why: "fault", Since: noon, At: noon, Safety: safety, Status: sensor.Alert, Fault: fault}})
+		if v := ViewOf(o.s); v.Fault == nil || v.Severity != Info || v.Log[0].What != "alert: predicted: bearing, 93 % sure" {
+			t.Errorf("view: %+v", v)
+		}
+		if _, err := o.try(&Finish{Header: o.at(90, boss), WorkOrder: "w1", What: "x", Finding: "perhaps"}); !errors.Is(err, errFinding) {
+			t.Errorf("a finding that there is not: %v", err)
+		}
+		o.do(&Finish{Header: o.at(90, boss), WorkOrder: "w1", What: "new bearing", Finding: c.finding})
+		if v := ViewOf(o.s); v.Finding != c.finding || v.LeadMS != c.lead.Milliseconds() {
+			t.Errorf("%q: finding %q, lead %d ms", c.finding, v.Finding, v.LeadMS)
+		}
+	}
+	o := &order{t: t}
+	o.hear(0, 1, sensor.Alert, time.Time{})
+	if _, err := o.try(&Finish{Header: o.at(1, boss), WorkOrder: "w1", What: "x", Finding: Confirmed}); !errors.Is(err, errFinding) {
+		t.Errorf("a finding where nothing was predicted: %v", err)
+	}
+}

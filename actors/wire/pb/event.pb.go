@@ -13618,6 +13618,7 @@ type SensorReading struct {
 	Class         string                 `protobuf:"bytes,15,opt,name=class,proto3" json:"class,omitempty"`
 	UnsafeMs      int64                  `protobuf:"zigzag64,16,opt,name=unsafe_ms,json=unsafeMs,proto3" json:"unsafe_ms,omitempty"`
 	Features      []float64              `protobuf:"fixed64,17,rep,name=features,proto3" json:"features,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,18,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13771,6 +13772,133 @@ func (x *SensorReading) GetFeatures() []float64 {
 	return nil
 }
 
+func (x *SensorReading) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+type SensorFault struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Class         string                 `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
+	Confidence    float64                `protobuf:"fixed64,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	Evidence      []*SensorEvidence      `protobuf:"bytes,3,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorFault) Reset() {
+	*x = SensorFault{}
+	mi := &file_event_proto_msgTypes[157]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorFault) ProtoMessage() {}
+
+func (x *SensorFault) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[157]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorFault.ProtoReflect.Descriptor instead.
+func (*SensorFault) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{157}
+}
+
+func (x *SensorFault) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *SensorFault) GetConfidence() float64 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *SensorFault) GetEvidence() []*SensorEvidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *SensorFault) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+type SensorEvidence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sense         string                 `protobuf:"bytes,1,opt,name=sense,proto3" json:"sense,omitempty"`
+	Weight        float64                `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorEvidence) Reset() {
+	*x = SensorEvidence{}
+	mi := &file_event_proto_msgTypes[158]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorEvidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorEvidence) ProtoMessage() {}
+
+func (x *SensorEvidence) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[158]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorEvidence.ProtoReflect.Descriptor instead.
+func (*SensorEvidence) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{158}
+}
+
+func (x *SensorEvidence) GetSense() string {
+	if x != nil {
+		return x.Sense
+	}
+	return ""
+}
+
+func (x *SensorEvidence) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 type SensorSuspected struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Since         int64                  `protobuf:"zigzag64,1,opt,name=since,proto3" json:"since,omitempty"`
@@ -13780,7 +13908,7 @@ type SensorSuspected struct {
 
 func (x *SensorSuspected) Reset() {
 	*x = SensorSuspected{}
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13792,7 +13920,7 @@ func (x *SensorSuspected) String() string {
 func (*SensorSuspected) ProtoMessage() {}
 
 func (x *SensorSuspected) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[157]
+	mi := &file_event_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13805,7 +13933,7 @@ func (x *SensorSuspected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSuspected.ProtoReflect.Descriptor instead.
 func (*SensorSuspected) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{157}
+	return file_event_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *SensorSuspected) GetSince() int64 {
@@ -13823,7 +13951,7 @@ type SensorCalmed struct {
 
 func (x *SensorCalmed) Reset() {
 	*x = SensorCalmed{}
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13835,7 +13963,7 @@ func (x *SensorCalmed) String() string {
 func (*SensorCalmed) ProtoMessage() {}
 
 func (x *SensorCalmed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[158]
+	mi := &file_event_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13848,7 +13976,7 @@ func (x *SensorCalmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCalmed.ProtoReflect.Descriptor instead.
 func (*SensorCalmed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{158}
+	return file_event_proto_rawDescGZIP(), []int{160}
 }
 
 type SensorAlerted struct {
@@ -13858,13 +13986,14 @@ type SensorAlerted struct {
 	Why           string                 `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	Peak          float64                `protobuf:"fixed64,4,opt,name=peak,proto3" json:"peak,omitempty"`
 	WorkOrder     string                 `protobuf:"bytes,5,opt,name=work_order,json=workOrder,proto3" json:"work_order,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,6,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SensorAlerted) Reset() {
 	*x = SensorAlerted{}
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13876,7 +14005,7 @@ func (x *SensorAlerted) String() string {
 func (*SensorAlerted) ProtoMessage() {}
 
 func (x *SensorAlerted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[159]
+	mi := &file_event_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13889,7 +14018,7 @@ func (x *SensorAlerted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorAlerted.ProtoReflect.Descriptor instead.
 func (*SensorAlerted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{159}
+	return file_event_proto_rawDescGZIP(), []int{161}
 }
 
 func (x *SensorAlerted) GetAt() int64 {
@@ -13927,6 +14056,13 @@ func (x *SensorAlerted) GetWorkOrder() string {
 	return ""
 }
 
+func (x *SensorAlerted) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
 type SensorWorsened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peak          float64                `protobuf:"fixed64,1,opt,name=peak,proto3" json:"peak,omitempty"`
@@ -13936,7 +14072,7 @@ type SensorWorsened struct {
 
 func (x *SensorWorsened) Reset() {
 	*x = SensorWorsened{}
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13948,7 +14084,7 @@ func (x *SensorWorsened) String() string {
 func (*SensorWorsened) ProtoMessage() {}
 
 func (x *SensorWorsened) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[160]
+	mi := &file_event_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13961,7 +14097,7 @@ func (x *SensorWorsened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWorsened.ProtoReflect.Descriptor instead.
 func (*SensorWorsened) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{160}
+	return file_event_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *SensorWorsened) GetPeak() float64 {
@@ -13979,7 +14115,7 @@ type SensorRelapsed struct {
 
 func (x *SensorRelapsed) Reset() {
 	*x = SensorRelapsed{}
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13991,7 +14127,7 @@ func (x *SensorRelapsed) String() string {
 func (*SensorRelapsed) ProtoMessage() {}
 
 func (x *SensorRelapsed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[161]
+	mi := &file_event_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14004,7 +14140,7 @@ func (x *SensorRelapsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorRelapsed.ProtoReflect.Descriptor instead.
 func (*SensorRelapsed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{161}
+	return file_event_proto_rawDescGZIP(), []int{163}
 }
 
 type SensorCameBack struct {
@@ -14016,7 +14152,7 @@ type SensorCameBack struct {
 
 func (x *SensorCameBack) Reset() {
 	*x = SensorCameBack{}
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[164]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14028,7 +14164,7 @@ func (x *SensorCameBack) String() string {
 func (*SensorCameBack) ProtoMessage() {}
 
 func (x *SensorCameBack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[162]
+	mi := &file_event_proto_msgTypes[164]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14041,7 +14177,7 @@ func (x *SensorCameBack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCameBack.ProtoReflect.Descriptor instead.
 func (*SensorCameBack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{162}
+	return file_event_proto_rawDescGZIP(), []int{164}
 }
 
 func (x *SensorCameBack) GetAt() int64 {
@@ -14061,7 +14197,7 @@ type SensorWasAcked struct {
 
 func (x *SensorWasAcked) Reset() {
 	*x = SensorWasAcked{}
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[165]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14073,7 +14209,7 @@ func (x *SensorWasAcked) String() string {
 func (*SensorWasAcked) ProtoMessage() {}
 
 func (x *SensorWasAcked) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[163]
+	mi := &file_event_proto_msgTypes[165]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14086,7 +14222,7 @@ func (x *SensorWasAcked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasAcked.ProtoReflect.Descriptor instead.
 func (*SensorWasAcked) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{163}
+	return file_event_proto_rawDescGZIP(), []int{165}
 }
 
 func (x *SensorWasAcked) GetAt() int64 {
@@ -14112,7 +14248,7 @@ type SensorWasEscalated struct {
 
 func (x *SensorWasEscalated) Reset() {
 	*x = SensorWasEscalated{}
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[166]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14124,7 +14260,7 @@ func (x *SensorWasEscalated) String() string {
 func (*SensorWasEscalated) ProtoMessage() {}
 
 func (x *SensorWasEscalated) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[164]
+	mi := &file_event_proto_msgTypes[166]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14137,7 +14273,7 @@ func (x *SensorWasEscalated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasEscalated.ProtoReflect.Descriptor instead.
 func (*SensorWasEscalated) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{164}
+	return file_event_proto_rawDescGZIP(), []int{166}
 }
 
 func (x *SensorWasEscalated) GetAt() int64 {
@@ -14156,7 +14292,7 @@ type SensorWasResolved struct {
 
 func (x *SensorWasResolved) Reset() {
 	*x = SensorWasResolved{}
-	mi := &file_event_proto_msgTypes[165]
+	mi := &file_event_proto_msgTypes[167]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14168,7 +14304,7 @@ func (x *SensorWasResolved) String() string {
 func (*SensorWasResolved) ProtoMessage() {}
 
 func (x *SensorWasResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[165]
+	mi := &file_event_proto_msgTypes[167]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14181,7 +14317,7 @@ func (x *SensorWasResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWasResolved.ProtoReflect.Descriptor instead.
 func (*SensorWasResolved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{165}
+	return file_event_proto_rawDescGZIP(), []int{167}
 }
 
 func (x *SensorWasResolved) GetAt() int64 {
@@ -14202,7 +14338,7 @@ type SensorCalibrated struct {
 
 func (x *SensorCalibrated) Reset() {
 	*x = SensorCalibrated{}
-	mi := &file_event_proto_msgTypes[166]
+	mi := &file_event_proto_msgTypes[168]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14214,7 +14350,7 @@ func (x *SensorCalibrated) String() string {
 func (*SensorCalibrated) ProtoMessage() {}
 
 func (x *SensorCalibrated) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[166]
+	mi := &file_event_proto_msgTypes[168]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14227,7 +14363,7 @@ func (x *SensorCalibrated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorCalibrated.ProtoReflect.Descriptor instead.
 func (*SensorCalibrated) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{166}
+	return file_event_proto_rawDescGZIP(), []int{168}
 }
 
 func (x *SensorCalibrated) GetAt() int64 {
@@ -14261,7 +14397,7 @@ type SensorHealthSet struct {
 
 func (x *SensorHealthSet) Reset() {
 	*x = SensorHealthSet{}
-	mi := &file_event_proto_msgTypes[167]
+	mi := &file_event_proto_msgTypes[169]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14273,7 +14409,7 @@ func (x *SensorHealthSet) String() string {
 func (*SensorHealthSet) ProtoMessage() {}
 
 func (x *SensorHealthSet) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[167]
+	mi := &file_event_proto_msgTypes[169]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14286,7 +14422,7 @@ func (x *SensorHealthSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorHealthSet.ProtoReflect.Descriptor instead.
 func (*SensorHealthSet) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{167}
+	return file_event_proto_rawDescGZIP(), []int{169}
 }
 
 func (x *SensorHealthSet) GetAt() int64 {
@@ -14312,7 +14448,7 @@ type SensorWorkOrderTold struct {
 
 func (x *SensorWorkOrderTold) Reset() {
 	*x = SensorWorkOrderTold{}
-	mi := &file_event_proto_msgTypes[168]
+	mi := &file_event_proto_msgTypes[170]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14324,7 +14460,7 @@ func (x *SensorWorkOrderTold) String() string {
 func (*SensorWorkOrderTold) ProtoMessage() {}
 
 func (x *SensorWorkOrderTold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[168]
+	mi := &file_event_proto_msgTypes[170]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14337,7 +14473,7 @@ func (x *SensorWorkOrderTold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorWorkOrderTold.ProtoReflect.Descriptor instead.
 func (*SensorWorkOrderTold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{168}
+	return file_event_proto_rawDescGZIP(), []int{170}
 }
 
 func (x *SensorWorkOrderTold) GetRev() int64 {
@@ -14358,13 +14494,14 @@ type WorkorderWasOpened struct {
 	Since         int64                  `protobuf:"zigzag64,7,opt,name=since,proto3" json:"since,omitempty"`
 	Dishes        []string               `protobuf:"bytes,8,rep,name=dishes,proto3" json:"dishes,omitempty"`
 	Safety        *StoreFoodSafety       `protobuf:"bytes,9,opt,name=safety,proto3" json:"safety,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,10,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WorkorderWasOpened) Reset() {
 	*x = WorkorderWasOpened{}
-	mi := &file_event_proto_msgTypes[169]
+	mi := &file_event_proto_msgTypes[171]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14376,7 +14513,7 @@ func (x *WorkorderWasOpened) String() string {
 func (*WorkorderWasOpened) ProtoMessage() {}
 
 func (x *WorkorderWasOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[169]
+	mi := &file_event_proto_msgTypes[171]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14389,7 +14526,7 @@ func (x *WorkorderWasOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasOpened.ProtoReflect.Descriptor instead.
 func (*WorkorderWasOpened) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{169}
+	return file_event_proto_rawDescGZIP(), []int{171}
 }
 
 func (x *WorkorderWasOpened) GetId() string {
@@ -14455,6 +14592,13 @@ func (x *WorkorderWasOpened) GetSafety() *StoreFoodSafety {
 	return nil
 }
 
+func (x *WorkorderWasOpened) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
 type WorkorderHeard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
@@ -14469,7 +14613,7 @@ type WorkorderHeard struct {
 
 func (x *WorkorderHeard) Reset() {
 	*x = WorkorderHeard{}
-	mi := &file_event_proto_msgTypes[170]
+	mi := &file_event_proto_msgTypes[172]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14481,7 +14625,7 @@ func (x *WorkorderHeard) String() string {
 func (*WorkorderHeard) ProtoMessage() {}
 
 func (x *WorkorderHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[170]
+	mi := &file_event_proto_msgTypes[172]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14494,7 +14638,7 @@ func (x *WorkorderHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHeard.ProtoReflect.Descriptor instead.
 func (*WorkorderHeard) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{170}
+	return file_event_proto_rawDescGZIP(), []int{172}
 }
 
 func (x *WorkorderHeard) GetAt() int64 {
@@ -14548,7 +14692,7 @@ type WorkorderWasWarned struct {
 
 func (x *WorkorderWasWarned) Reset() {
 	*x = WorkorderWasWarned{}
-	mi := &file_event_proto_msgTypes[171]
+	mi := &file_event_proto_msgTypes[173]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14560,7 +14704,7 @@ func (x *WorkorderWasWarned) String() string {
 func (*WorkorderWasWarned) ProtoMessage() {}
 
 func (x *WorkorderWasWarned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[171]
+	mi := &file_event_proto_msgTypes[173]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14573,7 +14717,7 @@ func (x *WorkorderWasWarned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasWarned.ProtoReflect.Descriptor instead.
 func (*WorkorderWasWarned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{171}
+	return file_event_proto_rawDescGZIP(), []int{173}
 }
 
 func (x *WorkorderWasWarned) GetAt() int64 {
@@ -14592,7 +14736,7 @@ type WorkorderHoldBegan struct {
 
 func (x *WorkorderHoldBegan) Reset() {
 	*x = WorkorderHoldBegan{}
-	mi := &file_event_proto_msgTypes[172]
+	mi := &file_event_proto_msgTypes[174]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14604,7 +14748,7 @@ func (x *WorkorderHoldBegan) String() string {
 func (*WorkorderHoldBegan) ProtoMessage() {}
 
 func (x *WorkorderHoldBegan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[172]
+	mi := &file_event_proto_msgTypes[174]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14617,7 +14761,7 @@ func (x *WorkorderHoldBegan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHoldBegan.ProtoReflect.Descriptor instead.
 func (*WorkorderHoldBegan) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{172}
+	return file_event_proto_rawDescGZIP(), []int{174}
 }
 
 func (x *WorkorderHoldBegan) GetAt() int64 {
@@ -14638,7 +14782,7 @@ type WorkorderDishHeld struct {
 
 func (x *WorkorderDishHeld) Reset() {
 	*x = WorkorderDishHeld{}
-	mi := &file_event_proto_msgTypes[173]
+	mi := &file_event_proto_msgTypes[175]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14650,7 +14794,7 @@ func (x *WorkorderDishHeld) String() string {
 func (*WorkorderDishHeld) ProtoMessage() {}
 
 func (x *WorkorderDishHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[173]
+	mi := &file_event_proto_msgTypes[175]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14663,7 +14807,7 @@ func (x *WorkorderDishHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderDishHeld.ProtoReflect.Descriptor instead.
 func (*WorkorderDishHeld) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{173}
+	return file_event_proto_rawDescGZIP(), []int{175}
 }
 
 func (x *WorkorderDishHeld) GetAt() int64 {
@@ -14696,7 +14840,7 @@ type WorkorderDiscardProposed struct {
 
 func (x *WorkorderDiscardProposed) Reset() {
 	*x = WorkorderDiscardProposed{}
-	mi := &file_event_proto_msgTypes[174]
+	mi := &file_event_proto_msgTypes[176]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14708,7 +14852,7 @@ func (x *WorkorderDiscardProposed) String() string {
 func (*WorkorderDiscardProposed) ProtoMessage() {}
 
 func (x *WorkorderDiscardProposed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[174]
+	mi := &file_event_proto_msgTypes[176]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14721,7 +14865,7 @@ func (x *WorkorderDiscardProposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderDiscardProposed.ProtoReflect.Descriptor instead.
 func (*WorkorderDiscardProposed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{174}
+	return file_event_proto_rawDescGZIP(), []int{176}
 }
 
 func (x *WorkorderDiscardProposed) GetAt() int64 {
@@ -14742,7 +14886,7 @@ type WorkorderWasAssigned struct {
 
 func (x *WorkorderWasAssigned) Reset() {
 	*x = WorkorderWasAssigned{}
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[177]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14754,7 +14898,7 @@ func (x *WorkorderWasAssigned) String() string {
 func (*WorkorderWasAssigned) ProtoMessage() {}
 
 func (x *WorkorderWasAssigned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[175]
+	mi := &file_event_proto_msgTypes[177]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14767,7 +14911,7 @@ func (x *WorkorderWasAssigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasAssigned.ProtoReflect.Descriptor instead.
 func (*WorkorderWasAssigned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{175}
+	return file_event_proto_rawDescGZIP(), []int{177}
 }
 
 func (x *WorkorderWasAssigned) GetAt() int64 {
@@ -14797,13 +14941,14 @@ type WorkorderWasDone struct {
 	By            *CommandWho            `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
 	What          string                 `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
 	Decision      string                 `protobuf:"bytes,4,opt,name=decision,proto3" json:"decision,omitempty"`
+	Finding       string                 `protobuf:"bytes,5,opt,name=finding,proto3" json:"finding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WorkorderWasDone) Reset() {
 	*x = WorkorderWasDone{}
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[178]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14815,7 +14960,7 @@ func (x *WorkorderWasDone) String() string {
 func (*WorkorderWasDone) ProtoMessage() {}
 
 func (x *WorkorderWasDone) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[176]
+	mi := &file_event_proto_msgTypes[178]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14828,7 +14973,7 @@ func (x *WorkorderWasDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderWasDone.ProtoReflect.Descriptor instead.
 func (*WorkorderWasDone) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{176}
+	return file_event_proto_rawDescGZIP(), []int{178}
 }
 
 func (x *WorkorderWasDone) GetAt() int64 {
@@ -14859,6 +15004,13 @@ func (x *WorkorderWasDone) GetDecision() string {
 	return ""
 }
 
+func (x *WorkorderWasDone) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
 type OrderDishFlagged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []string               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -14869,7 +15021,7 @@ type OrderDishFlagged struct {
 
 func (x *OrderDishFlagged) Reset() {
 	*x = OrderDishFlagged{}
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[179]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14881,7 +15033,7 @@ func (x *OrderDishFlagged) String() string {
 func (*OrderDishFlagged) ProtoMessage() {}
 
 func (x *OrderDishFlagged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[177]
+	mi := &file_event_proto_msgTypes[179]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14894,7 +15046,7 @@ func (x *OrderDishFlagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDishFlagged.ProtoReflect.Descriptor instead.
 func (*OrderDishFlagged) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{177}
+	return file_event_proto_rawDescGZIP(), []int{179}
 }
 
 func (x *OrderDishFlagged) GetItems() []string {
@@ -14921,7 +15073,7 @@ type PrinterQueued struct {
 
 func (x *PrinterQueued) Reset() {
 	*x = PrinterQueued{}
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[180]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -14933,7 +15085,7 @@ func (x *PrinterQueued) String() string {
 func (*PrinterQueued) ProtoMessage() {}
 
 func (x *PrinterQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[178]
+	mi := &file_event_proto_msgTypes[180]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -14946,7 +15098,7 @@ func (x *PrinterQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterQueued.ProtoReflect.Descriptor instead.
 func (*PrinterQueued) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{178}
+	return file_event_proto_rawDescGZIP(), []int{180}
 }
 
 func (x *PrinterQueued) GetPrinter() string {
@@ -14991,7 +15143,7 @@ type PrinterJob struct {
 
 func (x *PrinterJob) Reset() {
 	*x = PrinterJob{}
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[181]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15003,7 +15155,7 @@ func (x *PrinterJob) String() string {
 func (*PrinterJob) ProtoMessage() {}
 
 func (x *PrinterJob) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[179]
+	mi := &file_event_proto_msgTypes[181]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15016,7 +15168,7 @@ func (x *PrinterJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterJob.ProtoReflect.Descriptor instead.
 func (*PrinterJob) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{179}
+	return file_event_proto_rawDescGZIP(), []int{181}
 }
 
 func (x *PrinterJob) GetKey() string {
@@ -15178,7 +15330,7 @@ type PrinterItem struct {
 
 func (x *PrinterItem) Reset() {
 	*x = PrinterItem{}
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[182]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15190,7 +15342,7 @@ func (x *PrinterItem) String() string {
 func (*PrinterItem) ProtoMessage() {}
 
 func (x *PrinterItem) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[180]
+	mi := &file_event_proto_msgTypes[182]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15203,7 +15355,7 @@ func (x *PrinterItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterItem.ProtoReflect.Descriptor instead.
 func (*PrinterItem) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{180}
+	return file_event_proto_rawDescGZIP(), []int{182}
 }
 
 func (x *PrinterItem) GetId() string {
@@ -15310,7 +15462,7 @@ type PrinterBill struct {
 
 func (x *PrinterBill) Reset() {
 	*x = PrinterBill{}
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[183]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15322,7 +15474,7 @@ func (x *PrinterBill) String() string {
 func (*PrinterBill) ProtoMessage() {}
 
 func (x *PrinterBill) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[181]
+	mi := &file_event_proto_msgTypes[183]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15335,7 +15487,7 @@ func (x *PrinterBill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterBill.ProtoReflect.Descriptor instead.
 func (*PrinterBill) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{181}
+	return file_event_proto_rawDescGZIP(), []int{183}
 }
 
 func (x *PrinterBill) GetCurrency() string {
@@ -15486,7 +15638,7 @@ type BillPart struct {
 
 func (x *BillPart) Reset() {
 	*x = BillPart{}
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[184]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15498,7 +15650,7 @@ func (x *BillPart) String() string {
 func (*BillPart) ProtoMessage() {}
 
 func (x *BillPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[182]
+	mi := &file_event_proto_msgTypes[184]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15511,7 +15663,7 @@ func (x *BillPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillPart.ProtoReflect.Descriptor instead.
 func (*BillPart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{182}
+	return file_event_proto_rawDescGZIP(), []int{184}
 }
 
 func (x *BillPart) GetId() string {
@@ -15576,7 +15728,7 @@ type BillShare struct {
 
 func (x *BillShare) Reset() {
 	*x = BillShare{}
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[185]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15588,7 +15740,7 @@ func (x *BillShare) String() string {
 func (*BillShare) ProtoMessage() {}
 
 func (x *BillShare) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[183]
+	mi := &file_event_proto_msgTypes[185]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15601,7 +15753,7 @@ func (x *BillShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillShare.ProtoReflect.Descriptor instead.
 func (*BillShare) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{183}
+	return file_event_proto_rawDescGZIP(), []int{185}
 }
 
 func (x *BillShare) GetOrder() string {
@@ -15655,7 +15807,7 @@ type PrinterLine struct {
 
 func (x *PrinterLine) Reset() {
 	*x = PrinterLine{}
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[186]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15667,7 +15819,7 @@ func (x *PrinterLine) String() string {
 func (*PrinterLine) ProtoMessage() {}
 
 func (x *PrinterLine) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[184]
+	mi := &file_event_proto_msgTypes[186]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15680,7 +15832,7 @@ func (x *PrinterLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLine.ProtoReflect.Descriptor instead.
 func (*PrinterLine) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{184}
+	return file_event_proto_rawDescGZIP(), []int{186}
 }
 
 func (x *PrinterLine) GetOrder() string {
@@ -15748,7 +15900,7 @@ type PrinterSending struct {
 
 func (x *PrinterSending) Reset() {
 	*x = PrinterSending{}
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[187]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15760,7 +15912,7 @@ func (x *PrinterSending) String() string {
 func (*PrinterSending) ProtoMessage() {}
 
 func (x *PrinterSending) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[185]
+	mi := &file_event_proto_msgTypes[187]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15773,7 +15925,7 @@ func (x *PrinterSending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterSending.ProtoReflect.Descriptor instead.
 func (*PrinterSending) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{185}
+	return file_event_proto_rawDescGZIP(), []int{187}
 }
 
 func (x *PrinterSending) GetKey() string {
@@ -15793,7 +15945,7 @@ type PrinterWasPrinted struct {
 
 func (x *PrinterWasPrinted) Reset() {
 	*x = PrinterWasPrinted{}
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[188]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15805,7 +15957,7 @@ func (x *PrinterWasPrinted) String() string {
 func (*PrinterWasPrinted) ProtoMessage() {}
 
 func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[186]
+	mi := &file_event_proto_msgTypes[188]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15818,7 +15970,7 @@ func (x *PrinterWasPrinted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasPrinted.ProtoReflect.Descriptor instead.
 func (*PrinterWasPrinted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{186}
+	return file_event_proto_rawDescGZIP(), []int{188}
 }
 
 func (x *PrinterWasPrinted) GetAt() int64 {
@@ -15845,7 +15997,7 @@ type PrinterTryFailed struct {
 
 func (x *PrinterTryFailed) Reset() {
 	*x = PrinterTryFailed{}
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[189]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15857,7 +16009,7 @@ func (x *PrinterTryFailed) String() string {
 func (*PrinterTryFailed) ProtoMessage() {}
 
 func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[187]
+	mi := &file_event_proto_msgTypes[189]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15870,7 +16022,7 @@ func (x *PrinterTryFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterTryFailed.ProtoReflect.Descriptor instead.
 func (*PrinterTryFailed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{187}
+	return file_event_proto_rawDescGZIP(), []int{189}
 }
 
 func (x *PrinterTryFailed) GetKey() string {
@@ -15898,7 +16050,7 @@ type PrinterWentUnsure struct {
 
 func (x *PrinterWentUnsure) Reset() {
 	*x = PrinterWentUnsure{}
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[190]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15910,7 +16062,7 @@ func (x *PrinterWentUnsure) String() string {
 func (*PrinterWentUnsure) ProtoMessage() {}
 
 func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[188]
+	mi := &file_event_proto_msgTypes[190]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15923,7 +16075,7 @@ func (x *PrinterWentUnsure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWentUnsure.ProtoReflect.Descriptor instead.
 func (*PrinterWentUnsure) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{188}
+	return file_event_proto_rawDescGZIP(), []int{190}
 }
 
 func (x *PrinterWentUnsure) GetAt() int64 {
@@ -15957,7 +16109,7 @@ type PrinterWasRerouted struct {
 
 func (x *PrinterWasRerouted) Reset() {
 	*x = PrinterWasRerouted{}
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[191]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -15969,7 +16121,7 @@ func (x *PrinterWasRerouted) String() string {
 func (*PrinterWasRerouted) ProtoMessage() {}
 
 func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[189]
+	mi := &file_event_proto_msgTypes[191]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -15982,7 +16134,7 @@ func (x *PrinterWasRerouted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterWasRerouted.ProtoReflect.Descriptor instead.
 func (*PrinterWasRerouted) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{189}
+	return file_event_proto_rawDescGZIP(), []int{191}
 }
 
 func (x *PrinterWasRerouted) GetKey() string {
@@ -16008,7 +16160,7 @@ type OrderSlipsDue struct {
 
 func (x *OrderSlipsDue) Reset() {
 	*x = OrderSlipsDue{}
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16020,7 +16172,7 @@ func (x *OrderSlipsDue) String() string {
 func (*OrderSlipsDue) ProtoMessage() {}
 
 func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[190]
+	mi := &file_event_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16033,7 +16185,7 @@ func (x *OrderSlipsDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipsDue.ProtoReflect.Descriptor instead.
 func (*OrderSlipsDue) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{190}
+	return file_event_proto_rawDescGZIP(), []int{192}
 }
 
 func (x *OrderSlipsDue) GetSlips() []*OrderSlip {
@@ -16054,7 +16206,7 @@ type OrderSlip struct {
 
 func (x *OrderSlip) Reset() {
 	*x = OrderSlip{}
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16066,7 +16218,7 @@ func (x *OrderSlip) String() string {
 func (*OrderSlip) ProtoMessage() {}
 
 func (x *OrderSlip) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[191]
+	mi := &file_event_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16079,7 +16231,7 @@ func (x *OrderSlip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlip.ProtoReflect.Descriptor instead.
 func (*OrderSlip) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{191}
+	return file_event_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *OrderSlip) GetN() int64 {
@@ -16112,7 +16264,7 @@ type OrderSlipTaken struct {
 
 func (x *OrderSlipTaken) Reset() {
 	*x = OrderSlipTaken{}
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16124,7 +16276,7 @@ func (x *OrderSlipTaken) String() string {
 func (*OrderSlipTaken) ProtoMessage() {}
 
 func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[192]
+	mi := &file_event_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16137,7 +16289,7 @@ func (x *OrderSlipTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderSlipTaken.ProtoReflect.Descriptor instead.
 func (*OrderSlipTaken) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{192}
+	return file_event_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *OrderSlipTaken) GetN() int64 {
@@ -16157,7 +16309,7 @@ type OrderPaidLate struct {
 
 func (x *OrderPaidLate) Reset() {
 	*x = OrderPaidLate{}
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[195]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16169,7 +16321,7 @@ func (x *OrderPaidLate) String() string {
 func (*OrderPaidLate) ProtoMessage() {}
 
 func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[193]
+	mi := &file_event_proto_msgTypes[195]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16182,7 +16334,7 @@ func (x *OrderPaidLate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPaidLate.ProtoReflect.Descriptor instead.
 func (*OrderPaidLate) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{193}
+	return file_event_proto_rawDescGZIP(), []int{195}
 }
 
 func (x *OrderPaidLate) GetAt() int64 {
@@ -16208,7 +16360,7 @@ type OrderRevived struct {
 
 func (x *OrderRevived) Reset() {
 	*x = OrderRevived{}
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[196]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16220,7 +16372,7 @@ func (x *OrderRevived) String() string {
 func (*OrderRevived) ProtoMessage() {}
 
 func (x *OrderRevived) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[194]
+	mi := &file_event_proto_msgTypes[196]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16233,7 +16385,7 @@ func (x *OrderRevived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRevived.ProtoReflect.Descriptor instead.
 func (*OrderRevived) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{194}
+	return file_event_proto_rawDescGZIP(), []int{196}
 }
 
 func (x *OrderRevived) GetAt() int64 {
@@ -16252,7 +16404,7 @@ type OrderStayedExpired struct {
 
 func (x *OrderStayedExpired) Reset() {
 	*x = OrderStayedExpired{}
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[197]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16264,7 +16416,7 @@ func (x *OrderStayedExpired) String() string {
 func (*OrderStayedExpired) ProtoMessage() {}
 
 func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[195]
+	mi := &file_event_proto_msgTypes[197]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16277,7 +16429,7 @@ func (x *OrderStayedExpired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderStayedExpired.ProtoReflect.Descriptor instead.
 func (*OrderStayedExpired) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{195}
+	return file_event_proto_rawDescGZIP(), []int{197}
 }
 
 func (x *OrderStayedExpired) GetAt() int64 {
@@ -16296,7 +16448,7 @@ type TableBillDue struct {
 
 func (x *TableBillDue) Reset() {
 	*x = TableBillDue{}
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[198]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16308,7 +16460,7 @@ func (x *TableBillDue) String() string {
 func (*TableBillDue) ProtoMessage() {}
 
 func (x *TableBillDue) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[196]
+	mi := &file_event_proto_msgTypes[198]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16321,7 +16473,7 @@ func (x *TableBillDue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableBillDue.ProtoReflect.Descriptor instead.
 func (*TableBillDue) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{196}
+	return file_event_proto_rawDescGZIP(), []int{198}
 }
 
 func (x *TableBillDue) GetSlip() *TableSlip {
@@ -16343,7 +16495,7 @@ type TableSlip struct {
 
 func (x *TableSlip) Reset() {
 	*x = TableSlip{}
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[199]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16355,7 +16507,7 @@ func (x *TableSlip) String() string {
 func (*TableSlip) ProtoMessage() {}
 
 func (x *TableSlip) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[197]
+	mi := &file_event_proto_msgTypes[199]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16368,7 +16520,7 @@ func (x *TableSlip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSlip.ProtoReflect.Descriptor instead.
 func (*TableSlip) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{197}
+	return file_event_proto_rawDescGZIP(), []int{199}
 }
 
 func (x *TableSlip) GetN() int64 {
@@ -16409,7 +16561,7 @@ type TableBillNamed struct {
 
 func (x *TableBillNamed) Reset() {
 	*x = TableBillNamed{}
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[200]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16421,7 +16573,7 @@ func (x *TableBillNamed) String() string {
 func (*TableBillNamed) ProtoMessage() {}
 
 func (x *TableBillNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[198]
+	mi := &file_event_proto_msgTypes[200]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16434,7 +16586,7 @@ func (x *TableBillNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableBillNamed.ProtoReflect.Descriptor instead.
 func (*TableBillNamed) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{198}
+	return file_event_proto_rawDescGZIP(), []int{200}
 }
 
 func (x *TableBillNamed) GetOrder() string {
@@ -16460,7 +16612,7 @@ type TableBillTaken struct {
 
 func (x *TableBillTaken) Reset() {
 	*x = TableBillTaken{}
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[201]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16472,7 +16624,7 @@ func (x *TableBillTaken) String() string {
 func (*TableBillTaken) ProtoMessage() {}
 
 func (x *TableBillTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[199]
+	mi := &file_event_proto_msgTypes[201]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16485,7 +16637,7 @@ func (x *TableBillTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableBillTaken.ProtoReflect.Descriptor instead.
 func (*TableBillTaken) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{199}
+	return file_event_proto_rawDescGZIP(), []int{201}
 }
 
 func (x *TableBillTaken) GetN() int64 {
@@ -16515,7 +16667,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[202]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16527,7 +16679,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[200]
+	mi := &file_event_proto_msgTypes[202]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16540,7 +16692,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{200}
+	return file_event_proto_rawDescGZIP(), []int{202}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -16637,7 +16789,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[203]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16649,7 +16801,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[201]
+	mi := &file_event_proto_msgTypes[203]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16662,7 +16814,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{201}
+	return file_event_proto_rawDescGZIP(), []int{203}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -16693,7 +16845,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16705,7 +16857,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16718,7 +16870,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -16775,7 +16927,7 @@ type StoreSum struct {
 
 func (x *StoreSum) Reset() {
 	*x = StoreSum{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16787,7 +16939,7 @@ func (x *StoreSum) String() string {
 func (*StoreSum) ProtoMessage() {}
 
 func (x *StoreSum) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16800,7 +16952,7 @@ func (x *StoreSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreSum.ProtoReflect.Descriptor instead.
 func (*StoreSum) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *StoreSum) GetProvider() string {
@@ -16843,7 +16995,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16855,7 +17007,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16868,7 +17020,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -16913,7 +17065,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16925,7 +17077,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16938,7 +17090,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -17012,7 +17164,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17024,7 +17176,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17037,7 +17189,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *StockState) GetId() string {
@@ -17229,7 +17381,7 @@ type PaymentState struct {
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17241,7 +17393,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17254,7 +17406,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *PaymentState) GetId() string {
@@ -17581,7 +17733,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17593,7 +17745,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17606,7 +17758,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *OrderState) GetId() string {
@@ -18167,7 +18319,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18179,7 +18331,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18192,7 +18344,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -18233,7 +18385,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18245,7 +18397,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18258,7 +18410,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -18292,7 +18444,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18304,7 +18456,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18317,7 +18469,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *TableState) GetId() string {
@@ -18394,7 +18546,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18406,7 +18558,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18419,7 +18571,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -18453,7 +18605,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18465,7 +18617,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18478,7 +18630,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -18506,7 +18658,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18518,7 +18670,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18531,7 +18683,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -18570,7 +18722,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18582,7 +18734,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18595,7 +18747,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *PrinterState) GetId() string {
@@ -18659,7 +18811,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18671,7 +18823,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18684,7 +18836,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -18742,6 +18894,8 @@ type SensorState struct {
 	AckedBy       *CommandWho            `protobuf:"bytes,23,opt,name=acked_by,json=ackedBy,proto3" json:"acked_by,omitempty"`
 	Rev           int64                  `protobuf:"zigzag64,24,opt,name=rev,proto3" json:"rev,omitempty"`
 	Told          int64                  `protobuf:"zigzag64,25,opt,name=told,proto3" json:"told,omitempty"`
+	Faulty        int64                  `protobuf:"zigzag64,28,opt,name=faulty,proto3" json:"faulty,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,29,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	Control       *SensorControl         `protobuf:"bytes,26,opt,name=control,proto3" json:"control,omitempty"`
 	Series        *SensorSeries          `protobuf:"bytes,27,opt,name=series,proto3" json:"series,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -18750,7 +18904,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18762,7 +18916,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18775,7 +18929,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *SensorState) GetId() string {
@@ -18953,6 +19107,20 @@ func (x *SensorState) GetTold() int64 {
 	return 0
 }
 
+func (x *SensorState) GetFaulty() int64 {
+	if x != nil {
+		return x.Faulty
+	}
+	return 0
+}
+
+func (x *SensorState) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
 func (x *SensorState) GetControl() *SensorControl {
 	if x != nil {
 		return x.Control
@@ -18979,7 +19147,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18991,7 +19159,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19004,7 +19172,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -19045,7 +19213,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19057,7 +19225,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19070,7 +19238,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -19097,7 +19265,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19109,7 +19277,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19122,7 +19290,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -19152,7 +19320,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19164,7 +19332,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19177,7 +19345,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -19239,6 +19407,8 @@ type WorkorderState struct {
 	Done          int64                  `protobuf:"zigzag64,20,opt,name=done,proto3" json:"done,omitempty"`
 	What          string                 `protobuf:"bytes,21,opt,name=what,proto3" json:"what,omitempty"`
 	Decision      string                 `protobuf:"bytes,22,opt,name=decision,proto3" json:"decision,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,24,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
+	Finding       string                 `protobuf:"bytes,25,opt,name=finding,proto3" json:"finding,omitempty"`
 	Log           []*WorkorderEntry      `protobuf:"bytes,23,rep,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19246,7 +19416,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19258,7 +19428,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19271,7 +19441,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -19428,6 +19598,20 @@ func (x *WorkorderState) GetDecision() string {
 	return ""
 }
 
+func (x *WorkorderState) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *WorkorderState) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
 func (x *WorkorderState) GetLog() []*WorkorderEntry {
 	if x != nil {
 		return x.Log
@@ -19446,7 +19630,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19458,7 +19642,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19471,7 +19655,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -19506,7 +19690,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19518,7 +19702,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19531,7 +19715,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -19572,7 +19756,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19584,7 +19768,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19597,7 +19781,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *StoreView) GetId() string {
@@ -19675,7 +19859,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19687,7 +19871,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19700,7 +19884,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -19752,7 +19936,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19764,7 +19948,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19777,7 +19961,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *StockView) GetId() string {
@@ -19900,7 +20084,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19912,7 +20096,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19925,7 +20109,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *PaymentView) GetId() string {
@@ -20091,7 +20275,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20103,7 +20287,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20116,7 +20300,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{229}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -20233,7 +20417,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[232]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20245,7 +20429,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[232]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20258,7 +20442,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{230}
+	return file_event_proto_rawDescGZIP(), []int{232}
 }
 
 func (x *OrderView) GetId() string {
@@ -20636,7 +20820,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[233]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20648,7 +20832,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[233]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20661,7 +20845,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{231}
+	return file_event_proto_rawDescGZIP(), []int{233}
 }
 
 func (x *TableView) GetId() string {
@@ -20794,7 +20978,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[234]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20806,7 +20990,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[234]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20819,7 +21003,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{232}
+	return file_event_proto_rawDescGZIP(), []int{234}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -20868,7 +21052,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[235]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20880,7 +21064,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[235]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20893,7 +21077,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{233}
+	return file_event_proto_rawDescGZIP(), []int{235}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -21041,13 +21225,14 @@ type SensorView struct {
 	Class         string                 `protobuf:"bytes,22,opt,name=class,proto3" json:"class,omitempty"`
 	UnsafeMs      int64                  `protobuf:"zigzag64,23,opt,name=unsafe_ms,json=unsafeMs,proto3" json:"unsafe_ms,omitempty"`
 	Control       *SensorControlView     `protobuf:"bytes,24,opt,name=control,proto3,oneof" json:"control,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,25,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[236]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21059,7 +21244,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[236]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21072,7 +21257,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{234}
+	return file_event_proto_rawDescGZIP(), []int{236}
 }
 
 func (x *SensorView) GetId() string {
@@ -21243,6 +21428,13 @@ func (x *SensorView) GetControl() *SensorControlView {
 	return nil
 }
 
+func (x *SensorView) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
 type SensorShown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Value         float64                `protobuf:"fixed64,1,opt,name=value,proto3" json:"value,omitempty"`
@@ -21255,7 +21447,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[237]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21267,7 +21459,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[237]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21280,7 +21472,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{235}
+	return file_event_proto_rawDescGZIP(), []int{237}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -21324,7 +21516,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[238]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21336,7 +21528,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[238]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21349,7 +21541,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{236}
+	return file_event_proto_rawDescGZIP(), []int{238}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -21409,6 +21601,9 @@ type WorkorderView struct {
 	What          string                 `protobuf:"bytes,18,opt,name=what,proto3" json:"what,omitempty"`
 	Decision      string                 `protobuf:"bytes,19,opt,name=decision,proto3" json:"decision,omitempty"`
 	Proposed      string                 `protobuf:"bytes,20,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,23,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
+	Finding       string                 `protobuf:"bytes,24,opt,name=finding,proto3" json:"finding,omitempty"`
+	LeadMs        int64                  `protobuf:"zigzag64,25,opt,name=lead_ms,json=leadMs,proto3" json:"lead_ms,omitempty"`
 	Holds         []string               `protobuf:"bytes,21,rep,name=holds,proto3" json:"holds,omitempty"`
 	Log           []*WorkorderEntry      `protobuf:"bytes,22,rep,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -21417,7 +21612,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[239]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21429,7 +21624,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[239]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21442,7 +21637,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{237}
+	return file_event_proto_rawDescGZIP(), []int{239}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -21585,6 +21780,27 @@ func (x *WorkorderView) GetProposed() string {
 	return ""
 }
 
+func (x *WorkorderView) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *WorkorderView) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+func (x *WorkorderView) GetLeadMs() int64 {
+	if x != nil {
+		return x.LeadMs
+	}
+	return 0
+}
+
 func (x *WorkorderView) GetHolds() []string {
 	if x != nil {
 		return x.Holds
@@ -21617,7 +21833,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[240]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21629,7 +21845,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[240]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21642,7 +21858,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{238}
+	return file_event_proto_rawDescGZIP(), []int{240}
 }
 
 func (x *PrinterView) GetId() string {
@@ -22863,7 +23079,7 @@ const file_event_proto_rawDesc = "" +
 	"\vSensorNoted\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x125\n" +
-	"\breadings\x18\x03 \x03(\v2\x19.brigata.v1.SensorReadingR\breadings\"\xfc\x02\n" +
+	"\breadings\x18\x03 \x03(\v2\x19.brigata.v1.SensorReadingR\breadings\"\xba\x03\n" +
 	"\rSensorReading\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x12R\x04boot\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x12R\x05first\x12\x12\n" +
@@ -22882,17 +23098,31 @@ const file_event_proto_rawDesc = "" +
 	"\x05score\x18\x0e \x01(\x01R\x05score\x12\x14\n" +
 	"\x05class\x18\x0f \x01(\tR\x05class\x12\x1b\n" +
 	"\tunsafe_ms\x18\x10 \x01(\x12R\bunsafeMs\x12\x1e\n" +
-	"\bfeatures\x18\x11 \x03(\x01B\x02\x10\x00R\bfeatures\"'\n" +
+	"\bfeatures\x18\x11 \x03(\x01B\x02\x10\x00R\bfeatures\x122\n" +
+	"\x05fault\x18\x12 \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01B\b\n" +
+	"\x06_fault\"\x91\x01\n" +
+	"\vSensorFault\x12\x14\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x02 \x01(\x01R\n" +
+	"confidence\x126\n" +
+	"\bevidence\x18\x03 \x03(\v2\x1a.brigata.v1.SensorEvidenceR\bevidence\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\tR\x05model\">\n" +
+	"\x0eSensorEvidence\x12\x14\n" +
+	"\x05sense\x18\x01 \x01(\tR\x05sense\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\"'\n" +
 	"\x0fSensorSuspected\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x12R\x05since\"\x0e\n" +
-	"\fSensorCalmed\"z\n" +
+	"\fSensorCalmed\"\xb8\x01\n" +
 	"\rSensorAlerted\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x14\n" +
 	"\x05since\x18\x02 \x01(\x12R\x05since\x12\x10\n" +
 	"\x03why\x18\x03 \x01(\tR\x03why\x12\x12\n" +
 	"\x04peak\x18\x04 \x01(\x01R\x04peak\x12\x1d\n" +
 	"\n" +
-	"work_order\x18\x05 \x01(\tR\tworkOrder\"$\n" +
+	"work_order\x18\x05 \x01(\tR\tworkOrder\x122\n" +
+	"\x05fault\x18\x06 \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01B\b\n" +
+	"\x06_fault\"$\n" +
 	"\x0eSensorWorsened\x12\x12\n" +
 	"\x04peak\x18\x01 \x01(\x01R\x04peak\"\x10\n" +
 	"\x0eSensorRelapsed\" \n" +
@@ -22913,7 +23143,7 @@ const file_event_proto_rawDesc = "" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x16\n" +
 	"\x06health\x18\x02 \x01(\tR\x06health\"'\n" +
 	"\x13SensorWorkOrderTold\x12\x10\n" +
-	"\x03rev\x18\x01 \x01(\x12R\x03rev\"\xf3\x01\n" +
+	"\x03rev\x18\x01 \x01(\x12R\x03rev\"\xb1\x02\n" +
 	"\x12WorkorderWasOpened\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
@@ -22923,7 +23153,10 @@ const file_event_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\x12R\x02at\x12\x14\n" +
 	"\x05since\x18\a \x01(\x12R\x05since\x12\x16\n" +
 	"\x06dishes\x18\b \x03(\tR\x06dishes\x123\n" +
-	"\x06safety\x18\t \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\"\xa6\x01\n" +
+	"\x06safety\x18\t \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\x122\n" +
+	"\x05fault\x18\n" +
+	" \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01B\b\n" +
+	"\x06_fault\"\xa6\x01\n" +
 	"\x0eWorkorderHeard\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x10\n" +
 	"\x03rev\x18\x02 \x01(\x12R\x03rev\x12\x18\n" +
@@ -22944,12 +23177,13 @@ const file_event_proto_rawDesc = "" +
 	"\x14WorkorderWasAssigned\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12&\n" +
-	"\x02to\x18\x03 \x01(\v2\x16.brigata.v1.CommandWhoR\x02to\"z\n" +
+	"\x02to\x18\x03 \x01(\v2\x16.brigata.v1.CommandWhoR\x02to\"\x94\x01\n" +
 	"\x10WorkorderWasDone\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x12R\x02at\x12&\n" +
 	"\x02by\x18\x02 \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x12\x12\n" +
 	"\x04what\x18\x03 \x01(\tR\x04what\x12\x1a\n" +
-	"\bdecision\x18\x04 \x01(\tR\bdecision\"<\n" +
+	"\bdecision\x18\x04 \x01(\tR\bdecision\x12\x18\n" +
+	"\afinding\x18\x05 \x01(\tR\afinding\"<\n" +
 	"\x10OrderDishFlagged\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\tR\x05items\x12\x12\n" +
 	"\x04flag\x18\x02 \x01(\tR\x04flag\"S\n" +
@@ -23344,7 +23578,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x12\n" +
 	"\x04copy\x18\x03 \x01(\x12R\x04copy\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x12R\x02at\"\xa1\x06\n" +
+	"\x02at\x18\x04 \x01(\x12R\x02at\"\xf7\x06\n" +
 	"\vSensorState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06exists\x18\x02 \x01(\bR\x06exists\x12)\n" +
@@ -23376,9 +23610,12 @@ const file_event_proto_rawDesc = "" +
 	"work_order\x18\x16 \x01(\tR\tworkOrder\x121\n" +
 	"\backed_by\x18\x17 \x01(\v2\x16.brigata.v1.CommandWhoR\aackedBy\x12\x10\n" +
 	"\x03rev\x18\x18 \x01(\x12R\x03rev\x12\x12\n" +
-	"\x04told\x18\x19 \x01(\x12R\x04told\x123\n" +
+	"\x04told\x18\x19 \x01(\x12R\x04told\x12\x16\n" +
+	"\x06faulty\x18\x1c \x01(\x12R\x06faulty\x122\n" +
+	"\x05fault\x18\x1d \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01\x123\n" +
 	"\acontrol\x18\x1a \x01(\v2\x19.brigata.v1.SensorControlR\acontrol\x120\n" +
-	"\x06series\x18\x1b \x01(\v2\x18.brigata.v1.SensorSeriesR\x06series\"h\n" +
+	"\x06series\x18\x1b \x01(\v2\x18.brigata.v1.SensorSeriesR\x06seriesB\b\n" +
+	"\x06_fault\"h\n" +
 	"\rSensorControl\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x12R\x05since\x12\x15\n" +
 	"\x06sum_ms\x18\x02 \x01(\x12R\x05sumMs\x12\x16\n" +
@@ -23395,7 +23632,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03min\x18\x02 \x01(\x01R\x03min\x12\x10\n" +
 	"\x03max\x18\x03 \x01(\x01R\x03max\x12\x10\n" +
 	"\x03sum\x18\x04 \x01(\x01R\x03sum\x12\f\n" +
-	"\x01n\x18\x05 \x01(\x12R\x01n\"\x97\x05\n" +
+	"\x01n\x18\x05 \x01(\x12R\x01n\"\xef\x05\n" +
 	"\x0eWorkorderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
@@ -23419,8 +23656,11 @@ const file_event_proto_rawDesc = "" +
 	"\bassignee\x18\x13 \x01(\v2\x16.brigata.v1.CommandWhoR\bassignee\x12\x12\n" +
 	"\x04done\x18\x14 \x01(\x12R\x04done\x12\x12\n" +
 	"\x04what\x18\x15 \x01(\tR\x04what\x12\x1a\n" +
-	"\bdecision\x18\x16 \x01(\tR\bdecision\x12,\n" +
-	"\x03log\x18\x17 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03log\"G\n" +
+	"\bdecision\x18\x16 \x01(\tR\bdecision\x122\n" +
+	"\x05fault\x18\x18 \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01\x12\x18\n" +
+	"\afinding\x18\x19 \x01(\tR\afinding\x12,\n" +
+	"\x03log\x18\x17 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03logB\b\n" +
+	"\x06_fault\"G\n" +
 	"\rWorkorderHold\x12\x12\n" +
 	"\x04dish\x18\x01 \x01(\tR\x04dish\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x0e\n" +
@@ -23606,7 +23846,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05taxes\x18\x0e \x03(\v2\x13.brigata.v1.BillTaxR\x05taxes\x12\x12\n" +
 	"\x04mode\x18\x0f \x01(\tR\x04mode\x12*\n" +
 	"\x05parts\x18\x10 \x03(\v2\x14.brigata.v1.BillPartR\x05parts\x123\n" +
-	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\"\x8c\x06\n" +
+	"\bpayments\x18\x11 \x03(\v2\x17.brigata.v1.BillPaymentR\bpayments\"\xca\x06\n" +
 	"\n" +
 	"SensorView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
@@ -23637,12 +23877,14 @@ const file_event_proto_rawDesc = "" +
 	"\x05score\x18\x15 \x01(\x01R\x05score\x12\x14\n" +
 	"\x05class\x18\x16 \x01(\tR\x05class\x12\x1b\n" +
 	"\tunsafe_ms\x18\x17 \x01(\x12R\bunsafeMs\x12<\n" +
-	"\acontrol\x18\x18 \x01(\v2\x1d.brigata.v1.SensorControlViewH\x02R\acontrol\x88\x01\x01B\n" +
+	"\acontrol\x18\x18 \x01(\v2\x1d.brigata.v1.SensorControlViewH\x02R\acontrol\x88\x01\x01\x122\n" +
+	"\x05fault\x18\x19 \x01(\v2\x17.brigata.v1.SensorFaultH\x03R\x05fault\x88\x01\x01B\n" +
 	"\n" +
 	"\b_readingB\v\n" +
 	"\t_acked_byB\n" +
 	"\n" +
-	"\b_control\"Y\n" +
+	"\b_controlB\b\n" +
+	"\x06_fault\"Y\n" +
 	"\vSensorShown\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x0e\n" +
@@ -23655,7 +23897,7 @@ const file_event_proto_rawDesc = "" +
 	"elapsed_ms\x18\x03 \x01(\x12R\telapsedMs\x12\x1d\n" +
 	"\n" +
 	"discard_at\x18\x04 \x01(\x12R\tdiscardAt\x12\x18\n" +
-	"\averdict\x18\x05 \x01(\tR\averdict\"\xe8\x04\n" +
+	"\averdict\x18\x05 \x01(\tR\averdict\"\xd9\x05\n" +
 	"\rWorkorderView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
@@ -23678,10 +23920,14 @@ const file_event_proto_rawDesc = "" +
 	"\adone_at\x18\x11 \x01(\x12R\x06doneAt\x12\x12\n" +
 	"\x04what\x18\x12 \x01(\tR\x04what\x12\x1a\n" +
 	"\bdecision\x18\x13 \x01(\tR\bdecision\x12\x1a\n" +
-	"\bproposed\x18\x14 \x01(\tR\bproposed\x12\x14\n" +
+	"\bproposed\x18\x14 \x01(\tR\bproposed\x122\n" +
+	"\x05fault\x18\x17 \x01(\v2\x17.brigata.v1.SensorFaultH\x01R\x05fault\x88\x01\x01\x12\x18\n" +
+	"\afinding\x18\x18 \x01(\tR\afinding\x12\x17\n" +
+	"\alead_ms\x18\x19 \x01(\x12R\x06leadMs\x12\x14\n" +
 	"\x05holds\x18\x15 \x03(\tR\x05holds\x12,\n" +
 	"\x03log\x18\x16 \x03(\v2\x1a.brigata.v1.WorkorderEntryR\x03logB\v\n" +
-	"\t_assigned\"\xd6\x02\n" +
+	"\t_assignedB\b\n" +
+	"\x06_fault\"\xd6\x02\n" +
 	"\vPrinterView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -23710,7 +23956,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 248)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 250)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -23869,97 +24115,99 @@ var file_event_proto_goTypes = []any{
 	(*SensorConfigured)(nil),         // 154: brigata.v1.SensorConfigured
 	(*SensorNoted)(nil),              // 155: brigata.v1.SensorNoted
 	(*SensorReading)(nil),            // 156: brigata.v1.SensorReading
-	(*SensorSuspected)(nil),          // 157: brigata.v1.SensorSuspected
-	(*SensorCalmed)(nil),             // 158: brigata.v1.SensorCalmed
-	(*SensorAlerted)(nil),            // 159: brigata.v1.SensorAlerted
-	(*SensorWorsened)(nil),           // 160: brigata.v1.SensorWorsened
-	(*SensorRelapsed)(nil),           // 161: brigata.v1.SensorRelapsed
-	(*SensorCameBack)(nil),           // 162: brigata.v1.SensorCameBack
-	(*SensorWasAcked)(nil),           // 163: brigata.v1.SensorWasAcked
-	(*SensorWasEscalated)(nil),       // 164: brigata.v1.SensorWasEscalated
-	(*SensorWasResolved)(nil),        // 165: brigata.v1.SensorWasResolved
-	(*SensorCalibrated)(nil),         // 166: brigata.v1.SensorCalibrated
-	(*SensorHealthSet)(nil),          // 167: brigata.v1.SensorHealthSet
-	(*SensorWorkOrderTold)(nil),      // 168: brigata.v1.SensorWorkOrderTold
-	(*WorkorderWasOpened)(nil),       // 169: brigata.v1.WorkorderWasOpened
-	(*WorkorderHeard)(nil),           // 170: brigata.v1.WorkorderHeard
-	(*WorkorderWasWarned)(nil),       // 171: brigata.v1.WorkorderWasWarned
-	(*WorkorderHoldBegan)(nil),       // 172: brigata.v1.WorkorderHoldBegan
-	(*WorkorderDishHeld)(nil),        // 173: brigata.v1.WorkorderDishHeld
-	(*WorkorderDiscardProposed)(nil), // 174: brigata.v1.WorkorderDiscardProposed
-	(*WorkorderWasAssigned)(nil),     // 175: brigata.v1.WorkorderWasAssigned
-	(*WorkorderWasDone)(nil),         // 176: brigata.v1.WorkorderWasDone
-	(*OrderDishFlagged)(nil),         // 177: brigata.v1.OrderDishFlagged
-	(*PrinterQueued)(nil),            // 178: brigata.v1.PrinterQueued
-	(*PrinterJob)(nil),               // 179: brigata.v1.PrinterJob
-	(*PrinterItem)(nil),              // 180: brigata.v1.PrinterItem
-	(*PrinterBill)(nil),              // 181: brigata.v1.PrinterBill
-	(*BillPart)(nil),                 // 182: brigata.v1.BillPart
-	(*BillShare)(nil),                // 183: brigata.v1.BillShare
-	(*PrinterLine)(nil),              // 184: brigata.v1.PrinterLine
-	(*PrinterSending)(nil),           // 185: brigata.v1.PrinterSending
-	(*PrinterWasPrinted)(nil),        // 186: brigata.v1.PrinterWasPrinted
-	(*PrinterTryFailed)(nil),         // 187: brigata.v1.PrinterTryFailed
-	(*PrinterWentUnsure)(nil),        // 188: brigata.v1.PrinterWentUnsure
-	(*PrinterWasRerouted)(nil),       // 189: brigata.v1.PrinterWasRerouted
-	(*OrderSlipsDue)(nil),            // 190: brigata.v1.OrderSlipsDue
-	(*OrderSlip)(nil),                // 191: brigata.v1.OrderSlip
-	(*OrderSlipTaken)(nil),           // 192: brigata.v1.OrderSlipTaken
-	(*OrderPaidLate)(nil),            // 193: brigata.v1.OrderPaidLate
-	(*OrderRevived)(nil),             // 194: brigata.v1.OrderRevived
-	(*OrderStayedExpired)(nil),       // 195: brigata.v1.OrderStayedExpired
-	(*TableBillDue)(nil),             // 196: brigata.v1.TableBillDue
-	(*TableSlip)(nil),                // 197: brigata.v1.TableSlip
-	(*TableBillNamed)(nil),           // 198: brigata.v1.TableBillNamed
-	(*TableBillTaken)(nil),           // 199: brigata.v1.TableBillTaken
-	(*StoreState)(nil),               // 200: brigata.v1.StoreState
-	(*StorePause)(nil),               // 201: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 202: brigata.v1.StoreDay
-	(*StoreSum)(nil),                 // 203: brigata.v1.StoreSum
-	(*StoreTakings)(nil),             // 204: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 205: brigata.v1.MenuState
-	(*StockState)(nil),               // 206: brigata.v1.StockState
-	(*PaymentState)(nil),             // 207: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 208: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 209: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 210: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 211: brigata.v1.TableState
-	(*TableLeave)(nil),               // 212: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 213: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 214: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 215: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 216: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 217: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 218: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 219: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 220: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 221: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 222: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 223: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 224: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 225: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 226: brigata.v1.MenuView
-	(*StockView)(nil),                // 227: brigata.v1.StockView
-	(*PaymentView)(nil),              // 228: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 229: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 230: brigata.v1.OrderView
-	(*TableView)(nil),                // 231: brigata.v1.TableView
-	(*TableCart)(nil),                // 232: brigata.v1.TableCart
-	(*BillView)(nil),                 // 233: brigata.v1.BillView
-	(*SensorView)(nil),               // 234: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 235: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 236: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 237: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 238: brigata.v1.PrinterView
-	nil,                              // 239: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 240: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 241: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 242: brigata.v1.MenuDishOverride.PricesEntry
-	nil,                              // 243: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 244: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 245: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 246: brigata.v1.StockState.OrdersEntry
-	nil,                              // 247: brigata.v1.StockState.GoneEntry
+	(*SensorFault)(nil),              // 157: brigata.v1.SensorFault
+	(*SensorEvidence)(nil),           // 158: brigata.v1.SensorEvidence
+	(*SensorSuspected)(nil),          // 159: brigata.v1.SensorSuspected
+	(*SensorCalmed)(nil),             // 160: brigata.v1.SensorCalmed
+	(*SensorAlerted)(nil),            // 161: brigata.v1.SensorAlerted
+	(*SensorWorsened)(nil),           // 162: brigata.v1.SensorWorsened
+	(*SensorRelapsed)(nil),           // 163: brigata.v1.SensorRelapsed
+	(*SensorCameBack)(nil),           // 164: brigata.v1.SensorCameBack
+	(*SensorWasAcked)(nil),           // 165: brigata.v1.SensorWasAcked
+	(*SensorWasEscalated)(nil),       // 166: brigata.v1.SensorWasEscalated
+	(*SensorWasResolved)(nil),        // 167: brigata.v1.SensorWasResolved
+	(*SensorCalibrated)(nil),         // 168: brigata.v1.SensorCalibrated
+	(*SensorHealthSet)(nil),          // 169: brigata.v1.SensorHealthSet
+	(*SensorWorkOrderTold)(nil),      // 170: brigata.v1.SensorWorkOrderTold
+	(*WorkorderWasOpened)(nil),       // 171: brigata.v1.WorkorderWasOpened
+	(*WorkorderHeard)(nil),           // 172: brigata.v1.WorkorderHeard
+	(*WorkorderWasWarned)(nil),       // 173: brigata.v1.WorkorderWasWarned
+	(*WorkorderHoldBegan)(nil),       // 174: brigata.v1.WorkorderHoldBegan
+	(*WorkorderDishHeld)(nil),        // 175: brigata.v1.WorkorderDishHeld
+	(*WorkorderDiscardProposed)(nil), // 176: brigata.v1.WorkorderDiscardProposed
+	(*WorkorderWasAssigned)(nil),     // 177: brigata.v1.WorkorderWasAssigned
+	(*WorkorderWasDone)(nil),         // 178: brigata.v1.WorkorderWasDone
+	(*OrderDishFlagged)(nil),         // 179: brigata.v1.OrderDishFlagged
+	(*PrinterQueued)(nil),            // 180: brigata.v1.PrinterQueued
+	(*PrinterJob)(nil),               // 181: brigata.v1.PrinterJob
+	(*PrinterItem)(nil),              // 182: brigata.v1.PrinterItem
+	(*PrinterBill)(nil),              // 183: brigata.v1.PrinterBill
+	(*BillPart)(nil),                 // 184: brigata.v1.BillPart
+	(*BillShare)(nil),                // 185: brigata.v1.BillShare
+	(*PrinterLine)(nil),              // 186: brigata.v1.PrinterLine
+	(*PrinterSending)(nil),           // 187: brigata.v1.PrinterSending
+	(*PrinterWasPrinted)(nil),        // 188: brigata.v1.PrinterWasPrinted
+	(*PrinterTryFailed)(nil),         // 189: brigata.v1.PrinterTryFailed
+	(*PrinterWentUnsure)(nil),        // 190: brigata.v1.PrinterWentUnsure
+	(*PrinterWasRerouted)(nil),       // 191: brigata.v1.PrinterWasRerouted
+	(*OrderSlipsDue)(nil),            // 192: brigata.v1.OrderSlipsDue
+	(*OrderSlip)(nil),                // 193: brigata.v1.OrderSlip
+	(*OrderSlipTaken)(nil),           // 194: brigata.v1.OrderSlipTaken
+	(*OrderPaidLate)(nil),            // 195: brigata.v1.OrderPaidLate
+	(*OrderRevived)(nil),             // 196: brigata.v1.OrderRevived
+	(*OrderStayedExpired)(nil),       // 197: brigata.v1.OrderStayedExpired
+	(*TableBillDue)(nil),             // 198: brigata.v1.TableBillDue
+	(*TableSlip)(nil),                // 199: brigata.v1.TableSlip
+	(*TableBillNamed)(nil),           // 200: brigata.v1.TableBillNamed
+	(*TableBillTaken)(nil),           // 201: brigata.v1.TableBillTaken
+	(*StoreState)(nil),               // 202: brigata.v1.StoreState
+	(*StorePause)(nil),               // 203: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 204: brigata.v1.StoreDay
+	(*StoreSum)(nil),                 // 205: brigata.v1.StoreSum
+	(*StoreTakings)(nil),             // 206: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 207: brigata.v1.MenuState
+	(*StockState)(nil),               // 208: brigata.v1.StockState
+	(*PaymentState)(nil),             // 209: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 210: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 211: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 212: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 213: brigata.v1.TableState
+	(*TableLeave)(nil),               // 214: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 215: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 216: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 217: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 218: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 219: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 220: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 221: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 222: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 223: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 224: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 225: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 226: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 227: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 228: brigata.v1.MenuView
+	(*StockView)(nil),                // 229: brigata.v1.StockView
+	(*PaymentView)(nil),              // 230: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 231: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 232: brigata.v1.OrderView
+	(*TableView)(nil),                // 233: brigata.v1.TableView
+	(*TableCart)(nil),                // 234: brigata.v1.TableCart
+	(*BillView)(nil),                 // 235: brigata.v1.BillView
+	(*SensorView)(nil),               // 236: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 237: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 238: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 239: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 240: brigata.v1.PrinterView
+	nil,                              // 241: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 242: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 243: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 244: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 245: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 246: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 247: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 248: brigata.v1.StockState.OrdersEntry
+	nil,                              // 249: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -24051,49 +24299,49 @@ var file_event_proto_depIdxs = []int32{
 	153, // 86: brigata.v1.Event.store_sensor_told:type_name -> brigata.v1.StoreSensorTold
 	154, // 87: brigata.v1.Event.sensor_configured:type_name -> brigata.v1.SensorConfigured
 	155, // 88: brigata.v1.Event.sensor_noted:type_name -> brigata.v1.SensorNoted
-	157, // 89: brigata.v1.Event.sensor_suspected:type_name -> brigata.v1.SensorSuspected
-	158, // 90: brigata.v1.Event.sensor_calmed:type_name -> brigata.v1.SensorCalmed
-	159, // 91: brigata.v1.Event.sensor_alerted:type_name -> brigata.v1.SensorAlerted
-	160, // 92: brigata.v1.Event.sensor_worsened:type_name -> brigata.v1.SensorWorsened
-	161, // 93: brigata.v1.Event.sensor_relapsed:type_name -> brigata.v1.SensorRelapsed
-	162, // 94: brigata.v1.Event.sensor_came_back:type_name -> brigata.v1.SensorCameBack
-	163, // 95: brigata.v1.Event.sensor_was_acked:type_name -> brigata.v1.SensorWasAcked
-	164, // 96: brigata.v1.Event.sensor_was_escalated:type_name -> brigata.v1.SensorWasEscalated
-	165, // 97: brigata.v1.Event.sensor_was_resolved:type_name -> brigata.v1.SensorWasResolved
-	166, // 98: brigata.v1.Event.sensor_calibrated:type_name -> brigata.v1.SensorCalibrated
-	167, // 99: brigata.v1.Event.sensor_health_set:type_name -> brigata.v1.SensorHealthSet
-	168, // 100: brigata.v1.Event.sensor_work_order_told:type_name -> brigata.v1.SensorWorkOrderTold
-	169, // 101: brigata.v1.Event.workorder_was_opened:type_name -> brigata.v1.WorkorderWasOpened
-	170, // 102: brigata.v1.Event.workorder_heard:type_name -> brigata.v1.WorkorderHeard
-	171, // 103: brigata.v1.Event.workorder_was_warned:type_name -> brigata.v1.WorkorderWasWarned
-	172, // 104: brigata.v1.Event.workorder_hold_began:type_name -> brigata.v1.WorkorderHoldBegan
-	173, // 105: brigata.v1.Event.workorder_dish_held:type_name -> brigata.v1.WorkorderDishHeld
-	174, // 106: brigata.v1.Event.workorder_discard_proposed:type_name -> brigata.v1.WorkorderDiscardProposed
-	175, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
-	176, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
-	177, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
-	178, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
-	185, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
-	186, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
-	187, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
-	188, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
-	189, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
-	190, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
-	192, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
-	193, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
-	194, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
-	195, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
-	196, // 121: brigata.v1.Event.table_bill_due:type_name -> brigata.v1.TableBillDue
-	198, // 122: brigata.v1.Event.table_bill_named:type_name -> brigata.v1.TableBillNamed
-	199, // 123: brigata.v1.Event.table_bill_taken:type_name -> brigata.v1.TableBillTaken
+	159, // 89: brigata.v1.Event.sensor_suspected:type_name -> brigata.v1.SensorSuspected
+	160, // 90: brigata.v1.Event.sensor_calmed:type_name -> brigata.v1.SensorCalmed
+	161, // 91: brigata.v1.Event.sensor_alerted:type_name -> brigata.v1.SensorAlerted
+	162, // 92: brigata.v1.Event.sensor_worsened:type_name -> brigata.v1.SensorWorsened
+	163, // 93: brigata.v1.Event.sensor_relapsed:type_name -> brigata.v1.SensorRelapsed
+	164, // 94: brigata.v1.Event.sensor_came_back:type_name -> brigata.v1.SensorCameBack
+	165, // 95: brigata.v1.Event.sensor_was_acked:type_name -> brigata.v1.SensorWasAcked
+	166, // 96: brigata.v1.Event.sensor_was_escalated:type_name -> brigata.v1.SensorWasEscalated
+	167, // 97: brigata.v1.Event.sensor_was_resolved:type_name -> brigata.v1.SensorWasResolved
+	168, // 98: brigata.v1.Event.sensor_calibrated:type_name -> brigata.v1.SensorCalibrated
+	169, // 99: brigata.v1.Event.sensor_health_set:type_name -> brigata.v1.SensorHealthSet
+	170, // 100: brigata.v1.Event.sensor_work_order_told:type_name -> brigata.v1.SensorWorkOrderTold
+	171, // 101: brigata.v1.Event.workorder_was_opened:type_name -> brigata.v1.WorkorderWasOpened
+	172, // 102: brigata.v1.Event.workorder_heard:type_name -> brigata.v1.WorkorderHeard
+	173, // 103: brigata.v1.Event.workorder_was_warned:type_name -> brigata.v1.WorkorderWasWarned
+	174, // 104: brigata.v1.Event.workorder_hold_began:type_name -> brigata.v1.WorkorderHoldBegan
+	175, // 105: brigata.v1.Event.workorder_dish_held:type_name -> brigata.v1.WorkorderDishHeld
+	176, // 106: brigata.v1.Event.workorder_discard_proposed:type_name -> brigata.v1.WorkorderDiscardProposed
+	177, // 107: brigata.v1.Event.workorder_was_assigned:type_name -> brigata.v1.WorkorderWasAssigned
+	178, // 108: brigata.v1.Event.workorder_was_done:type_name -> brigata.v1.WorkorderWasDone
+	179, // 109: brigata.v1.Event.order_dish_flagged:type_name -> brigata.v1.OrderDishFlagged
+	180, // 110: brigata.v1.Event.printer_queued:type_name -> brigata.v1.PrinterQueued
+	187, // 111: brigata.v1.Event.printer_sending:type_name -> brigata.v1.PrinterSending
+	188, // 112: brigata.v1.Event.printer_was_printed:type_name -> brigata.v1.PrinterWasPrinted
+	189, // 113: brigata.v1.Event.printer_try_failed:type_name -> brigata.v1.PrinterTryFailed
+	190, // 114: brigata.v1.Event.printer_went_unsure:type_name -> brigata.v1.PrinterWentUnsure
+	191, // 115: brigata.v1.Event.printer_was_rerouted:type_name -> brigata.v1.PrinterWasRerouted
+	192, // 116: brigata.v1.Event.order_slips_due:type_name -> brigata.v1.OrderSlipsDue
+	194, // 117: brigata.v1.Event.order_slip_taken:type_name -> brigata.v1.OrderSlipTaken
+	195, // 118: brigata.v1.Event.order_paid_late:type_name -> brigata.v1.OrderPaidLate
+	196, // 119: brigata.v1.Event.order_revived:type_name -> brigata.v1.OrderRevived
+	197, // 120: brigata.v1.Event.order_stayed_expired:type_name -> brigata.v1.OrderStayedExpired
+	198, // 121: brigata.v1.Event.table_bill_due:type_name -> brigata.v1.TableBillDue
+	200, // 122: brigata.v1.Event.table_bill_named:type_name -> brigata.v1.TableBillNamed
+	201, // 123: brigata.v1.Event.table_bill_taken:type_name -> brigata.v1.TableBillTaken
 	3,   // 124: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
 	4,   // 125: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
 	5,   // 126: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
 	6,   // 127: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
 	8,   // 128: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	239, // 129: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	240, // 130: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	241, // 131: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	241, // 129: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	242, // 130: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	243, // 131: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
 	9,   // 132: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
 	10,  // 133: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
 	11,  // 134: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
@@ -24113,7 +24361,7 @@ var file_event_proto_depIdxs = []int32{
 	21,  // 148: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
 	5,   // 149: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
 	5,   // 150: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
-	242, // 151: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	244, // 151: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
 	5,   // 152: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
 	3,   // 153: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
 	3,   // 154: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
@@ -24131,7 +24379,7 @@ var file_event_proto_depIdxs = []int32{
 	33,  // 166: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
 	5,   // 167: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
 	5,   // 168: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	243, // 169: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	245, // 169: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
 	35,  // 170: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
 	5,   // 171: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
 	36,  // 172: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
@@ -24254,7 +24502,7 @@ var file_event_proto_depIdxs = []int32{
 	3,   // 289: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
 	74,  // 290: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
 	145, // 291: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	244, // 292: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	246, // 292: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
 	56,  // 293: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
 	3,   // 294: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
 	3,   // 295: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
@@ -24262,132 +24510,140 @@ var file_event_proto_depIdxs = []int32{
 	17,  // 297: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
 	16,  // 298: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
 	156, // 299: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	3,   // 300: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 301: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 302: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	3,   // 303: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 304: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 305: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 306: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	179, // 307: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
-	180, // 308: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
-	181, // 309: brigata.v1.PrinterJob.bill:type_name -> brigata.v1.PrinterBill
-	5,   // 310: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
-	5,   // 311: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
-	5,   // 312: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
-	75,  // 313: brigata.v1.PrinterBill.taxes:type_name -> brigata.v1.BillTax
-	182, // 314: brigata.v1.PrinterBill.parts:type_name -> brigata.v1.BillPart
-	107, // 315: brigata.v1.PrinterBill.payments:type_name -> brigata.v1.BillPayment
-	184, // 316: brigata.v1.PrinterBill.lines:type_name -> brigata.v1.PrinterLine
-	183, // 317: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 318: brigata.v1.PrinterLine.name:type_name -> brigata.v1.MenuText
-	191, // 319: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
-	179, // 320: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
-	76,  // 321: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
-	197, // 322: brigata.v1.TableBillDue.slip:type_name -> brigata.v1.TableSlip
-	179, // 323: brigata.v1.TableSlip.job:type_name -> brigata.v1.PrinterJob
-	184, // 324: brigata.v1.TableBillNamed.lines:type_name -> brigata.v1.PrinterLine
-	4,   // 325: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	201, // 326: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 327: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 328: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	202, // 329: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	245, // 330: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	203, // 331: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
-	30,  // 332: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	30,  // 333: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 334: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 335: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	46,  // 336: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	246, // 337: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	247, // 338: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 339: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	56,  // 340: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 341: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	145, // 342: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 343: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	75,  // 344: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	68,  // 345: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	97,  // 346: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 347: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 348: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 349: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	76,  // 350: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	209, // 351: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	81,  // 352: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	141, // 353: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	210, // 354: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	191, // 355: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 356: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	69,  // 357: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	138, // 358: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	139, // 359: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	212, // 360: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	213, // 361: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	214, // 362: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	197, // 363: brigata.v1.TableState.slips:type_name -> brigata.v1.TableSlip
-	179, // 364: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	216, // 365: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	216, // 366: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 367: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 368: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 369: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 370: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	218, // 371: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	219, // 372: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	220, // 373: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	220, // 374: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	221, // 375: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	221, // 376: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 377: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	223, // 378: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 379: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	224, // 380: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 381: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 382: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	201, // 383: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	30,  // 384: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 385: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 386: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	145, // 387: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	56,  // 388: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 389: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 390: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	229, // 391: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 392: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	75,  // 393: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	68,  // 394: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	97,  // 395: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 396: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 397: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 398: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 399: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	117, // 400: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	232, // 401: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	119, // 402: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	233, // 403: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	127, // 404: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	122, // 405: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	75,  // 406: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	182, // 407: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	107, // 408: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	5,   // 409: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	235, // 410: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 411: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 412: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	236, // 413: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	3,   // 414: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	224, // 415: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	216, // 416: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	216, // 417: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	179, // 418: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 419: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	204, // 420: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	421, // [421:421] is the sub-list for method output_type
-	421, // [421:421] is the sub-list for method input_type
-	421, // [421:421] is the sub-list for extension type_name
-	421, // [421:421] is the sub-list for extension extendee
-	0,   // [0:421] is the sub-list for field type_name
+	157, // 300: brigata.v1.SensorReading.fault:type_name -> brigata.v1.SensorFault
+	158, // 301: brigata.v1.SensorFault.evidence:type_name -> brigata.v1.SensorEvidence
+	157, // 302: brigata.v1.SensorAlerted.fault:type_name -> brigata.v1.SensorFault
+	3,   // 303: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 304: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 305: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	157, // 306: brigata.v1.WorkorderWasOpened.fault:type_name -> brigata.v1.SensorFault
+	3,   // 307: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 308: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 309: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 310: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	181, // 311: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	182, // 312: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	183, // 313: brigata.v1.PrinterJob.bill:type_name -> brigata.v1.PrinterBill
+	5,   // 314: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 315: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 316: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	75,  // 317: brigata.v1.PrinterBill.taxes:type_name -> brigata.v1.BillTax
+	184, // 318: brigata.v1.PrinterBill.parts:type_name -> brigata.v1.BillPart
+	107, // 319: brigata.v1.PrinterBill.payments:type_name -> brigata.v1.BillPayment
+	186, // 320: brigata.v1.PrinterBill.lines:type_name -> brigata.v1.PrinterLine
+	185, // 321: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 322: brigata.v1.PrinterLine.name:type_name -> brigata.v1.MenuText
+	193, // 323: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	181, // 324: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	76,  // 325: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
+	199, // 326: brigata.v1.TableBillDue.slip:type_name -> brigata.v1.TableSlip
+	181, // 327: brigata.v1.TableSlip.job:type_name -> brigata.v1.PrinterJob
+	186, // 328: brigata.v1.TableBillNamed.lines:type_name -> brigata.v1.PrinterLine
+	4,   // 329: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	203, // 330: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 331: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 332: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	204, // 333: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	247, // 334: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	205, // 335: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
+	30,  // 336: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	30,  // 337: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 338: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 339: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	46,  // 340: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	248, // 341: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	249, // 342: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 343: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	56,  // 344: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 345: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	145, // 346: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	3,   // 347: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	75,  // 348: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	68,  // 349: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	97,  // 350: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 351: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 352: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 353: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	76,  // 354: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	211, // 355: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	81,  // 356: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	141, // 357: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	212, // 358: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	193, // 359: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 360: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	69,  // 361: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	138, // 362: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	139, // 363: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	214, // 364: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	215, // 365: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	216, // 366: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	199, // 367: brigata.v1.TableState.slips:type_name -> brigata.v1.TableSlip
+	181, // 368: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	218, // 369: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	218, // 370: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 371: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 372: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 373: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 374: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	157, // 375: brigata.v1.SensorState.fault:type_name -> brigata.v1.SensorFault
+	220, // 376: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	221, // 377: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	222, // 378: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	222, // 379: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	223, // 380: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	223, // 381: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 382: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	225, // 383: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 384: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	157, // 385: brigata.v1.WorkorderState.fault:type_name -> brigata.v1.SensorFault
+	226, // 386: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 387: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 388: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	203, // 389: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 390: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 391: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 392: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 393: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 394: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 395: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 396: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	231, // 397: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 398: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 399: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 400: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 401: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 402: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 403: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 404: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 405: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 406: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	234, // 407: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 408: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	235, // 409: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 410: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 411: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 412: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	184, // 413: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 414: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	5,   // 415: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	237, // 416: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 417: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 418: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	238, // 419: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	157, // 420: brigata.v1.SensorView.fault:type_name -> brigata.v1.SensorFault
+	3,   // 421: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	157, // 422: brigata.v1.WorkorderView.fault:type_name -> brigata.v1.SensorFault
+	226, // 423: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	218, // 424: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	218, // 425: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	181, // 426: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 427: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	206, // 428: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	429, // [429:429] is the sub-list for method output_type
+	429, // [429:429] is the sub-list for method input_type
+	429, // [429:429] is the sub-list for extension type_name
+	429, // [429:429] is the sub-list for extension extendee
+	0,   // [0:429] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -24544,27 +24800,32 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[140].OneofWrappers = []any{}
 	file_event_proto_msgTypes[144].OneofWrappers = []any{}
 	file_event_proto_msgTypes[151].OneofWrappers = []any{}
-	file_event_proto_msgTypes[179].OneofWrappers = []any{}
-	file_event_proto_msgTypes[200].OneofWrappers = []any{}
-	file_event_proto_msgTypes[205].OneofWrappers = []any{}
+	file_event_proto_msgTypes[156].OneofWrappers = []any{}
+	file_event_proto_msgTypes[161].OneofWrappers = []any{}
+	file_event_proto_msgTypes[171].OneofWrappers = []any{}
+	file_event_proto_msgTypes[181].OneofWrappers = []any{}
+	file_event_proto_msgTypes[202].OneofWrappers = []any{}
 	file_event_proto_msgTypes[207].OneofWrappers = []any{}
-	file_event_proto_msgTypes[208].OneofWrappers = []any{}
-	file_event_proto_msgTypes[211].OneofWrappers = []any{}
-	file_event_proto_msgTypes[215].OneofWrappers = []any{}
-	file_event_proto_msgTypes[226].OneofWrappers = []any{}
+	file_event_proto_msgTypes[209].OneofWrappers = []any{}
+	file_event_proto_msgTypes[210].OneofWrappers = []any{}
+	file_event_proto_msgTypes[213].OneofWrappers = []any{}
+	file_event_proto_msgTypes[217].OneofWrappers = []any{}
+	file_event_proto_msgTypes[219].OneofWrappers = []any{}
+	file_event_proto_msgTypes[224].OneofWrappers = []any{}
 	file_event_proto_msgTypes[228].OneofWrappers = []any{}
 	file_event_proto_msgTypes[230].OneofWrappers = []any{}
-	file_event_proto_msgTypes[231].OneofWrappers = []any{}
-	file_event_proto_msgTypes[234].OneofWrappers = []any{}
-	file_event_proto_msgTypes[237].OneofWrappers = []any{}
-	file_event_proto_msgTypes[238].OneofWrappers = []any{}
+	file_event_proto_msgTypes[232].OneofWrappers = []any{}
+	file_event_proto_msgTypes[233].OneofWrappers = []any{}
+	file_event_proto_msgTypes[236].OneofWrappers = []any{}
+	file_event_proto_msgTypes[239].OneofWrappers = []any{}
+	file_event_proto_msgTypes[240].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   248,
+			NumMessages:   250,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -47,6 +47,7 @@ type FinishWork struct {
 	WorkOrder string `arg:"" help:"The work order's id."`
 	What      string `arg:"" help:"What was done."`
 	Decision  string `help:"About food that is held: keep or discard."`
+	Finding   string `help:"About a fault that was predicted: confirmed or false_alarm."`
 }
 
 // Run finishes.
@@ -54,6 +55,9 @@ func (f *FinishWork) Run(ctx context.Context) error {
 	d := map[string]any{"workorder": f.WorkOrder, "what": f.What}
 	if f.Decision != "" {
 		d["decision"] = f.Decision
+	}
+	if f.Finding != "" {
+		d["finding"] = f.Finding
 	}
 	return reply(ctx, f.Options, "workorder.done", d)
 }

@@ -705,6 +705,7 @@ export interface Sensor {
 	class?: string;
 	unsafe_ms?: number;
 	control?: SensorControlView;
+	fault?: SensorFault;
 }
 
 export interface Reading {
@@ -728,6 +729,18 @@ export interface SensorControlView {
 	verdict: string;
 }
 
+export interface SensorFault {
+	class: string;
+	confidence: number;
+	evidence: SensorEvidence[];
+	model: string;
+}
+
+export interface SensorEvidence {
+	sense: string;
+	weight: number;
+}
+
 export interface Workorder {
 	id: string;
 	asset: string;
@@ -749,6 +762,9 @@ export interface Workorder {
 	what?: string;
 	decision?: string;
 	proposed?: "discard";
+	fault?: SensorFault;
+	finding?: string;
+	lead_ms?: number;
 	holds: string[];
 	log: WorkorderLog[];
 }
@@ -1409,6 +1425,7 @@ export interface WorkorderFinish {
 	workorder: string;
 	what: string;
 	decision?: string;
+	finding?: string;
 	note?: string;
 }
 
