@@ -77,7 +77,7 @@ func Temperature(w *Window, minutes []float64, low, high float64) {
 		if d < -0.01 {
 			fall, falling = fall-d, falling+1
 		} else {
-			rise, rising = rise+d, rising+1
+			rise, rising = rise+max(0, d), rising+1
 		}
 		if now := d > 0; now != up && math.Abs(d) > 0.02 {
 			turns, up = turns+1, now

@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheSameSeedGivesTheSameWindows(t *testing.T) {
-	s := Split{From: 3, To: 5, Units: 2, Each: 6, Severities: Trained}
+	s := Split{From: 0, To: 4, Units: 2, Each: 18, Severities: Trained} // among them a room that only falls
 	a, b := s.Make(), s.Make()
 	if !reflect.DeepEqual(a, b) {
 		t.Error("two makings differ")
