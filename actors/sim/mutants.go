@@ -103,7 +103,7 @@ var Mutants = []Mutant{
 	{"lapse-keeps-epoch", "nor does one whose lease has ended", "I0, I2, L1", Options{Faults: []string{"dbmute", "dbcut"}, Slow: 0.5}, mutant.LapseKeepsEpoch},
 	{"wall-clock", "leases are measured by a clock that is set", "I6, I12", Options{Faults: []string{"dbcut", "clock"}, Nodes: 2, Readers: true}, mutant.WallClock},
 	{"frozen-clock", "leases are measured by a clock that stands still with its machine", "I6, I12", Options{Faults: []string{"suspend"}}, mutant.FrozenClock},
-	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5, I8", Options{Faults: []string{"pause", "crash"}, Short: true}, mutant.OpenOnDemand},
+	{"open-on-demand", "a cell is opened only when somebody asks for it", "I5, I8", Options{Faults: []string{"respawn"}, Nodes: 1, Short: true}, mutant.OpenOnDemand},
 	{"evict-soon", "a node is evicted before its lease can have ended", "I12, I6", Options{Faults: []string{"dbcut", "pause"}, Nodes: 2}, mutant.EvictSoon},
 	{"open-after-lapse", "a cell is opened that was claimed before the lease ended", "I6", Options{Faults: []string{"suspend", "pause"}, Nodes: 3, Cells: 3, Tail: 0.3, Readers: true, Long: true}, mutant.OpenAfterLapse},
 	{"read-while-leaving", "a cell that leaves says that what is not in memory is not there", "I6", Options{Faults: []string{"restart", "gossip"}, Nodes: 2, Readers: true, Idle: true}, mutant.ReadWhileLeaving},

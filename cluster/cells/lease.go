@@ -148,7 +148,13 @@ func (k *Keeper) watch(all []journal.Lease, asked time.Duration) {
 func (k *Keeper) evict() {
 	for _, n := range k.nodes() {
 		w := k.watches[n]
-		if n == k.lease.Node || w.asked || w.still() <= k.options.TTL+k.options.Margin && !(mutant.Is(mutant.EvictSoon) && w.still() > k.options.TTL/2) {
+		if n == k.lease.Node || w.asked {
+			continue
+		}
+		if enough := k.options.TTL + k.options.Margin; w.still() <= enough && !(mutant.Is(mutant.EvictSoon) && w.still() > k.options.TTL/2) {
+			if at := w.since + enough + time.Millisecond; at > k.world.Now() { // not only with the next renewal
+				k.renewAt = min(k.renewAt, at)
+			}
 			continue
 		}
 		switch {
@@ -170,7 +176,11 @@ func (k *Keeper) fence(w *watch) {
 		return err
 	}, func(err error) {
 		w.asked = false
-		if err != nil || !fenced {
+		if err != nil {
+			return
+		}
+		if !fenced { // it moves after all, or another one was first: the leases say which
+			k.renewAt = k.world.Now()
 			return
 		}
 		w.lease.Epoch = max(w.lease.Epoch, l.Epoch+1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/brigata/brigata/actors/journal"
 )
@@ -50,6 +51,24 @@ func TestLeaseCountsFromTheAsking(t *testing.T) {
 	}
 	if len(a.lapsed) > 0 {
 		t.Fatalf("lapsed: %v", a.lapsed)
+	}
+}
+
+// A node that died is missed as soon as its lease is over for all who watch: they do not
+// wait for their own next renewal to look. Renewals are half a second apart.
+func TestMissedAtOnce(t *testing.T) {
+	for seed := range uint64(20) {
+		s := newStage(t, seed)
+		a, b := s.start("a", 1), s.start("b", 1)
+		s.start("c", 1)
+		names := s.make(a, 30)
+		s.until(90*sec, "balance", func() bool { return s.placed(names, "a", "b", "c") })
+		s.run(ms * time.Duration(seed) * 37) // anywhere between two renewals
+		b.crash()
+		took := s.until(5*sec, "all cells answer", func() bool { return len(s.owners()) == len(names) })
+		if most := 500*ms + ttl + margin + 50*ms; took > most {
+			t.Errorf("seed %d: they answer after %v, and not %v", seed, took, most)
+		}
 	}
 }
 
