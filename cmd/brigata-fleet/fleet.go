@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,14 +26,15 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/persistence/pgtest"
+	"github.com/brigata/brigata/ports"
 )
 
 // layout is how a fleet lies on the machine.
 type layout struct {
-	port   int  // of the first node's clients, on loopback
-	gossip int  // of the first node's gossip there; the others' are ten further each
-	demo   bool // the nodes make the demo store
-	spaces bool // each node in a network namespace of its own
+	port   int    // of the first node's clients, on loopback
+	gossip int    // of the first node's gossip there; the others' are ten further each
+	demo   bool   // the nodes make the demo store
+	links  string // namespaces or proxies: the nodes can be cut off; "": they share the loopback
 }
 
 // fleet is nodes, each a process, on one Postgres.
@@ -41,8 +43,8 @@ type fleet struct {
 	layout layout
 	dir    string
 	db     *pgtest.Server
-	dbURL  string // for the nodes
-	net    *network
+	links  links    // nil: nothing can be cut
+	spaces *network // the same, if it is namespaces
 	keys   *auth.Keys
 	certs  certtest.Files // in namespaces: they are not loopback
 	nodes  []*node
@@ -54,10 +56,12 @@ type node struct {
 	index        int
 	name         string
 	data, log    string
-	host         string
+	host, reach  string // where it listens, and where other nodes reach it
 	port, gossip int
+	database     string // where it reaches the database
 	cmd          *exec.Cmd
 	exited       chan struct{}
+	pid          atomic.Int64
 	away         atomic.Bool // not there yet, or asked to leave: a load balancer sends nobody
 }
 
@@ -83,16 +87,17 @@ func (f *fleet) prepare() (err error) {
 		return err
 	}
 	settings := map[string]string{}
-	if f.layout.spaces {
-		if f.net, err = newNetwork(); err != nil {
+	if f.layout.links == "namespaces" {
+		if f.spaces, err = newNetwork(); err != nil {
 			return err
 		}
+		f.links = f.spaces
 		rules := filepath.Join(f.dir, "hba.conf")
-		text := "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all " + f.net.subnet() + " trust\n"
+		text := "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all " + f.spaces.subnet() + " trust\n"
 		if err = os.WriteFile(rules, []byte(text), 0o644); err != nil {
 			return err
 		}
-		settings["listen_addresses"], settings["hba_file"] = "127.0.0.1,"+f.net.database(), rules
+		settings["listen_addresses"], settings["hba_file"] = "127.0.0.1,"+f.spaces.database(), rules
 		if f.certs, err = certtest.Write(f.dir, peers.ServerName); err != nil {
 			return err
 		}
@@ -105,22 +110,30 @@ func (f *fleet) prepare() (err error) {
 	if f.db, err = pgtest.Start(pgtest.Options{Settings: settings}); err != nil {
 		return err
 	}
-	if f.dbURL = f.db.URL(); f.net != nil {
-		f.dbURL = strings.Replace(f.dbURL, "127.0.0.1", f.net.database(), 1)
+	if f.layout.links == "proxies" {
+		if err = f.wire(); err != nil {
+			return err
+		}
 	}
 	// One signing key for all: the tokens of the load are good everywhere from the start.
 	if f.keys, err = auth.LoadKeys(filepath.Join(f.dir, "signing-key.pem")); err != nil {
 		return err
 	}
 	for i := range f.shared.Nodes {
-		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: f.layout.gossip + 10*i}
+		n := &node{fleet: f, index: i, name: fmt.Sprintf("node-%d", i+1), host: "127.0.0.1", port: f.layout.port + i, gossip: f.layout.gossip + 10*i, database: f.db.URL()}
+		n.reach = n.host
 		n.away.Store(true)
 		n.data, n.log = filepath.Join(f.dir, n.name), filepath.Join(f.dir, n.name+".log")
-		if f.net != nil {
-			if n.host, err = f.net.add(i); err != nil {
+		switch x := f.links.(type) {
+		case *network:
+			if n.host, err = x.add(i); err != nil {
 				return err
 			}
-			n.port, n.gossip = 8080, 7946
+			n.reach, n.port, n.gossip = n.host, 8080, 7946
+			n.database = strings.Replace(f.db.URL(), f.db.Addr(), net.JoinHostPort(x.database(), port(f.db.Addr())), 1)
+		case *wires:
+			n.host, n.reach, n.port, n.gossip = home(i), reach(i), x.port+3, x.port
+			n.database = strings.Replace(f.db.URL(), f.db.Addr(), on(databaseFor(i), x.port), 1)
 		}
 		if err = os.Mkdir(n.data, 0o700); err != nil {
 			return err
@@ -131,6 +144,21 @@ func (f *fleet) prepare() (err error) {
 		f.nodes = append(f.nodes, n)
 	}
 	return nil
+}
+
+// wire puts proxies between the nodes, and between each of them and the database.
+func (f *fleet) wire() error {
+	first, err := ports.Reserve(4)
+	if err != nil {
+		return err
+	}
+	f.links, err = newWires(&wires{nodes: f.shared.Nodes, port: first, database: f.db.Addr(), pid: func(i int) int { return int(f.nodes[i].pid.Load()) }})
+	return err
+}
+
+func port(address string) string {
+	_, p, _ := net.SplitHostPort(address)
+	return p
 }
 
 func (f *fleet) gossipKey() string { return filepath.Join(f.dir, "gossip.key") }
@@ -148,11 +176,11 @@ func (n *node) url() string { return fmt.Sprintf("http://%s:%d", n.host, n.port)
 // start starts a node and returns when it is ready.
 func (f *fleet) start(ctx context.Context, i int) error {
 	n := f.nodes[i]
-	args := []string{"serve", "--listen", fmt.Sprintf("%s:%d", n.host, n.port), "--data", n.data, "--database-url", f.dbURL, "--name", n.name,
-		"--gossip", fmt.Sprintf("%s:%d", n.host, n.gossip)}
+	args := []string{"serve", "--listen", fmt.Sprintf("%s:%d", n.host, n.port), "--data", n.data, "--database-url", n.database, "--name", n.name,
+		"--gossip", on(n.host, n.gossip), "--advertise", n.reach}
 	for _, o := range f.nodes {
 		if o != n {
-			args = append(args, "--join", fmt.Sprintf("%s:%d", o.host, o.gossip))
+			args = append(args, "--join", on(o.reach, o.gossip))
 		}
 	}
 	if !f.layout.demo {
@@ -162,9 +190,9 @@ func (f *fleet) start(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if f.net != nil {
+	if f.spaces != nil {
 		args = append(args, "--tls-ca", f.certs.CA, "--tls-cert", f.certs.Cert, "--tls-key", f.certs.Key, "--gossip-key-file", f.gossipKey())
-		args = append([]string{"netns", "exec", f.net.space(i), binary}, args...)
+		args = append([]string{"netns", "exec", f.spaces.space(i), binary}, args...)
 		binary = "ip" // it becomes the node: same process id
 	}
 	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -178,6 +206,7 @@ func (f *fleet) start(ctx context.Context, i int) error {
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
+	n.pid.Store(int64(n.cmd.Process.Pid))
 	n.exited = make(chan struct{})
 	go func(c *exec.Cmd, done chan struct{}) { c.Wait(); close(done) }(n.cmd, n.exited)
 	if err := n.await(ctx, readyIn); err != nil {
@@ -274,8 +303,8 @@ func (f *fleet) stop() error {
 	if f.db != nil {
 		errs = append(errs, f.db.Stop())
 	}
-	if f.net != nil {
-		f.net.remove()
+	if f.links != nil {
+		f.links.remove()
 	}
 	return errors.Join(append(errs, os.RemoveAll(f.dir))...)
 }

@@ -65,11 +65,8 @@ func (r *round) pauseFor(i int, d time.Duration) error {
 	return n.signal(syscall.SIGCONT)
 }
 
-// cut is what node cannot send to.
-type cut struct {
-	node int
-	to   string
-}
+// cut is a direction in which nothing goes.
+type cut struct{ from, to int }
 
 // shape is a way for a network to be broken.
 type shape struct {
@@ -79,13 +76,13 @@ type shape struct {
 
 // alone cuts node i off the others, or, one way, only what it sends.
 func (r *round) alone(i int, oneWay bool) (cuts []cut) {
-	for j, n := range r.fleet.nodes {
+	for j := range r.fleet.nodes {
 		if j == i {
 			continue
 		}
-		cuts = append(cuts, cut{i, n.host})
+		cuts = append(cuts, cut{i, j})
 		if !oneWay {
-			cuts = append(cuts, cut{j, r.fleet.nodes[i].host})
+			cuts = append(cuts, cut{j, i})
 		}
 	}
 	return cuts
@@ -94,9 +91,9 @@ func (r *round) alone(i int, oneWay bool) (cuts []cut) {
 var shapes = []shape{
 	{"a node from the others", func(r *round) []cut { return r.alone(len(r.fleet.nodes)-1, false) }},
 	{"one direction", func(r *round) []cut { return r.alone(0, true) }},
-	{"one pair", func(r *round) []cut { return []cut{{0, r.fleet.nodes[1].host}, {1, r.fleet.nodes[0].host}} }},
-	{"a node from the database", func(r *round) []cut { return []cut{{len(r.fleet.nodes) - 1, r.fleet.net.database()}} }},
-	{"a node from all", func(r *round) []cut { return append(r.alone(0, false), cut{0, r.fleet.net.database()}) }},
+	{"one pair", func(*round) []cut { return []cut{{0, 1}, {1, 0}} }},
+	{"a node from the database", func(r *round) []cut { return []cut{{len(r.fleet.nodes) - 1, toDatabase}} }},
+	{"a node from all", func(r *round) []cut { return append(r.alone(0, false), cut{0, toDatabase}) }},
 	{"everybody from everybody", func(r *round) (all []cut) {
 		for i := range r.fleet.nodes {
 			all = append(all, r.alone(i, true)...)
@@ -127,13 +124,13 @@ func (r *round) partition() (string, error) {
 
 func (r *round) cutFor(cuts []cut, d time.Duration) error {
 	for _, c := range cuts {
-		if err := r.fleet.net.cut(c.node, c.to); err != nil {
+		if err := r.fleet.links.cut(c.from, c.to); err != nil {
 			return err
 		}
 	}
 	r.sleep(d)
 	for _, c := range cuts {
-		if err := r.fleet.net.mend(c.node, c.to); err != nil {
+		if err := r.fleet.links.mend(c.from, c.to); err != nil {
 			return err
 		}
 	}
@@ -149,7 +146,7 @@ func (r *round) database() (string, error) {
 		}
 		r.sleep(4 * time.Second)
 	}
-	if r.fleet.net == nil {
+	if r.fleet.links == nil {
 		return "Postgres ended at once and by kill -9, and started again", nil
 	}
 	r.happens("cut from database")
@@ -163,7 +160,7 @@ func (r *round) database() (string, error) {
 func (r *round) cutDatabase(d time.Duration) error {
 	var all []cut
 	for i := range r.fleet.nodes {
-		all = append(all, cut{i, r.fleet.net.database()})
+		all = append(all, cut{i, toDatabase})
 	}
 	return r.cutFor(all, d)
 }
@@ -276,7 +273,7 @@ func (r *round) many() (string, error) {
 	var all []string
 	for _, kind := range []string{"kill", "pause", "partition", "database"} {
 		for range mix[kind] {
-			if kind != "partition" || r.fleet.net != nil {
+			if kind != "partition" || r.fleet.links != nil {
 				all = append(all, kind)
 			}
 		}

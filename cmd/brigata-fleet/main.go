@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -84,7 +85,21 @@ type Faults struct {
 	Every    time.Duration `help:"Between the commands of a client." default:"1s"`
 	Long     bool          `help:"Pauses and partitions of 60 s too."`
 	Results  string        `help:"File to append each round's result to, for report." type:"path"`
+	Links    string        `help:"What joins nodes and database, to be cut: network namespaces, which need root and the command ip, or proxies in this program (Linux); by itself whichever can be had." default:"" enum:",namespaces,proxies"`
 	Logs     string        `help:"Folder to keep the nodes' logs of every round in." type:"path"`
+}
+
+// links is what can be cut here; "": nothing can.
+func (x *Faults) links() string {
+	switch {
+	case x.Links != "":
+		return x.Links
+	case permitted():
+		return "namespaces"
+	case runtime.GOOS == "linux": // which process dialled is read in /proc
+		return "proxies"
+	}
+	return ""
 }
 
 // Run runs the scenarios, prints a line for each and a summary last.

@@ -6,6 +6,18 @@ import (
 	"os/exec"
 )
 
+// links join the nodes and the database; each direction can be cut.
+type links interface {
+	fmt.Stringer
+	// cut loses what node from sends to node to, or to the database, until it is mended.
+	cut(from, to int) error
+	mend(from, to int) error
+	remove()
+}
+
+// toDatabase is where a node sends that is no node.
+const toDatabase = -1
+
 // network is namespaces joined by a bridge: nodes are really apart, and any direction
 // between any two can be cut. It needs root.
 //
@@ -56,7 +68,7 @@ func (n *network) subnet() string          { return n.address(0) + "/24" }
 
 // add makes the namespace of a node and returns its address.
 func (n *network) add(i int) (string, error) {
-	out, in, at := fmt.Sprintf("bgf%dv%d", n.id, i), fmt.Sprintf("bgf%dp%d", n.id, i), n.address(11+i)
+	out, in, at := fmt.Sprintf("bgf%dv%d", n.id, i), fmt.Sprintf("bgf%dp%d", n.id, i), n.at(i)
 	n.spaces = append(n.spaces, n.space(i))
 	for _, c := range [][]string{
 		{"netns", "add", n.space(i)},
@@ -75,14 +87,19 @@ func (n *network) add(i int) (string, error) {
 	return at, nil
 }
 
-// cut loses what node i sends to address.
-func (n *network) cut(i int, address string) error {
-	return ip("-n", n.space(i), "neigh", "replace", address, "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "eth0")
+func (n *network) at(to int) string {
+	if to == toDatabase {
+		return n.database()
+	}
+	return n.address(11 + to)
 }
 
-// mend ends a cut.
-func (n *network) mend(i int, address string) error {
-	return ip("-n", n.space(i), "neigh", "del", address, "dev", "eth0")
+func (n *network) cut(from, to int) error {
+	return ip("-n", n.space(from), "neigh", "replace", n.at(to), "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "eth0")
+}
+
+func (n *network) mend(from, to int) error {
+	return ip("-n", n.space(from), "neigh", "del", n.at(to), "dev", "eth0")
 }
 
 func (n *network) remove() {
@@ -91,3 +108,5 @@ func (n *network) remove() {
 	}
 	ip("link", "del", n.bridge())
 }
+
+func (*network) String() string { return "network namespaces" }

@@ -27,7 +27,7 @@ type suite struct {
 // scenario is something that happens to a fleet under load.
 type scenario struct {
 	name    string
-	apart   bool // it needs namespaces
+	apart   bool // it needs links that can be cut
 	up      int  // nodes at first; 0: all
 	planned bool // no client may notice but by waiting
 	// act does it and undoes it; it returns what it was, in words.
@@ -99,8 +99,8 @@ func (s *suite) run(ctx context.Context) error {
 		if s.options.Scenario != "all" && s.options.Scenario != x.name {
 			continue
 		}
-		if x.apart && !permitted() {
-			fmt.Printf("%-9s not run: it needs root and ip netns\n", x.name)
+		if x.apart && s.options.links() == "" {
+			fmt.Printf("%-9s not run: it needs Linux\n", x.name)
 			continue
 		}
 		for n := range s.options.Rounds {
@@ -129,7 +129,7 @@ func (s *suite) goOn() (rounds int, err error) {
 // lacks says that a long run has not done enough yet.
 func (s *suite) lacks() bool {
 	for kind, n := range enough {
-		if s.totals[kind] < n && (kind != "partition" || permitted()) {
+		if s.totals[kind] < n && (kind != "partition" || s.options.links() != "") {
 			return true
 		}
 	}
@@ -138,7 +138,7 @@ func (s *suite) lacks() bool {
 
 func (s *suite) round(ctx context.Context, x scenario, n int) error {
 	began, loaded := time.Now(), loadNow()
-	f, err := newFleet(s.options.Shared, layout{port: 18081, gossip: gossipPort, spaces: permitted()})
+	f, err := newFleet(s.options.Shared, layout{port: 18081, gossip: gossipPort, links: s.options.links()})
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (s *suite) round(ctx context.Context, x scenario, n int) error {
 	}
 	r.sleep(cool)
 	is := &result{Scenario: x.name, Round: n, At: began.UTC().Truncate(time.Second), Detail: detail, Command: s.command, Commit: s.commit, Machine: machine(), Load: loaded,
-		Links: f.links(), Nodes: len(f.nodes), Stores: len(stores), Clients: len(r.load.all), Happened: map[string]int{}, Found: map[string]int{}}
+		Links: f.joined(), Nodes: len(f.nodes), Stores: len(stores), Clients: len(r.load.all), Happened: map[string]int{}, Found: map[string]int{}}
 	if err := r.judge(is, stores); err != nil {
 		return err
 	}
@@ -184,10 +184,10 @@ func (s *suite) round(ctx context.Context, x scenario, n int) error {
 	return is.keep(s.options.Results)
 }
 
-// links says what joins the nodes.
-func (f *fleet) links() string {
-	if f.net != nil {
-		return "network namespaces"
+// joined says what joins the nodes.
+func (f *fleet) joined() string {
+	if f.links != nil {
+		return f.links.String()
 	}
 	return "loopback"
 }
