@@ -20,7 +20,8 @@ type Actor interface {
 
 // Mailbox is where an actor's messages go.
 type Mailbox interface {
-	// Send never blocks. It may run the actor at once.
+	// Send never blocks. It may run the actor at once. The message is passed as it is, not
+	// copied: nobody changes it from then on.
 	Send(m any)
 	// Release ends the actor: what is sent later is lost.
 	Release()

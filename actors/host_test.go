@@ -43,6 +43,7 @@ type house struct {
 
 	mu            sync.Mutex
 	views, before []actors.View // published since the start; before the last restart
+	said          []string      // what each of views was when it was published
 }
 
 // once takes one answer.
@@ -72,6 +73,9 @@ func (h *house) start() {
 		}
 		h.mu.Lock()
 		h.views = append(h.views, v...)
+		for i := range v {
+			h.said = append(h.said, string(wire.MarshalView(v[i].View)))
+		}
 		h.mu.Unlock()
 	}})
 	if err != nil {
@@ -88,6 +92,19 @@ func (h *house) stop() {
 	defer cancel()
 	if err := h.node.Stop(ctx); err != nil {
 		h.t.Error(err)
+	}
+	h.unchanged()
+}
+
+// unchanged holds every view that was published to what it was then. On one node Proto.Actor
+// passes messages by pointer, and boards keep the views: whoever made one may not change it.
+func (h *house) unchanged() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, v := range h.views {
+		if is := string(wire.MarshalView(v.View)); is != h.said[i] {
+			h.t.Errorf("%s %s at version %d was changed after it was shown: %s, and was %s", v.Target.Kind, v.Target.ID, v.V, is, h.said[i])
+		}
 	}
 }
 
@@ -226,7 +243,7 @@ func (h *house) restarts() {
 	}
 	before := h.newest()
 	h.stop()
-	h.before, h.views = h.views, nil
+	h.before, h.views, h.said = h.views, nil, nil
 	h.start()
 	for at, was := range before {
 		is := h.read(at.Kind, at.ID)
