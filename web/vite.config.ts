@@ -13,6 +13,8 @@ export default defineConfig(({ mode }) => ({
 		modulePreload: { polyfill: false },
 		reportCompressedSize: false,
 		emptyOutDir: mode === "guest",
+		// One file of styles, small as it is: a tab that is loaded later then cannot lack its own.
+		cssCodeSplit: mode !== "guest",
 		rolldownOptions: { input: (mode === "guest" ? ["guest"] : staff).map((p) => `${p}.html`) },
 	},
 	server: { proxy: { "/v1": { target: "http://127.0.0.1:8080", ws: true } } },

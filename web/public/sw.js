@@ -3,6 +3,7 @@
 // commands themselves.
 const cacheName = "brigata-1";
 const pageWithin = 1500; // ms until a slow page comes from the cache
+const keptMax = 200; // files; all apps of one release are about 60
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (e) => {
@@ -33,15 +34,23 @@ async function page(request, url) {
 	}
 }
 
+const isAsset = (url) =>
+	url.origin === location.origin && (url.pathname.startsWith("/assets/") || ["/icon.svg", "/boot.js"].includes(url.pathname));
+
 self.addEventListener("fetch", (e) => {
 	const url = new URL(e.request.url);
 	if (e.request.method !== "GET" || url.origin !== location.origin) return;
-	if (url.pathname.startsWith("/assets/") || url.pathname === "/icon.svg" || url.pathname === "/boot.js") e.respondWith(asset(e.request));
+	if (isAsset(url)) e.respondWith(asset(e.request));
 	else if (e.request.mode === "navigate" && !url.pathname.startsWith("/v1/")) e.respondWith(page(e.request, url));
 });
 
-// A page that was loaded before the worker was there has its files kept now.
-self.addEventListener("message", async (e) => {
-	const c = await caches.open(cacheName);
-	for (const url of e.data?.keep ?? []) if (!(await c.match(url))) await c.add(url).catch(() => {});
-});
+/** What a page loaded before the worker was there is kept now; the oldest files make room. */
+async function keepAll({ page, files }) {
+	const url = new URL(page);
+	await keep(shell(url), await fetch(url));
+	const cache = await caches.open(cacheName);
+	for (const file of files) if (isAsset(new URL(file)) && !(await cache.match(file))) await keep(file, await fetch(file));
+	const kept = await cache.keys();
+	await Promise.all(kept.slice(0, Math.max(0, kept.length - keptMax)).map((r) => cache.delete(r)));
+}
+self.addEventListener("message", (e) => e.waitUntil(keepAll(e.data).catch(() => {}))); // offline: the next visit keeps it

@@ -2,6 +2,7 @@ import "../lib/tokens.css";
 import "../lib/theme.svelte";
 import { mount } from "svelte";
 import { Auth } from "../lib/auth";
+import { keepShell } from "../lib/shell";
 import App from "./App.svelte";
 
 // The exchange of the code starts before anything is drawn: it is the longest wait.
@@ -10,4 +11,4 @@ const auth = new Auth("guest");
 const first = auth.login?.key === key ? auth.token() : auth.guest(key);
 first.catch(() => {}); // the app says what came of it
 mount(App, { target: document.getElementById("app")!, props: { auth, key, first } });
-if ("serviceWorker" in navigator) setTimeout(() => void navigator.serviceWorker.register("/sw.js"), 2000);
+keepShell();

@@ -17,6 +17,8 @@ export interface Login {
 	guest?: string;
 	table?: string;
 	store?: string;
+	/** Whose commands wait on this device: the store and the user, as the server last named them. */
+	owner?: string;
 }
 
 interface Grant {
@@ -161,7 +163,7 @@ export class Auth {
 	}
 
 	private grant(kind: Login["kind"], g: Grant, more: Partial<Login> = {}): string {
-		const { key, role, name, table, store, guest } = {
+		const { key, role, name, table, store, guest, owner } = {
 			...more,
 		} as Partial<Login>;
 		this.login = {
@@ -175,6 +177,7 @@ export class Auth {
 			guest: g.guest ?? guest,
 			table: g.table ?? table,
 			store: g.store ?? store,
+			owner,
 		};
 		return g.token;
 	}

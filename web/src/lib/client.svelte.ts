@@ -139,9 +139,17 @@ export class Client {
 		if (this.session !== s.session) this.session = s.session;
 		if (s.live && !this.wasLive) {
 			this.queued = this.outbox.size;
-			void this.outbox.load(`${s.session!.store ?? ""}/${s.session!.user}`);
-		}
+			this.owned(`${s.session!.store ?? ""}/${s.session!.user}`);
+		} else if (s.status === "offline" && !s.session) this.owned();
 		this.wasLive = s.live;
+	}
+
+	/** Takes up the commands of who is logged in; a page that opens without a network goes by who it was. */
+	private owned(owner?: string) {
+		const { login } = this.auth;
+		if (login && owner && login.owner !== owner) this.auth.login = { ...login, owner };
+		const whose = owner ?? login?.owner;
+		if (whose) void this.outbox.load(whose);
 	}
 }
 

@@ -50,6 +50,7 @@ export class Outbox {
 	private db?: Awaited<ReturnType<NonNullable<OutboxOptions["open"]>>>;
 	private timer?: ReturnType<typeof setTimeout>;
 	private owner = "";
+	private loading = false;
 
 	constructor(o: OutboxOptions) {
 		this.o = o;
@@ -59,23 +60,33 @@ export class Outbox {
 		return this.jobs.length;
 	}
 
-	/** Takes up what an earlier page of the same owner left. */
+	/** Takes up what an earlier page of the same owner left: it goes first. Another's commands stay on the device for that one. */
 	async load(owner: string) {
 		if (this.owner === owner) return this.flush();
 		this.owner = owner;
+		this.loading = true;
+		for (const j of this.jobs) if (j.owner && j.owner !== owner) j.reject?.(offline());
+		this.jobs = this.jobs.filter((j) => !j.owner || j.owner === owner);
 		this.db ??= await (this.o.open ?? open)().catch(() => undefined);
-		const old = ((await this.db?.getAll("outbox")) ?? []).filter((q) => q.owner === owner);
-		const now = Date.now();
+		const all = ((await this.db?.getAll("outbox").catch(() => [])) ?? []).filter((q) => q.owner === owner);
+		if (this.owner !== owner) return;
+		for (const j of this.jobs) this.keep(Object.assign(j, { owner })); // given before it was known whose they are
+		const oldest = Date.now() - tooOld;
 		const have = new Set(this.jobs.map((j) => j.cid));
-		for (const q of old) if (now - q.at > tooOld) void this.db?.delete("outbox", q.cid);
-		this.jobs.unshift(...old.filter((q) => now - q.at <= tooOld && !have.has(q.cid)).sort((a, b) => (a.cid < b.cid ? -1 : 1)));
+		for (const q of all) if (q.at < oldest) void this.db?.delete("outbox", q.cid);
+		this.jobs.unshift(...all.filter((q) => q.at >= oldest && !have.has(q.cid)).sort((a, b) => (a.cid < b.cid ? -1 : 1)));
+		this.loading = false;
 		this.flush();
+	}
+
+	private keep(j: Job) {
+		void this.db?.put("outbox", bare(j));
 	}
 
 	/** Queues a command; resolves with its outcome, however long that takes. */
 	add<C extends keyof Commands>(cmd: C, d: Commands[C]["d"], about?: string): Promise<Ok<Commands[C]["ok"]>> {
 		if (this.jobs.length >= queueMax) return Promise.reject(offline());
-		const q: Queued = {
+		const q: Job = {
 			cid: newID(),
 			cmd,
 			d: d as object,
@@ -84,8 +95,8 @@ export class Outbox {
 			about,
 		};
 		return new Promise((resolve, reject) => {
-			this.jobs.push({ ...q, resolve: resolve as Job["resolve"], reject });
-			void this.db?.put("outbox", q);
+			this.jobs.push(Object.assign(q, { resolve: resolve as Job["resolve"], reject }));
+			this.keep(q);
 			this.flush();
 		});
 	}
@@ -93,7 +104,7 @@ export class Outbox {
 	/** Sends what may be sent now. */
 	flush() {
 		this.o.changed();
-		if (!this.o.live()) return;
+		if (!this.o.live() || this.loading) return;
 		for (const j of this.jobs.slice(0, inFlightMax)) {
 			if (j.sent) continue;
 			j.sent = true;
@@ -103,8 +114,7 @@ export class Outbox {
 
 	private async try(j: Job) {
 		try {
-			const { resolve: _r, reject: _j, sent: _s, ...q } = j;
-			const ok = await this.o.send(q);
+			const ok = await this.o.send(bare(j));
 			this.done(j);
 			j.resolve?.(ok);
 		} catch (e) {
@@ -132,6 +142,9 @@ export class Outbox {
 		this.o.changed();
 	}
 }
+
+/** A job without what only this page knows of it. */
+const bare = ({ resolve: _r, reject: _j, sent: _s, ...q }: Job): Queued => q;
 
 async function open() {
 	const { openDB } = await import("idb"); // after the first screen

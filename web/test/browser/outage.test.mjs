@@ -13,7 +13,6 @@ test("bumps while the network is cut are kept over a reload, and sent once, in o
 	const orders = [await place("T01", "mapo-tofu"), await place("T02", "kung-pao-chicken")];
 	const p = await s.open("/kitchen", { role: "kitchen", size: sizes.wall });
 	await until(async () => (await p.locator(".tk").count()) === 2, "two tickets");
-	await p.evaluate(() => navigator.serviceWorker?.register("/sw.js"));
 	await p.context().setOffline(true);
 	await p.waitForSelector(".banner");
 	await p.click(".bump");
@@ -70,22 +69,88 @@ test("money never waits: paying without a network says so and sends nothing", as
 	await s.close();
 });
 
-test("the shell opens without a network, and says what it cannot do", async () => {
-	const p = await s.open("/kitchen", { role: "kitchen", size: sizes.laptop });
-	await p.waitForSelector(".empty h2, .tk");
-	await p.evaluate(async () => {
-		await navigator.serviceWorker.register("/sw.js");
-		await navigator.serviceWorker.ready;
-	});
-	await p.reload();
-	await p.waitForSelector(".empty h2, .tk");
-	await until(() => p.evaluate(() => !!navigator.serviceWorker.controller), "the worker controls the page");
-	await p.reload();
-	await p.waitForSelector(".empty h2, .tk");
-	await p.context().setOffline(true);
-	await p.reload();
-	await p.waitForSelector(".banner");
-	await p.waitForSelector("h1:has-text('Kitchen')");
-	assert.equal(await p.locator("text=All clear").count(), 0, "a board that knows nothing does not say that there is nothing");
+/** Waits until the worker has kept the page and what it loaded. */
+const kept = (p, page) =>
+	until(
+		() => p.evaluate(async (page) => !!(await caches.match(page)) && !!navigator.serviceWorker.controller, page),
+		`${page} is kept`,
+		30_000,
+	);
+
+test("each app's shell opens without a network after one visit, and says what it cannot do", async () => {
+	await s.node.do("table.open", { table: "T07", guests: 1 }, "waiter");
+	const pages = [
+		[await s.open("/kitchen", { role: "kitchen" }), "/kitchen", "h1:has-text('Kitchen')"],
+		[await s.open("/dispatch", { role: "expo" }), "/dispatch", "h1:has-text('Dispatch')"],
+		[await s.open("/waiter", { role: "waiter" }), "/waiter", "h1:has-text('Floor')"],
+		[await s.open("/ops", { role: "manager" }), "/ops", "nav a:has-text('Stock')"],
+		[await s.phone("T07"), "/t", "article h3:has-text('Smashed Cucumber')"],
+	];
+	for (const [p, page, shows] of pages) {
+		await kept(p, page);
+		await p.context().setOffline(true);
+		await p.reload();
+		await p.waitForSelector(shows);
+		await p.waitForSelector(".banner");
+		assert.equal(await p.locator("text=All clear").count(), 0, "a board that knows nothing does not say that there is nothing");
+		await p.context().setOffline(false);
+		await p.waitForSelector(".banner", { state: "detached", timeout: 30_000 });
+	}
 	await s.close();
+	assert.deepEqual(s.errors, []);
+});
+
+test("what was refused meanwhile is shown by its name, though the page that gave it has gone", async () => {
+	const order = await place("T08", "mapo-tofu");
+	const p = await s.open("/kitchen", { role: "kitchen" });
+	await kept(p, "/kitchen");
+	await p.waitForSelector(".tk:has-text('T08')");
+	await p.context().setOffline(true);
+	await p.waitForSelector(".banner");
+	await p.click(".tk:has-text('T08') .ln button"); // starts it
+	await p.waitForSelector(".banner:has-text('1 waiting')");
+	await p.reload();
+	await p.waitForSelector(".banner:has-text('1 waiting')"); // counted before there is a connection
+	await s.node.do("order.void", { order, reason: "mistake" });
+	await p.context().setOffline(false);
+	const told = p.locator(".banner:has-text('While you were away: T08 was refused')");
+	await told.waitFor({ timeout: 30_000 });
+	await told.locator("button").click();
+	await told.waitFor({ state: "detached" });
+	await p.waitForSelector(".tk:has-text('T08') .ln.voided"); // as it is
+	await s.close();
+	assert.deepEqual(s.errors, []);
+});
+
+test("a node that hangs is noticed within two pings: every screen says how old it is", async () => {
+	const pages = [
+		await s.open("/kitchen", { role: "kitchen" }),
+		await s.open("/dispatch", { role: "expo" }),
+		await s.open("/waiter", { role: "waiter" }),
+	];
+	const pings = pages.map(
+		(p) =>
+			new Promise((resolve) =>
+				p.on("websocket", (ws) =>
+					ws.on("framereceived", ({ payload }) => {
+						const ping = /"ping":(\d+)/.exec(payload)?.[1];
+						if (ping) resolve(Number(ping) * 1000);
+					}),
+				),
+			),
+	);
+	await Promise.all(pages.map((p) => p.reload()));
+	const within = 2 * Math.max(...(await Promise.all(pings)));
+	await Promise.all(pages.map((p) => p.waitForSelector(".conn:not(.off)")));
+	s.node.process.kill("SIGSTOP"); // its connections stay open and say nothing
+	try {
+		const began = Date.now();
+		await Promise.all(pages.map((p) => p.waitForSelector(".banner:has-text('Last update')", { timeout: within })));
+		assert.ok(Date.now() - began <= within);
+	} finally {
+		s.node.process.kill("SIGCONT");
+	}
+	await Promise.all(pages.map((p) => p.waitForSelector(".banner", { state: "detached", timeout: 30_000 })));
+	await s.close();
+	assert.deepEqual(s.errors, []);
 });

@@ -69,6 +69,36 @@ test("keeps its commands over a cut and a reload, with the same ids, in order", 
 	expect(disk.rows.size).toBe(0);
 });
 
+test("keeps what was given before it was known whose it is, behind what an earlier page left", async () => {
+	live = false;
+	const before = await make();
+	void hold(before, "a").catch(() => {});
+	await settle();
+	const o = new Outbox({
+		send: (q) => (sent.push(q), answer(q)),
+		live: () => live,
+		changed: () => {},
+		refused: () => {},
+		open: disk.open as never,
+	});
+	void hold(o, "b");
+	live = true;
+	const loaded = o.load("demo/chen");
+	void hold(o, "c");
+	expect(sent).toEqual([]);
+	await loaded;
+	expect(sent.map((q) => [(q.d as { order: string }).order, q.owner])).toEqual(["a", "b", "c"].map((x) => [x, "demo/chen"]));
+	await settle();
+	expect(disk.rows.size).toBe(0);
+});
+
+test("counts, while there is no connection, what an earlier page left", async () => {
+	live = false;
+	void hold(await make(), "a").catch(() => {});
+	await settle();
+	expect((await make()).size).toBe(1);
+});
+
 test("repeats the same id after a cut or when told to try again, and only then", async () => {
 	const o = await make();
 	answer = async () => {
