@@ -39,7 +39,7 @@ web/node_modules/.checked: web/node_modules/.package-lock.json web/package.json 
 # Browser tests run a real node and Debian's Chromium; make deps installs it.
 WEB_TESTS := $(sort $(wildcard web/test/browser/*.test.mjs))
 web-test: ui bin/brigata ## every browser test: the apps, outages, every page at every size in both languages with axe
-	@.ci/deps chromium && node --test --test-concurrency=1 $(WEB_TESTS)
+	@.ci/deps chromium fonts-noto-cjk && node --test --test-concurrency=1 $(WEB_TESTS)
 web-smoke: ui bin/brigata
 	@.ci/deps chromium && node --test --test-concurrency=1 $(filter-out %pages.test.mjs,$(WEB_TESTS))
 web-budget: ui ## sizes of the apps against their budgets
@@ -47,7 +47,7 @@ web-budget: ui ## sizes of the apps against their budgets
 web-speed: ui bin/brigata ## the apps' speed on a slow phone and on a full board; wants a quiet machine
 	@.ci/deps chromium && node web/tools/speed.mjs
 web-screens: ui bin/brigata ## screenshots of every page into docs/screens
-	@.ci/deps chromium && node web/tools/screens.mjs
+	@.ci/deps chromium fonts-noto-cjk fonts-inter && node web/tools/screens.mjs
 
 check: ## format, vet, staticcheck, architecture, generated code, unit tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: gofmt -w ."; exit 1; }

@@ -38,7 +38,7 @@ async function aged(page) {
 	});
 }
 
-async function shot(name, path, { role, app = path.split(/[/#]/)[1], size, lang = "en", wait, act, scale = 1 }) {
+async function shot(name, path, { role, app = path.split(/[/#]/)[1], size, lang = "en", wait, act, scale = 1, dark }) {
 	const c = await context(browser, node, {
 		role,
 		app,
@@ -47,6 +47,7 @@ async function shot(name, path, { role, app = path.split(/[/#]/)[1], size, lang 
 		deviceScaleFactor: scale,
 		hasTouch: size[0] < 500,
 		isMobile: size[0] < 500,
+		...(dark !== undefined && { colorScheme: dark ? "dark" : "light" }),
 	});
 	const p = await c.newPage();
 	await aged(p);
@@ -73,7 +74,7 @@ try {
 	for (const [size, box] of Object.entries(sizes)) {
 		const lang = size === "laptop" ? "zh" : "en";
 		await shot(`kitchen-${size}`, "/kitchen", { role: "kitchen", size: box, lang, wait: ".tk" });
-		if (size !== "phone") await shot(`dispatch-${size}`, "/dispatch", { role: "expo", size: box, lang, wait: "article:visible" });
+		await shot(`dispatch-${size}`, "/dispatch", { role: "expo", size: box, lang, wait: "article:visible" });
 	}
 	await shot("kitchen-offline", "/kitchen", {
 		role: "kitchen",
@@ -81,10 +82,18 @@ try {
 		wait: ".tk",
 		act: async (p) => {
 			await p.click(".bump");
+			await p.routeWebSocket(/v1\/ws/, (ws) => ws.close());
 			await p.evaluate(() => dispatchEvent(new Event("offline")));
 			await p.waitForSelector(".banner");
 		},
 	});
+	await shot("kitchen-light", "/kitchen", {
+		role: "kitchen",
+		size: sizes.wall,
+		wait: ".tk",
+		act: (p) => p.click("header button:last-of-type"),
+	});
+	await shot("waiter-floor-dark", "/waiter", { role: "waiter", size: sizes.tablet, dark: true, wait: ".tb" });
 	await shot("waiter-floor", "/waiter", { role: "waiter", size: sizes.tablet, wait: ".tb" });
 	await shot("waiter-floor-zh", "/waiter", { role: "waiter", size: sizes.wall, lang: "zh", wait: ".tb" });
 	await shot("waiter-phone", "/waiter", { role: "waiter", size: sizes.phone, scale: 2, wait: ".tb" });
@@ -107,7 +116,7 @@ try {
 			await p.locator("li[draggable] button").first().click();
 		},
 	});
-	for (const page of ["stock", "menu", "orders", "sensors", "reports", "store", "people", "nodes"])
+	for (const page of ["stock", "menu", "orders", "sensors", "reports", "payments", "printers", "webhooks", "store", "people", "nodes"])
 		await shot(`ops-${page}`, `/ops#${page}`, {
 			role: "admin",
 			size: sizes.laptop,
@@ -117,6 +126,7 @@ try {
 				if (page === "menu") await p.click(".list li button >> nth=15");
 			},
 		});
+	await shot("ops-reports-dark", "/ops#reports", { role: "manager", size: sizes.wall, lang: "zh", dark: true, wait: ".ops-page" });
 	await shot("ops-phone", "/ops#stock", { role: "manager", size: sizes.phone, scale: 2, wait: ".ops-page li" });
 	await shot("start", "/", { size: sizes.laptop, wait: ".qr[src]" });
 	await shot("log-in", "/kitchen", { app: "", size: sizes.laptop, wait: "form" });
@@ -126,9 +136,10 @@ try {
 		headers: { Authorization: `Bearer ${await node.token("manager")}` },
 	});
 	const link = new URL(/<([^>]+)>/.exec(r.headers.get("Link"))[1]).pathname;
-	const guest = (name, lang, act, size = sizes.phone) =>
-		shot(`guest-${name}`, link, { app: "", size, scale: size === sizes.phone ? 2 : 1, lang, wait: ".plus", act });
+	const guest = (name, lang, act, size = sizes.phone, dark = false) =>
+		shot(`guest-${name}`, link, { app: "", size, scale: size === sizes.phone ? 2 : 1, lang, dark, wait: ".plus", act });
 	await guest("menu", "zh", async () => {});
+	await guest("menu-dark", "en", async () => {}, sizes.phone, true);
 	await guest("menu-wall", "en", async () => {}, sizes.laptop);
 	await guest("options", "en", async (p) => {
 		await p.fill("input[type=search]", "kung pao chicken");

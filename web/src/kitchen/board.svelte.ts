@@ -1,7 +1,8 @@
 import { SvelteSet } from "svelte/reactivity";
 import type { Client, View } from "../lib/client.svelte";
+import { say } from "../lib/i18n.svelte";
 import type { ItemState, Text, Ticket, TicketItem } from "../lib/wire";
-import type { Heights, Packable } from "./pack";
+import { ems, type Heights, type Packable } from "./pack";
 
 export type Band = "new" | "fresh" | "warn" | "late";
 const newFor = 45_000;
@@ -76,10 +77,30 @@ export class Slip {
 	}
 }
 
+/** What a row has room for: how the board is drawn just now. */
+export interface Look {
+	/** One language a row instead of two. */
+	mono: boolean;
+	h: Heights;
+	/** A column's width, px. */
+	column: number;
+}
+
+const beside = 76; // border, padding, quantity
+const tagged = (i: TicketItem) => i.state === "voided" || i.void_qty > 0 || !!i.flag || (!!i.added_at && !i.bumped);
+
+/** Whether a dish's name takes two lines. */
+export function wraps(i: TicketItem, { mono, h, column }: Look): boolean {
+	const marks = tagged(i) ? 66 : i.state === "cooking" || i.bumped ? 26 : 0;
+	const seat = mono && i.seat ? 44 : 0;
+	return ems(say(i.name)) * h.dish > column - beside - marks - seat;
+}
+
 /** The height of one item's row with all that hangs below it, px. */
-export function rowHeight(i: TicketItem, mono: boolean, h: Heights): number {
+export function rowHeight(i: TicketItem, look: Look): number {
+	const { mono, h } = look;
 	const choices = i.mods.filter((m) => m.kind === "choice").length; // they share one row
-	const below = i.mods.length - choices + (choices ? 1 : 0) + (i.note ? 1 : 0) + (i.combo ? 1 : 0);
+	const below = i.mods.length - choices + (choices ? 1 : 0) + (i.note ? 1 : 0) + (i.combo ? 1 : 0) + (wraps(i, look) ? 1 : 0);
 	return (mono ? h.lineMono : h.line) + below * h.mod + (i.allergies.length ? h.allergy : 0);
 }
 

@@ -50,3 +50,5 @@ export const moon = "M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.5
 export const money = "M3 6h18v12H3zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM6.500 9v.1M17.500 15v.1";
 export const hook = "M12 3a3 3 0 0 1 2 5.200l-4 6.800a3 3 0 1 1-2.500-1.500M14 8l4 6.500a3 3 0 1 1-2.500 4.500H10";
 export const link = "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700L12 7M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700L12 17";
+export const keyboard = "M3 6h18v12H3V6zM7 10v.1M11 10v.1M15 10v.1M7 14h10";
+export const sigma = "M17 5H7l6 7-6 7h10";

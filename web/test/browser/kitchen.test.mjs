@@ -57,7 +57,7 @@ test("keys alone: select, bump by digit and by Enter, recall, page, rail, switch
 	await p.waitForSelector("aside", { state: "detached" });
 	await p.keyboard.press("a");
 	await p.waitForSelector("aside");
-	await p.click(".sk input");
+	await p.click(".sk");
 	await p.evaluate(() => document.activeElement?.blur());
 	await p.keyboard.press("a");
 	assert.equal(await p.locator("aside").count(), 1, "keys are off");
