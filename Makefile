@@ -102,7 +102,7 @@ gen: ## regenerate what is generated: protobuf code, the browser's types
 gen-check: # the browser's types are held by a test of actors/wire/typescript
 	@cp -r actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$ && go generate ./actors/wire && diff -rq actors/wire $(or $(TMPDIR),/tmp)/wire.$$$$; s=$$?; rm -rf $(or $(TMPDIR),/tmp)/wire.$$$$; [ $$s = 0 ] || { echo "generated code is stale: commit what make gen wrote"; exit 1; }
 
-.PHONY: cluster faults bin/brigata-fleet
+.PHONY: cluster faults faults-report bin/brigata-fleet
 cluster: deps bin/brigata bin/brigata-fleet ## three nodes and a temporary Postgres on this machine, until ^C
 	@./bin/brigata-fleet cluster
 
@@ -110,7 +110,9 @@ SCENARIO ?= all
 ROUNDS ?= 1
 FLAGS ?=
 faults: deps bin/brigata bin/brigata-fleet ## break nodes, network, database under load: SCENARIO=kill|pause|partition|database|join|leave|rolling|all|long ROUNDS=n FLAGS='--long --for 1h'
-	@./bin/brigata-fleet faults --scenario $(SCENARIO) --rounds $(ROUNDS) $(FLAGS)
+	@./bin/brigata-fleet faults --scenario $(SCENARIO) --rounds $(ROUNDS) --results bin/faults.jsonl $(FLAGS)
+faults-report: bin/brigata-fleet ## write docs/faults.md from the rounds of commits that make faults has kept in bin/faults.jsonl
+	@./bin/brigata-fleet report
 bin/brigata-fleet:
 	@go build -trimpath -o bin/brigata-fleet ./cmd/brigata-fleet
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -340,12 +341,17 @@ func (f *fleet) load(ctx context.Context, stores []string) error {
 
 // call makes a REST request and returns the body of a good answer.
 func (f *fleet) call(ctx context.Context, n *node, method, path, token string, body []byte) ([]byte, error) {
+	return f.callAs(ctx, n, method, path, token, body, http.Header{})
+}
+
+func (f *fleet) callAs(ctx context.Context, n *node, method, path, token string, body []byte, header http.Header) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, n.url()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	r.Header = header
 	r.Header.Set("Authorization", "Bearer "+token)
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -393,4 +399,31 @@ func (f *fleet) spread(ctx context.Context, n *node) (map[string]int, error) {
 		}
 	}
 	return all, nil
+}
+
+// settleWithin is how long cells may take to be where they should be: each has been where
+// it is for its dwell first, and they move a few at a time.
+const settleWithin = time.Minute
+
+// settled waits until every node has as many cells as rendezvous gives it; ok is false when
+// that is not so in time.
+func (f *fleet) settled(ctx context.Context, stores []string) (all map[string]int, ok bool, err error) {
+	var names []string
+	for _, n := range f.nodes {
+		names = append(names, n.name)
+	}
+	want := map[string]int{}
+	for _, s := range stores {
+		want[cells.Preferred(s, names)]++
+	}
+	for end := time.Now().Add(settleWithin); ; {
+		if all, err = f.spread(ctx, f.nodes[0]); err != nil || maps.Equal(all, want) || time.Now().After(end) {
+			return all, maps.Equal(all, want), err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return all, false, ctx.Err()
+		}
+	}
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/brigata/brigata/cluster/cells"
 )
 
 // kill is a crash of the node with the most cells.
@@ -198,30 +195,14 @@ func (r *round) join() (string, error) {
 	return fmt.Sprintf("%s joined, cells %v", r.fleet.nodes[last].name, all), err
 }
 
-// settleWithin is how long cells may take to be where they should be: each has been where
-// it is for its dwell first.
-const settleWithin = time.Minute
-
-// settled waits until every node has as many cells as rendezvous gives it, and notes it
-// if that is never so.
-func (r *round) settled() (all map[string]int, err error) {
-	var names []string
-	for _, n := range r.fleet.nodes {
-		names = append(names, n.name)
+// settled waits until every node has the cells that rendezvous gives it, and notes it if
+// that is never so.
+func (r *round) settled() (map[string]int, error) {
+	all, ok, err := r.fleet.settled(r.ctx, numbered(r.options.Stores))
+	if err == nil && !ok {
+		r.astray = append(r.astray, fmt.Sprintf("cells %v", all))
 	}
-	want := map[string]int{}
-	for _, s := range numbered(r.options.Stores) {
-		want[cells.Preferred(s, names)]++
-	}
-	for end := time.Now().Add(settleWithin); ; r.sleep(200 * time.Millisecond) {
-		if all, err = r.fleet.spread(r.ctx, r.fleet.nodes[0]); err != nil || maps.Equal(all, want) {
-			return all, err
-		}
-		if time.Now().After(end) {
-			r.astray = append(r.astray, fmt.Sprintf("cells %v, and not %v", all, want))
-			return all, nil
-		}
-	}
+	return all, err
 }
 
 // leave drains the last node for good while the others work, and has it come back.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -164,6 +165,31 @@ func TestReport(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
+	}
+}
+
+// What nobody could repeat is in no report.
+func TestReportOfCommitsOnly(t *testing.T) {
+	x := Report{Results: filepath.Join(t.TempDir(), "results"), Out: filepath.Join(t.TempDir(), "report.md")}
+	keep := func(commit string) {
+		r := result{Scenario: "kill", Commit: commit, Load: "1"}
+		if err := r.keep(x.Results); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keep("0123456789" + dirty); x.Run() == nil {
+		t.Error("a report of no commit")
+	}
+	keep("0123456789")
+	if err := x.Run(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(x.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(b); !strings.Contains(text, "- commits: 0123456789\n") || !strings.Contains(text, "| kill | 1 |") {
+		t.Errorf("it says\n%s", text)
 	}
 }
 

@@ -20,6 +20,7 @@ type cli struct {
 	Cluster Cluster `cmd:"" help:"Run nodes and a temporary Postgres on this machine until ^C."`
 	Hop     Hop     `cmd:"" help:"Measure what an order costs more whose socket is on another node."`
 	Faults  Faults  `cmd:"" help:"Break nodes, network and database under load, and audit what is left."`
+	Restart Restart `cmd:"" help:"Measure how many stores are spread, and how soon they answer when all nodes were killed."`
 	Report  Report  `cmd:"" help:"Write kept results of faults as Markdown."`
 }
 

@@ -271,9 +271,12 @@ func (r *round) judge(is *result, stores []string) error {
 	return r.ctx.Err()
 }
 
+// dirty marks a working directory that was changed.
+const dirty = "-dirty"
+
 // commit is the commit that the working directory is at, with a mark if it was changed.
 func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*").Output()
+	out, err := exec.Command("git", "describe", "--always", "--dirty="+dirty, "--abbrev=10", "--exclude=*").Output()
 	if err != nil {
 		return "unknown"
 	}
