@@ -58,7 +58,7 @@ type Options struct {
 	Dwell    time.Duration // a cell stays at least so long where it was opened (10 s)
 	Settle   time.Duration // and moves only when the members have not changed for so long (2 s)
 	Patience time.Duration // how long a free cell waits for the node that it should go to (1.5 s)
-	Moves    int           // cells on their way to another node at a time, until it has claimed them (4)
+	Moves    int           // cells on their way to another node at a time, until it has claimed them (2)
 	Opens    int           // cells claimed and opened at a time (16)
 }
 
@@ -75,7 +75,7 @@ func (o *Options) ensureDefaults() {
 		}
 	}
 	if o.Moves <= 0 {
-		o.Moves = 4
+		o.Moves = 2
 	}
 	if o.Opens <= 0 {
 		o.Opens = 16

@@ -22,9 +22,9 @@ const (
 	// passIn is how long a cell that was released counts as on its way, at most: it may be
 	// that nobody tells of its claim, or claims it soon.
 	passIn = 100 * time.Millisecond
-	// drainRounds is in how many turns a node that drains hands over what it has: with many
-	// cells more go at a time than Moves, or it would not end.
-	drainRounds = 64
+	// A node that drains hands over more at a time than Moves, for it is waited for: so many
+	// times as many, and of many cells in so many turns.
+	drainTimes, drainRounds = 2, 64
 )
 
 // scan reads whose the cells are: those without a live owner are opened unasked, for
@@ -305,7 +305,7 @@ func (k *Keeper) tend(name string, p *place, h *held, now time.Duration, moves i
 func (k *Keeper) leaves(p *place, h *held, now time.Duration, moves int) bool {
 	few := k.options.Moves
 	if k.draining {
-		few = max(few, len(k.held)/drainRounds)
+		few = max(few*drainTimes, len(k.held)/drainRounds)
 	}
 	switch {
 	case moves >= few:

@@ -102,7 +102,7 @@ func TestJoinAndDrain(t *testing.T) {
 				t.Fatalf("moved before the members had settled: after %v", s.now-opened)
 			}
 		}
-		if a.moving > 4 || b.moving > 4 {
+		if a.moving > 2 || b.moving > 2 {
 			t.Fatalf("%d and %d cells move at once", a.moving, b.moving)
 		}
 		s.run(5 * ms)

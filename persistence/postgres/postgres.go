@@ -96,7 +96,7 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	pc.MaxConns = int32(c.Readers)
+	pc.MaxConns, pc.MinConns = int32(c.Readers), readersMin
 	maps.Copy(pc.ConnConfig.RuntimeParams, settings())
 	j := &Journal{config: c}
 	if j.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
@@ -115,8 +115,13 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 	return j, nil
 }
 
-// leasesMax is how many connections leases and claims have.
-const leasesMax = 4
+const (
+	// leasesMax is how many connections leases and claims have.
+	leasesMax = 4
+	// readersMin is how many connections are there before anybody reads: a cell that comes
+	// over would wait for them.
+	readersMin = 2
+)
 
 // settings of all our sessions. Every query here looks keys up, and must go on doing so
 // when the planner knows nothing of the tables yet.
