@@ -3,11 +3,13 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { evening } from "../test/browser/evening.mjs";
-import { context, launch, Node, sizes } from "../test/browser/node.mjs";
+import { context, freePort, launch, Node, sizes } from "../test/browser/node.mjs";
+import { Box } from "../test/browser/parts.mjs";
 
 const out = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
 mkdirSync(out, { recursive: true });
-const node = await Node.make();
+const hub = `127.0.0.1:${await freePort()}`;
+const node = await Node.make({ args: ["--edge-listen", hub] });
 const browser = await launch();
 
 /** Puts what the server says about times back by minutes that grow with the order's number. */
@@ -91,7 +93,7 @@ try {
 		role: "kitchen",
 		size: sizes.wall,
 		wait: ".tk",
-		act: (p) => p.click("header button:last-of-type"),
+		act: (p) => p.click("header > button:last-of-type"),
 	});
 	await shot("waiter-floor-dark", "/waiter", { role: "waiter", size: sizes.tablet, dark: true, wait: ".tb" });
 	await shot("waiter-floor", "/waiter", { role: "waiter", size: sizes.tablet, wait: ".tb" });
@@ -116,7 +118,7 @@ try {
 			await p.locator("li[draggable] button").first().click();
 		},
 	});
-	for (const page of ["stock", "menu", "orders", "sensors", "reports", "payments", "printers", "webhooks", "store", "people", "nodes"])
+	for (const page of ["stock", "menu", "orders", "reports", "payments", "printers", "webhooks", "store", "people"])
 		await shot(`ops-${page}`, `/ops#${page}`, {
 			role: "admin",
 			size: sizes.laptop,
@@ -124,6 +126,7 @@ try {
 			wait: ".ops-page",
 			act: async (p) => {
 				if (page === "menu") await p.click(".list li button >> nth=15");
+				if (page === "reports") await p.waitForSelector("tbody .num");
 			},
 		});
 	await shot("ops-reports-dark", "/ops#reports", { role: "manager", size: sizes.wall, lang: "zh", dark: true, wait: ".ops-page" });
@@ -165,6 +168,24 @@ try {
 		await p.click("footer nav button:nth-child(3)");
 		await p.waitForSelector(".due");
 	});
+	// Last, for it holds dishes: a walk-in cooler that fails, as its box sees it.
+	const box = await Box.open(node, hub);
+	try {
+		box.play("--for", "6h", "--failure", "refrigerant", "--fail-after", "30m");
+		const desk = (name, more) => shot(`ops-${name}`, `/ops#${name.split("-")[0]}`, { role: "admin", size: sizes.laptop, ...more });
+		await desk("sensors", { wait: "li.bad:has-text('Walk-in cooler')" });
+		await desk("sensors-chart", {
+			wait: "li.bad:has-text('Walk-in cooler')",
+			lang: "en",
+			act: async (p) => {
+				await p.click("li:has-text('Walk-in cooler') button:has-text('Last 24 hours')");
+				await p.waitForSelector("dialog canvas");
+			},
+		});
+		await desk("nodes", { wait: "li:has-text('edge-1')" });
+	} finally {
+		await box.close();
+	}
 } finally {
 	await browser.close();
 	await node.stop();

@@ -3,6 +3,9 @@ import { dictionary } from "../lib/i18n.svelte";
 export const t = dictionary(
 	{
 		dispatch: "Dispatch",
+		sound: "Sound",
+		keys: "Single keys",
+		keysHint: "1–9 select a ready order, again hands it over; arrows walk; M is sound",
 		waiting: "Waiting",
 		ready: "Ready",
 		out: "Out",
@@ -25,7 +28,7 @@ export const t = dictionary(
 		toGuest: "Hand to guest",
 		toDriver: "Hand to driver",
 		blocked: "Stations are still open",
-		holdOver: "Hold to let it go",
+		holdOver: "Hold it, or Shift+Enter, to let it go",
 		override: "Let {x} go with a station open?",
 		overrideWhy: "Why",
 		letGo: "Let it go",
@@ -59,6 +62,9 @@ export const t = dictionary(
 	},
 	{
 		dispatch: "传菜配送",
+		sound: "声音",
+		keys: "单键操作",
+		keysHint: "1–9 选待取单，再按一次交出；方向键移动；M 声音",
 		waiting: "等待中",
 		ready: "待取",
 		out: "已出",
@@ -81,7 +87,7 @@ export const t = dictionary(
 		toGuest: "交给客人",
 		toDriver: "交给骑手",
 		blocked: "还有档口未完成",
-		holdOver: "长按放行",
+		holdOver: "长按或 Shift+Enter 放行",
 		override: "{x} 还有未完成档口，放行？",
 		overrideWhy: "原因",
 		letGo: "放行",

@@ -52,3 +52,4 @@ export const hook = "M12 3a3 3 0 0 1 2 5.200l-4 6.800a3 3 0 1 1-2.500-1.500M14 8
 export const link = "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700L12 7M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700L12 17";
 export const keyboard = "M3 6h18v12H3V6zM7 10v.1M11 10v.1M15 10v.1M7 14h10";
 export const sigma = "M17 5H7l6 7-6 7h10";
+export const card = "M3 6h18v12H3V6zM3 10h18M6.500 14.500h4";

@@ -11,8 +11,11 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export function tell(text: string, kind: Toast["kind"] = "ok", undo?: () => void) {
 	clearTimeout(timer);
 	toast.now = { text, kind, undo };
-	timer = setTimeout(hush, kind === "bad" ? 8000 : 5000);
+	timer = setTimeout(hush, kind === "bad" || undo ? 8000 : 5000);
 }
+
+/** Keeps the message: somebody is about to use it. */
+export const hold = () => clearTimeout(timer);
 
 export function hush() {
 	clearTimeout(timer);

@@ -66,6 +66,12 @@ export class Desk {
 		});
 	}
 
+	/** Where orders come from, in words; a partner's channel goes by its own name. */
+	channel(id: string) {
+		if (id === "qr" || id === "pos" || id === "web") return t(`c_${id}`);
+		return id.charAt(0).toUpperCase() + id.slice(1);
+	}
+
 	reason(id: string) {
 		return t(`r_${id}` as "r_other");
 	}

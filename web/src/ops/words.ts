@@ -190,7 +190,7 @@ export const t = dictionary(
 		voids: "Voids",
 		availability: "Sold out",
 		by: "By",
-		hour: "hour",
+		hour: "Hour",
 		byDish: "dish",
 		channel: "channel",
 		span_today: "Today",
