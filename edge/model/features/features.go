@@ -7,7 +7,7 @@
 // trainer import it.
 package features
 
-// Schema names the meaning of the tokens. A model that was trained on another is refused.
+// Schema names the meaning of the tokens and of the classes. A model that was trained on another is refused.
 const Schema = "unit-1"
 
 // Sense is one way to observe a machine.
@@ -25,6 +25,9 @@ const (
 
 // Names of the senses.
 var Names = [Senses]string{"vibration", "microphone", "thermal", "temperature", "power"}
+
+// Classes are what a machine may suffer from; the first is well.
+var Classes = []string{"ok", "bearing", "refrigerant", "condenser", "fan", "seal"}
 
 // Of is the sense of a sensor's kind.
 func Of(kind string) (Sense, bool) {

@@ -13,8 +13,8 @@ import (
 	"github.com/brigata/brigata/edge/model/features"
 )
 
-// Classes of a machine's state; the first is well.
-var Classes = []string{"ok", "bearing", "refrigerant", "condenser", "fan", "seal"}
+// Classes are those of the schema.
+var Classes = features.Classes
 
 // Indices of Classes.
 const (
