@@ -74,6 +74,9 @@ operations: ## deploy/: alert rules, manifests, an image, a real Prometheus over
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
 	go test -tags operations -run 'Alert|Upgrade|Mixed' ./cmd/brigata/e2e
 
+train: bin/brigata ## train the boxes' models into bin/models, and the one that boxes come with: some minutes
+	nice ./bin/brigata edge-model train bin/models --ship edge/model/shipped/fused.bin
+
 CUT ?= 10m
 edge: deps ## a box under 1,000 readings a second: its memory; link, power, box and node fail, with the link cut for CUT (10m)
 	go test -tags edge -count=1 -timeout 40m -v -run 'TestEdge(Memory|Faults)' ./cmd/brigata/e2e -cut $(CUT)
@@ -119,4 +122,4 @@ bin/brigata-fleet:
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help edge profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench micro fuzz gen gen-check deps sim
+.PHONY: help edge train profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench micro fuzz gen gen-check deps sim

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
@@ -22,6 +23,8 @@ import (
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/link"
+	"github.com/brigata/brigata/edge/model/release"
+	"github.com/brigata/brigata/edge/model/shipped"
 	"github.com/brigata/brigata/edge/mqtt"
 )
 
@@ -38,10 +41,14 @@ type Options struct {
 	Slack     time.Duration
 	Window    time.Duration // that readings are summed up for: 10 s
 	StreamMax int64         // bytes of readings that may wait: 1 GiB
-	Model     Model         // nil: Rules
+	Model     Model         // the box's own; nil: the one that it is shipped with
+	// ModelKeys are those whose models may take the place of the box's own; none: none may.
+	ModelKeys []ed25519.PublicKey
 	Version   string
 	Now       func() time.Time
 	Log       *slog.Logger
+
+	own release.Version // of Model, when it is shipped
 }
 
 func (o *Options) ensureDefaults() error {
@@ -58,7 +65,8 @@ func (o *Options) ensureDefaults() error {
 		o.StreamMax = 1 << 30
 	}
 	if o.Model == nil {
-		o.Model = Rules{}
+		o.own = shipped.Version
+		o.Model = NewFused(shipped.Name+"-"+shipped.Version.String(), shipped.Net())
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -88,6 +96,7 @@ type Box struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	pipe    *pipeline
+	model   *deployment
 	counts  counts
 	intake  *intake
 	mqtt    *mqtt.Server // nil: none
@@ -127,7 +136,8 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.pipe = &pipeline{o: &b.o, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
+	b.model = newDeployment(&b.o, &b.counts)
+	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
 	b.loadSettings()
 	b.intake = newIntake(b.js, o.Log)
 	b.tasks.Go(func() { b.intake.run(run) })
@@ -136,6 +146,9 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	}
 	b.tasks.Go(func() { b.pipe.run(run, raw) })
 	b.tasks.Go(func() { b.tell(run) })
+	if len(o.ModelKeys) > 0 {
+		b.tasks.Go(func() { b.model.run(run, b.js, o.Credentials.Name) })
+	}
 	return b, nil
 }
 

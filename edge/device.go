@@ -106,6 +106,10 @@ type sample struct {
 	at        time.Time
 	value     float64
 	features  []float64 // of a burst or a frame
+	burst     []byte    // of vibration: int16, little endian
+	scale     float64   // of its steps
+	rate      float64   // of its samples, per second
+	frame     []float64 // of a thermal camera
 	defrost   bool
 	health    sensor.Health
 }
@@ -173,7 +177,7 @@ func (s *sample) measure(kind string, m *message, x *extractor) error {
 			burst[i] = float64(int16(binary.LittleEndian.Uint16(raw[2*i:]))) * m.Scale
 		}
 		s.features = x.vibration(burst, m.Rate)
-		s.value = s.features[0]
+		s.value, s.burst, s.scale, s.rate = s.features[0], raw, m.Scale, m.Rate
 	case "microphone":
 		if m.Value == nil || len(m.Bands) > bandsMax || m.Samples != "" { // sound itself is for nobody
 			return errMessage
@@ -184,7 +188,7 @@ func (s *sample) measure(kind string, m *message, x *extractor) error {
 			return errMessage
 		}
 		s.features = thermal(m.Frame)
-		s.value = s.features[0]
+		s.value, s.frame = s.features[0], m.Frame
 	default:
 		return errMessage
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +154,7 @@ type rig struct {
 	hub       *hub.Hub
 	address   string
 	events    chan hub.Box
+	offered   atomic.Pointer[[2][]byte] // manifest and file of a model
 }
 
 var quiet = slog.New(slog.NewTextHandler(writer{}, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -184,7 +186,7 @@ func newRig(t testing.TB, ids ...string) *rig {
 func (r *rig) startHub() {
 	r.t.Helper()
 	h, err := hub.Start(hub.Options{Listen: r.address, Name: "n1", Authority: r.authority, Stores: func() []string { return []string{"s1", "s2"} },
-		Here: r.cell.isHere, Note: r.cell.note, Settings: r.cell.settings, Log: quiet, Changed: func(b hub.Box) {
+		Here: r.cell.isHere, Note: r.cell.note, Settings: r.cell.settings, Log: quiet, Model: r.model, Changed: func(b hub.Box) {
 			select {
 			case r.events <- b:
 			default:
@@ -194,6 +196,14 @@ func (r *rig) startHub() {
 		r.t.Fatal(err)
 	}
 	r.hub, r.address = h, h.Address()
+}
+
+// model is what the hub offers.
+func (r *rig) model(string, string) (manifest, file []byte) {
+	if o := r.offered.Load(); o != nil {
+		return o[0], o[1]
+	}
+	return nil, nil
 }
 
 func (r *rig) stopHub() {

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/dsp/fourier"
+
+	"github.com/brigata/brigata/edge/model/features"
 )
 
 const frame = 512 // samples of one spectrum
@@ -15,10 +17,11 @@ type extractor struct {
 	in     [frame]float64
 	out    []complex128
 	burst  [samplesMax]float64
+	tokens *features.Extractor
 }
 
 func newExtractor() *extractor {
-	x := &extractor{fft: fourier.NewFFT(frame), out: make([]complex128, frame/2+1)}
+	x := &extractor{fft: fourier.NewFFT(frame), out: make([]complex128, frame/2+1), tokens: features.NewExtractor()}
 	for i := range x.window {
 		x.window[i] = 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/frame)
 	}
@@ -160,13 +163,18 @@ func (h *history) falling() float64 {
 	return h.share(func(before, v float64) bool { return v < before-0.005 })
 }
 
-// above is the share of the minutes above half of the highest: of a compressor's power,
-// its duty cycle.
-func (h *history) above() float64 {
-	top := 0.0
+// top is the highest of the minutes.
+func (h *history) top() (top float64) {
 	for _, v := range h.minutes[:h.n] {
 		top = max(top, v)
 	}
+	return top
+}
+
+// above is the share of the minutes above half of the highest: of a compressor's power,
+// its duty cycle.
+func (h *history) above() float64 {
+	top := h.top()
 	return h.share(func(_, v float64) bool { return v > top/2 && top > 0 })
 }
 

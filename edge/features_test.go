@@ -117,7 +117,7 @@ func TestMetadataIsSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.take(s, 0, "", time.Now())
-		reading, _ := p.close(Rules{})
+		reading, _ := p.close(byRules)
 		b := wire.MarshalReading(&reading)
 		sent += len(b)
 		if len(b) > 220 {
@@ -144,7 +144,7 @@ func BenchmarkWindow(b *testing.B) {
 			b.Fatal(err)
 		}
 		p.take(s, 0, "", began)
-		reading, _ := p.close(Rules{})
+		reading, _ := p.close(byRules)
 		sent = len(wire.MarshalReading(&reading))
 		times = append(times, time.Since(began))
 	}
@@ -169,7 +169,7 @@ func FuzzMessage(f *testing.F) {
 		}
 		p := &twin{set: store.Sensor{Kind: kind}}
 		p.take(s, 0, "", time.UnixMilli(0))
-		if reading, _ := p.close(Rules{}); !reading.Sound() && s.health != sensor.Absurd {
+		if reading, _ := p.close(byRules); !reading.Sound() && s.health != sensor.Absurd {
 			t.Fatalf("%+v", reading)
 		}
 	})

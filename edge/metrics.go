@@ -36,6 +36,9 @@ func (b *Box) getMetrics(w http.ResponseWriter, _ *http.Request) {
 		{"refused_total", "counter", "Log-ins of devices that were refused.", r.Refused},
 		{"denied_total", "counter", "Messages and subscriptions that are not the device's.", r.Denied},
 		{"raw_bytes_total", "counter", "Bytes of readings that were taken.", r.Raw},
+		{"models_installed_total", "counter", "Models that took the place of another.", r.ModelsIn},
+		{"models_refused_total", "counter", "Models that were not let in: not signed well, of another schema, older, or wrong about golden windows.", r.ModelsNo},
+		{"models_taken_back_total", "counter", "Models that did not judge as the one before, and went again.", r.ModelsOut},
 		{"sent_bytes_total", "counter", "Bytes that were made of them.", r.Sent},
 	} {
 		fmt.Fprintf(w, "# HELP brigata_box_%s %s\n# TYPE brigata_box_%s %s\nbrigata_box_%s %v\n", m.name, m.help, m.name, m.kind, m.name, m.value)

@@ -3,6 +3,7 @@ package edge
 import (
 	"time"
 
+	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/store"
 )
 
@@ -24,6 +25,7 @@ type Window struct {
 	Duty     float64   // share of the last two hours in which the machine ran
 	Minutes  int       // of history
 	Burst    []float64 // features of the last burst or frame
+	Machine  *Machine  // that this sensor speaks for; nil: for none, or there is nothing to judge
 }
 
 // Verdict is what a model makes of a window.
@@ -31,6 +33,7 @@ type Verdict struct {
 	Score  float64 // 1 is well, 0 has failed
 	Class  string  // ok, or what it looks like
 	Unsafe time.Duration
+	Fault  *sensor.Fault // that the machine is believed to have
 }
 
 // Rules are a model of thresholds: no training, and each verdict can be explained.

@@ -24,6 +24,7 @@ import (
 // counts are what the box has seen since its start.
 type counts struct {
 	taken, repeated, malformed, unknown, absurd, skewed, lost, windows, rawBytes, sentBytes, alerts, refused, denied atomic.Int64
+	modelsIn, modelsRefused, modelsBack                                                                              atomic.Int64
 	full                                                                                                             atomic.Bool // the stream takes no more
 }
 
@@ -31,6 +32,7 @@ type counts struct {
 // runs it; settings come from another.
 type pipeline struct {
 	o      *Options
+	model  Model
 	js     jetstream.JetStream
 	conn   *nats.Conn
 	log    *slog.Logger
@@ -42,6 +44,7 @@ type pipeline struct {
 
 	known   *link.Settings // that the twins were made of
 	twins   map[string]*twin
+	assets  map[string]*asset
 	doors   map[string]bool // door sensors that are open
 	extract *extractor
 }
@@ -139,6 +142,7 @@ func (p *pipeline) renew() {
 			delete(p.twins, id)
 		}
 	}
+	p.group()
 }
 
 // batch is a batch on the disk: it is acknowledged when nothing of it is under way.
@@ -210,6 +214,9 @@ func (p *pipeline) take(ctx context.Context, t *twin, s *sample, b *batch) error
 	}
 	t.take(s, skipped, p.suppress(t, s), p.o.Now())
 	t.raw = append(t.raw, b)
+	if a := p.assets[t.set.Asset]; a != nil {
+		a.hear(t, s)
+	}
 	return nil
 }
 
@@ -260,7 +267,12 @@ func (p *pipeline) sweep(ctx context.Context, now time.Time) error {
 
 // close puts the open window on the stream, and then acknowledges its messages.
 func (p *pipeline) close(ctx context.Context, t *twin) error {
-	r, raw := t.close(p.o.Model)
+	r, raw := t.close(func(w *Window, at time.Time) Verdict {
+		if a := p.assets[t.set.Asset]; a != nil && a.lead == t {
+			return a.judge(p.model, p.extract, w, at)
+		}
+		return p.model.Judge(w)
+	})
 	if err := p.send(ctx, t, &r); err != nil {
 		t.open, t.raw = r, raw // it is tried again
 		return err

@@ -28,10 +28,11 @@ func (b *Box) tell(ctx context.Context) {
 // Report is how the box is now.
 func (b *Box) Report() link.Report {
 	c := &b.counts
-	r := link.Report{Name: b.o.Credentials.Name, Version: b.o.Version, Model: b.o.Model.Version(), StartedAt: b.began.UTC(), Now: b.o.Now().UTC(),
+	r := link.Report{Name: b.o.Credentials.Name, Version: b.o.Version, Model: b.model.Version(), StartedAt: b.began.UTC(), Now: b.o.Now().UTC(),
 		Full: c.full.Load(), Alerts: int(c.alerts.Load()), Taken: c.taken.Load(), Repeated: c.repeated.Load(), Malformed: c.malformed.Load(),
 		Unknown: c.unknown.Load(), Absurd: c.absurd.Load(), Skewed: c.skewed.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(), Denied: c.denied.Load(),
-		Raw: c.rawBytes.Load(), Sent: c.sentBytes.Load(), Most: uint64(b.o.StreamMax), Links: b.server.NumLeafNodes()}
+		Raw: c.rawBytes.Load(), Sent: c.sentBytes.Load(), Most: uint64(b.o.StreamMax), Links: b.server.NumLeafNodes(),
+		ModelsIn: c.modelsIn.Load(), ModelsNo: c.modelsRefused.Load(), ModelsOut: c.modelsBack.Load()}
 	if b.mqtt != nil {
 		s := &b.mqtt.Stats
 		r.Devices, r.Refused, r.Denied = s.Connections.Load(), r.Refused+s.Refused.Load(), r.Denied+s.Denied.Load()

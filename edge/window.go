@@ -39,6 +39,9 @@ type twin struct {
 	sameAt  time.Time
 	sameN   int
 	history history
+
+	now      float64 // the last value
+	suppress string  // what hid a limit then
 }
 
 // skipped is how many numbers are missing before a reading; of a box that has just
@@ -75,6 +78,7 @@ func health(h sensor.Health) sensor.Health {
 // take adds a reading to the open window.
 func (t *twin) take(s *sample, skipped int64, suppress string, now time.Time) {
 	t.boot, t.seq, t.heard, t.missing = s.boot, s.seq, now, false
+	t.now, t.suppress = s.value, suppress
 	o := &t.open
 	if o.N == 0 {
 		*o = sensor.Reading{Boot: s.boot, First: s.seq, From: s.at, Min: s.value, Max: s.value}
@@ -114,8 +118,8 @@ func (t *twin) unchanged(s *sample) {
 	}
 }
 
-// close sums the window up, with what the model makes of it, and begins a new one.
-func (t *twin) close(m Model) (sensor.Reading, []*batch) {
+// close sums the window up, with what judge makes of it, and begins a new one.
+func (t *twin) close(judge func(w *Window, at time.Time) Verdict) (sensor.Reading, []*batch) {
 	r, raw := t.open, t.raw
 	t.open, t.raw = sensor.Reading{}, nil
 	r.Avg = t.sum / float64(r.N)
@@ -131,8 +135,8 @@ func (t *twin) close(m Model) (sensor.Reading, []*batch) {
 		r.Features = t.burst
 	}
 	if r.Health != sensor.Absurd {
-		v := m.Judge(w)
-		r.Score, r.Class, r.UnsafeMS = v.Score, v.Class, v.Unsafe.Milliseconds()
+		v := judge(w, r.At)
+		r.Score, r.Class, r.UnsafeMS, r.Fault = v.Score, v.Class, v.Unsafe.Milliseconds(), v.Fault
 	}
 	for i, x := range r.Features {
 		r.Features[i] = float64(float32(x))

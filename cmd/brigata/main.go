@@ -25,6 +25,7 @@ type cli struct {
 	User      UserCmd        `cmd:"" help:"Accounts, for who has the node's files."`
 	Edge      box.Command    `cmd:"" help:"Run a box in a store: sensors in, readings out."`
 	EdgeToken EdgeToken      `cmd:"" help:"Mint the credentials of a box."`
+	EdgeModel EdgeModel      `cmd:"" help:"Train and sign the models that boxes judge machines with."`
 	Doctor    Doctor         `cmd:"" help:"Check a deployment, and say how to mend it."`
 	Verify    Verify         `cmd:"" help:"Replay every log and hold it to what is stored beside it."`
 	Export    Export         `cmd:"" help:"Print a store's events as JSON."`

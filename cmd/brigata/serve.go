@@ -28,6 +28,7 @@ type Serve struct {
 	AllowedOrigins []string `help:"Browser origins to accept beside this host."`
 
 	EdgeListen    string `help:"Address where boxes in stores link, such as 0.0.0.0:7422; none by default." env:"BRIGATA_EDGE_LISTEN"`
+	EdgeModels    string `help:"Folder of signed models for boxes: one for each store, or store.box." env:"BRIGATA_EDGE_MODELS" type:"path"`
 	EdgeAuthority string `help:"File of the boxes' authority; the nodes of a cluster share it. In the data folder by default." env:"BRIGATA_EDGE_AUTHORITY"`
 
 	Join            []string `help:"Gossip addresses (host:port) of nodes to form a cluster with; they share the Postgres." env:"BRIGATA_JOIN"`
@@ -57,7 +58,7 @@ func (s *Serve) Run(ctx context.Context) error {
 		Name: s.Name, Demo: !s.NoDemo && len(s.StoreFile) == 0, Origins: s.AllowedOrigins, Out: os.Stdout, Log: log,
 		Cluster: server.Cluster{Gossip: s.Gossip, Advertise: s.Advertise, Join: s.Join, CA: s.TLSCA, Cert: s.TLSCert, Key: s.TLSKey,
 			KeyFile: s.GossipKeyFile, Insecure: s.InsecureCluster},
-		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, Payments: s.Payments, WebhookAllowPrivate: s.WebhookAllowPrivate, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
+		EdgeListen: s.EdgeListen, EdgeAuthority: s.EdgeAuthority, EdgeModels: s.EdgeModels, Payments: s.Payments, WebhookAllowPrivate: s.WebhookAllowPrivate, MetricsFrom: s.MetricsFrom, Telemetry: telemetry.Options{OTLP: s.OTLP, Sample: s.TraceShare}})
 	if err != nil {
 		return err
 	}

@@ -43,9 +43,12 @@ type Options struct {
 	Note func(store, sensorID string, n *sensor.Note, t wire.Trace, done func(*refusal.Refusal))
 	// Settings are what a box of a store should know; nil when its cell is not here.
 	Settings func(store string) *link.Settings
-	Changed  func(Box) // a box has joined, changed, left or been lost
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Model is the signed manifest and the file of the model that a box should have; nil:
+	// what it has is right. It is asked every few seconds.
+	Model   func(store, box string) (manifest, file []byte)
+	Changed func(Box) // a box has joined, changed, left or been lost
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Hub is a running hub. Stop ends it.
@@ -138,7 +141,7 @@ func (h *Hub) accounts(o *server.Options) error {
 		o.Nkeys = append(o.Nkeys, &server.NkeyUser{Nkey: public, Account: a, AllowedConnectionTypes: map[string]struct{}{"LEAFNODE": {}},
 			Permissions: &server.Permissions{
 				Publish:   &server.SubjectPermission{Allow: []string{link.Status, link.SettingsAsk, "_INBOX.>"}},
-				Subscribe: &server.SubjectPermission{Allow: []string{"$JS.*.API.CONSUMER.>", "$JS.ACK.>", "_INBOX.>"}}}})
+				Subscribe: &server.SubjectPermission{Allow: append([]string{"$JS.*.API.CONSUMER.>", "$JS.ACK.>", "_INBOX.>"}, link.ModelSubjects...)}}})
 		o.Users = append(o.Users, &server.User{Username: "cell-" + id, Password: h.secret, Account: a})
 	}
 	return nil

@@ -165,7 +165,12 @@ func (l *storeLink) read(name string, b *box) {
 		if before != nil {
 			<-before
 		}
-		r.run(ctx)
+		var tasks sync.WaitGroup
+		tasks.Go(func() { r.run(ctx) })
+		if l.hub.o.Model != nil {
+			tasks.Go(func() { (&offer{link: l, box: name}).run(ctx) })
+		}
+		tasks.Wait()
 	}()
 }
 

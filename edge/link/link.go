@@ -32,7 +32,20 @@ const (
 	Trace = "Traceparent"
 
 	up = "brigata.up."
+
+	// Model is the object that a box takes its model from, in a bucket of its own;
+	// Manifest is where the object's metadata has the signed manifest, in base64.
+	Model    = "model"
+	Manifest = "manifest"
+	models   = "MODELS-"
 )
+
+// Models is the bucket of a box: streams of all boxes of a store hear what is said in it,
+// so each has its own subjects.
+func Models(box string) string { return models + box }
+
+// ModelSubjects are what a hub says to put a model into a box's bucket.
+var ModelSubjects = []string{"$O.>", "$JS.*.API.STREAM.INFO.*", "$JS.*.API.STREAM.PURGE.*", "$JS.*.API.STREAM.MSG.GET.*", "$JS.*.API.DIRECT.GET.>"}
 
 // UpSubjects matches all readings.
 const UpSubjects = up + "*"
@@ -76,10 +89,13 @@ type Report struct {
 	Unknown   int64     `json:"unknown"`
 	Absurd    int64     `json:"absurd"`
 	Skewed    int64     `json:"skewed"`
-	Lost      int64     `json:"lost"`    // numbers that devices skipped
-	Refused   int64     `json:"refused"` // log-ins of devices
-	Denied    int64     `json:"denied"`  // what was of sensors that are not the device's
-	Raw       int64     `json:"raw"`     // bytes of readings that were taken
-	Sent      int64     `json:"sent"`    // bytes that were made of them
+	Lost      int64     `json:"lost"`           // numbers that devices skipped
+	Refused   int64     `json:"refused"`        // log-ins of devices
+	Denied    int64     `json:"denied"`         // what was of sensors that are not the device's
+	Raw       int64     `json:"raw"`            // bytes of readings that were taken
+	Sent      int64     `json:"sent"`           // bytes that were made of them
+	ModelsIn  int64     `json:"models_in"`      // models that took another's place
+	ModelsNo  int64     `json:"models_refused"` // that were not let in
+	ModelsOut int64     `json:"models_back"`    // that were taken back
 	Leaving   bool      `json:"leaving"`
 }

@@ -4,10 +4,13 @@ package box
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/brigata/brigata/cmd/brigata/build"
@@ -29,6 +32,7 @@ type Command struct {
 	MQTTKey      string        `name:"mqtt-key" help:"Its key (PEM)." type:"existingfile"`
 	HTTP         string        `name:"http" help:"Address for devices without MQTT, /healthz and /status." default:"127.0.0.1:8090"`
 	ClockSlack   time.Duration `help:"How far a device's clock may be off before the box's is taken." default:"2m"`
+	ModelKey     []string      `help:"File of a key (.pub) whose models may take the place of the box's own; may be repeated." type:"existingfile"`
 	BacklogMax   int64         `help:"Bytes of readings that may wait for the node." default:"1073741824"`
 	Believe      bool          `help:"Take devices' times as they are: for simulations that are faster than time."`
 	logs.Options `embed:""`
@@ -87,6 +91,13 @@ func (c *Command) options() (o edge.Options, err error) {
 	if c.Believe {
 		o.Slack = -1
 	}
+	for _, file := range c.ModelKey {
+		key, err := ReadKey(file, ed25519.PublicKeySize)
+		if err != nil {
+			return o, err
+		}
+		o.ModelKeys = append(o.ModelKeys, key)
+	}
 	if c.Devices != "" {
 		if o.Devices, err = edge.ReadDevices(c.Devices); err != nil {
 			return o, err
@@ -103,4 +114,17 @@ func (c *Command) options() (o edge.Options, err error) {
 		o.MQTTTLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	return o, nil
+}
+
+// ReadKey reads a key of so many bytes, in base64.
+func ReadKey(file string, size int) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != size {
+		return nil, fmt.Errorf("%s is not a key of %d bytes in base64", file, size)
+	}
+	return key, nil
 }

@@ -37,7 +37,7 @@ func (n *Node) openHub() error {
 		return err
 	}
 	n.hub, err = hub.Start(hub.Options{Listen: o.EdgeListen, Name: o.Name, Authority: authority, Stores: n.Stores, Note: n.note, Settings: n.edgeSettings,
-		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Log: o.Log})
+		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Model: n.boxModel, Log: o.Log})
 	if err != nil {
 		return fmt.Errorf("the boxes' listener: %w", err)
 	}
@@ -170,6 +170,11 @@ func (n *Node) edgeGauges() error {
 				{"lost", r.Lost}, {"refused", r.Refused}, {"denied", r.Denied}} {
 				tell(float64(x.n), [2]string{"outcome", x.outcome})
 			}
+		})),
+		t.Sums("brigata.edge.models", "", "Models that came to the box since its start, by what became of them.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
+			tell(float64(b.Report.ModelsIn), [2]string{"outcome", "installed"})
+			tell(float64(b.Report.ModelsNo), [2]string{"outcome", "refused"})
+			tell(float64(b.Report.ModelsOut), [2]string{"outcome", "taken_back"})
 		})),
 		t.Sums("brigata.edge.bytes", "By", "Bytes of readings since the box's start: that it took, and that it sent of them.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
 			tell(float64(b.Report.Raw), [2]string{"side", "taken"})

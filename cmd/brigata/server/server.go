@@ -50,6 +50,7 @@ type Options struct {
 	// EdgeListen is where boxes in stores connect, host:port; "": nowhere. EdgeAuthority is
 	// the file of their authority; "": AuthorityFile in Data.
 	EdgeListen, EdgeAuthority string
+	EdgeModels                string // folder of models for boxes, by store or store.box; "": none
 
 	Limits   gateway.Limits
 	Cluster  Cluster // with other nodes that share the Postgres
