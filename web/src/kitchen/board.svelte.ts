@@ -86,7 +86,7 @@ export interface Look {
 	column: number;
 }
 
-const beside = 76; // border, padding, quantity
+const beside = 70; // border, padding, quantity
 const tagged = (i: TicketItem) => i.state === "voided" || i.void_qty > 0 || !!i.flag || (!!i.added_at && !i.bumped);
 
 /** Whether a dish's name takes two lines. */

@@ -84,7 +84,7 @@ export const t = dictionary(
 		n_suspect: "Suspect",
 		n_alert: "ALERT",
 		n_acked: "Acknowledged",
-		n_escalated: "ESCALATED",
+		n_escalated: "Escalated",
 		n_resolved: "Resolved",
 		h_ok: "",
 		h_missing: "no data",
