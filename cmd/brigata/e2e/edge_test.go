@@ -215,7 +215,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 		return strings.Contains(d, `"mode":"held"`) && strings.Contains(d, `"sensor":"walkin-1"`)
 	})
 	await(t, boss, "nodes", "node/edge-demo-edge-1", func(d string) bool {
-		return strings.Contains(d, `"kind":"edge"`) && strings.Contains(d, `"link":"up"`) && strings.Contains(d, `"model":"rules-2"`)
+		return strings.Contains(d, `"kind":"edge"`) && strings.Contains(d, `"link":"up"`) && strings.Contains(d, `"model":"fused-1.0.0"`)
 	})
 	var walkin struct{ State, Workorder string }
 	view(t, boss, "sensors", "sensor/walkin-1", &walkin)
