@@ -147,7 +147,7 @@ func TestRefundsGoBackOnce(t *testing.T) {
 // A provider that fails, or whose answer is lost, has said nothing; asked again, it does.
 func TestFailuresAreUnknown(t *testing.T) {
 	each(t, func(t *testing.T, b *fake.Bank, p payments.Provider) {
-		for _, fault := range []fake.Fault{fake.Fail, fake.Cut} {
+		for _, fault := range []fake.Fault{fake.Fail, fake.Page, fake.Cut} {
 			b.Next(fault)
 			c := charge(b, 1, 500)
 			c.Reference = ""

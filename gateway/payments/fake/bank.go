@@ -71,6 +71,7 @@ type Fault string
 
 const (
 	Fail Fault = "fail" // 500, and nothing is done
+	Page Fault = "page" // 403 and a page of HTML, as from a proxy on the way; nothing is done
 	Cut  Fault = "cut"  // it is done, and the connection ends before the answer
 	Hang Fault = "hang" // it is done, and no answer comes for as long as the caller waits
 )
@@ -117,6 +118,13 @@ func (b *Bank) serve(w http.ResponseWriter, r *http.Request) {
 	if fault == Fail {
 		b.mu.Unlock()
 		http.Error(w, `{"error":{"type":"api_error"},"code":"SYSTEM_ERROR"}`, http.StatusInternalServerError)
+		return
+	}
+	if fault == Page {
+		b.mu.Unlock()
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, "<html><h1>Forbidden</h1></html>")
 		return
 	}
 	out := httptest.NewRecorder()

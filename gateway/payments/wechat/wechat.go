@@ -239,7 +239,7 @@ func (a *Account) Acknowledge(w http.ResponseWriter, err error) {
 func refused(err error) (payments.Result, error) {
 	if e, ok := errors.AsType[*core.APIError](err); ok && e.StatusCode < 500 && e.StatusCode != http.StatusTooManyRequests && e.StatusCode != http.StatusUnauthorized {
 		switch e.Code {
-		case "SYSTEM_ERROR", "FREQUENCY_LIMITED", "BANK_ERROR":
+		case "", "SYSTEM_ERROR", "FREQUENCY_LIMITED", "BANK_ERROR": // no code: it is not the provider who speaks
 		default:
 			return payments.Declined(e.Code, e.Message), nil
 		}
