@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -38,8 +39,7 @@ var areas = map[string][]string{
 	"actors/mutant":  {},
 	"actors/journal": {"actors/threads", "actors/mutant"},
 	"actors/story":   append([]string{"actors", "actors/wire", "actors/wire/pb/service", "actors/wire/pb/service/serviceconnect"}, pure...),
-	"persistence":    {"actors", "actors/journal", "ports"},
-	"ports":          {},
+	"persistence":    {"actors", "actors/journal"},
 	"cluster":        append([]string{"actors", "actors/mutant", "actors/journal", "actors/wire", "actors/wire/pb"}, pure...),
 	"gateway":        append([]string{"actors", "actors/wire", "actors/wire/pb/service", "actors/wire/pb/service/serviceconnect"}, pure...),
 	"edge":           append([]string{"actors/wire"}, pure...),
@@ -72,6 +72,25 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/smartwalle", "gateway/payments", "a provider's words stop at its account"},
 	{"github.com/sony/gobreaker", "gateway", "what is called outside can be down"},
 	{"github.com/alecthomas/kong", "cmd", "flags and environment are read in one place"},
+}
+
+// top is all that stands in the project's folder, beside dot files; the last two are what
+// make writes.
+var top = []string{
+	"cmd", "actors", "cluster", "gateway", "persistence", "edge", "web", "deploy", "docs",
+	"go.mod", "go.sum", "Makefile", "README.md", "ARCHITECTURE.md", "arch_test.go", "bin", "data",
+}
+
+func TestLayout(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(top, e.Name()) {
+			t.Errorf("%s has no place at the top: the layout shows the architecture", e.Name())
+		}
+	}
 }
 
 var impureTime = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "LoadLocation"}

@@ -20,7 +20,7 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/server"
 	"github.com/brigata/brigata/gateway"
 	"github.com/brigata/brigata/gateway/auth"
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 // W6: three nodes on one Postgres take orders for thirty stores; in the middle one of

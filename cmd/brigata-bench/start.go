@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 // Start measures how long a node takes from its process's start till it is ready: with

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/persistence/pgtest"
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 // build makes a program of this module.

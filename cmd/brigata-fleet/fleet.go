@@ -27,7 +27,7 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/demo"
 	"github.com/brigata/brigata/gateway/auth"
 	"github.com/brigata/brigata/persistence/pgtest"
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 // layout is how a fleet lies on the machine.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 const (

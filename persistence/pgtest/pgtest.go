@@ -20,7 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 // ErrNotInstalled says that there are no PostgreSQL server binaries. Tests may skip.

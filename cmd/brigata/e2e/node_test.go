@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ import (
 
 	"github.com/brigata/brigata/cmd/brigata/client"
 	"github.com/brigata/brigata/persistence/pgtest"
-	"github.com/brigata/brigata/ports"
+	"github.com/brigata/brigata/persistence/ports"
 )
 
 var kills = flag.Int("kills", 50, "how many times the node is killed under load")
@@ -219,7 +220,11 @@ func (n *node) verify() {
 	if err := n.stop(); err != nil {
 		n.t.Fatal(err)
 	}
-	if out, errs, status := run1(append([]string{"verify", "--data", n.data}, n.args...)...); status != 0 {
+	args := []string{"verify", "--data", n.data}
+	if i := slices.Index(n.args, "--database-url"); i >= 0 {
+		args = append(args, n.args[i:i+2]...)
+	}
+	if out, errs, status := run1(args...); status != 0 {
 		n.t.Fatal(out, errs)
 	}
 }
