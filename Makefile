@@ -52,6 +52,7 @@ web-screens: ui bin/brigata ## screenshots of every page into docs/screens
 check: ## format, vet, staticcheck, architecture, generated code, unit tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: gofmt -w ."; exit 1; }
 	go vet ./...
+	go vet -tags operations,edge ./cmd/brigata/e2e
 	$(TOOL) staticcheck ./...
 	@$(MAKE) -s gen-check
 	go test . $$(go list ./... | grep -vE '$(REAL)')

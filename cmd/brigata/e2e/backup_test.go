@@ -164,7 +164,7 @@ func TestBackupPostgres(t *testing.T) {
 	again.verify()
 }
 
-// TestVerifyPostgres verifies what a node leaves in a Postgres, while it runs.
+// TestVerifyPostgres verifies and exports what a node leaves in a Postgres, while it runs.
 func TestVerifyPostgres(t *testing.T) {
 	url, err := newDatabase()
 	if err != nil {
@@ -181,5 +181,14 @@ func TestVerifyPostgres(t *testing.T) {
 	}
 	if _, errs, status := run1("verify", "--database-url", url, "--store", "nowhere"); status != 2 {
 		t.Fatal(errs)
+	}
+	out, errs, status := run1("export", "demo", "--database-url", url)
+	if status != 0 {
+		t.Fatal(errs)
+	}
+	for _, a := range g.done {
+		if a.code == "" && !strings.Contains(out, a.cid) {
+			t.Errorf("order %d (%s) is not in the export", a.no, a.cid)
+		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // previous is the build that nodes are upgraded from: the last commit of the release before.
-const previous = "03f65f8b"
+const previous = "03f65f8a79f9"
 
 // previousProgram builds it from the repository's history.
 func previousProgram(t *testing.T) string {
@@ -24,7 +24,7 @@ func previousProgram(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if exec.Command("git", "-C", root, "cat-file", "-e", previous+"^{commit}").Run() != nil {
-		t.Skipf("the history does not reach back to %s", previous)
+		t.Fatalf("the history does not reach back to %s, the previous build: a whole clone has it (git fetch --unshallow)", previous)
 	}
 	source := t.TempDir()
 	archive := exec.Command("sh", "-c", `git -C "$0" archive "$1" | tar -x -C "$2"`, root, previous, source)
@@ -48,12 +48,12 @@ func with(binary string, f func()) {
 	f()
 }
 
-// placed places n orders and returns them.
+// placed places n orders that the kitchen sees at once, and returns them.
 func placed(t *testing.T, c *client.Conn, n int) (ids []string) {
 	t.Helper()
 	for range n {
 		id := newID()
-		must(t, send(t, c, "order.place", id, `{"type":"pickup","contact":{"name":"A","phone":"1"},"lines":[{"dish":"mapo-tofu","qty":1}]}`))
+		must(t, send(t, c, "order.place", id, `{"type":"dine_in","table":"T05","lines":[{"dish":"mapo-tofu","qty":1}]}`))
 		ids = append(ids, id)
 	}
 	return ids
@@ -64,9 +64,9 @@ func has(t *testing.T, n *node, ids []string) {
 	t.Helper()
 	for _, id := range ids {
 		var o struct {
-			Items []struct{ Dish string }
+			Lines []struct{ Dish string }
 		}
-		if status, _ := rest(t, n, n.token, "GET", "/v1/stores/demo/orders/"+id, "", &o); status != 200 || len(o.Items) != 1 || o.Items[0].Dish != "mapo-tofu" {
+		if status, _ := rest(t, n, n.token, "GET", "/v1/stores/demo/orders/"+id, "", &o); status != 200 || len(o.Lines) != 1 || o.Lines[0].Dish != "mapo-tofu" {
 			t.Errorf("order %s after the upgrade: %d %+v", id, status, o)
 		}
 	}
@@ -88,7 +88,7 @@ func TestUpgrade(t *testing.T) {
 		n = start(t)
 		has(t, n, ids)
 		c = n.dial(n.token, "new")
-		must(t, send(t, c, "table.submit", newID(), `{"table":"T01"}`))
+		must(t, send(t, c, "order.place", newID(), `{"type":"dine_in","table":"T01","cart":1}`))
 		refused(t, send(t, c, "order.place", newID(), `{"type":"pickup","contact":{"name":"A","phone":"1"},"lines":[{"dish":"kung-pao-chicken","qty":8}]}`), "sold_out")
 		must(t, send(t, c, "order.place", newID(), `{"type":"pickup","contact":{"name":"A","phone":"1"},"lines":[{"dish":"kung-pao-chicken","qty":7}]}`))
 		has(t, n, placed(t, c, 5))
