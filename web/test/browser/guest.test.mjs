@@ -116,18 +116,12 @@ test("a manager's 86 is on every phone within a second", async () => {
 	for (const p of phones) await find(p, "Fish-Fragrant Pork");
 	const ops = await s.open("/ops#stock", { role: "manager" });
 	await ops.fill("input[type=search]", "fish-fragrant pork");
-	let took = Number.POSITIVE_INFINITY;
-	for (let n = 0; n < 3 && took > 1000; n++) {
-		// a busy machine may hold one of them up
-		const began = Date.now();
-		await ops.click(".ops-mini.bad");
-		await Promise.all(phones.map((p) => p.waitForSelector("article.out")));
-		took = Date.now() - began;
-		await ops.click(".toast button:has-text('Undo')");
-		await Promise.all(phones.map((p) => p.waitForSelector("article:not(.out)")));
-		await ops.waitForSelector(".ops-mini.bad");
-	}
-	assert.ok(took <= 1000, `it took ${took} ms`);
+	const began = Date.now();
+	await ops.click(".ops-mini.bad");
+	await Promise.all(phones.map((p) => p.waitForSelector("article.out", { timeout: 3000 })));
+	assert.ok(Date.now() - began <= 1000, `it took ${Date.now() - began} ms`);
+	await ops.click(".toast button:has-text('Undo')");
+	await Promise.all(phones.map((p) => p.waitForSelector("article:not(.out)")));
 	await s.close();
 });
 
