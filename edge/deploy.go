@@ -58,11 +58,14 @@ type deployment struct {
 type installed struct {
 	Model
 	version release.Version
-	sent    bool       // it is on the disk
-	before  *installed // while on trial; nil: it has stood it
+	sent    bool        // it is on the disk
+	before  *installed  // the last one that stood its trial; nil: it had none to stand
+	stood   atomic.Bool // it has
 	seen    int
 	agreed  int
 }
+
+func (n *installed) onTrial() bool { return n.before != nil && !n.stood.Load() }
 
 const (
 	manifestName = "manifest.json"
@@ -102,7 +105,7 @@ func (d *deployment) Version() string { return d.now.Load().Version() }
 func (d *deployment) Judge(w *Window) Verdict {
 	n := d.now.Load()
 	v := n.Judge(w)
-	if w.Machine != nil && n.before != nil && !n.stands(&w.Machine.Tokens) {
+	if w.Machine != nil && n.onTrial() && !n.stands(&w.Machine.Tokens) {
 		d.back(n)
 	}
 	return v
@@ -113,7 +116,7 @@ func (n *installed) stands(w *features.Window) bool {
 	a, okA := n.Model.(*Fused)
 	b, okB := n.before.Model.(*Fused)
 	if !okA || !okB {
-		n.before = nil
+		n.stood.Store(true)
 		return true
 	}
 	n.seen++
@@ -123,11 +126,8 @@ func (n *installed) stands(w *features.Window) bool {
 	if n.seen < trialLen {
 		return true
 	}
-	stood := float64(n.agreed) >= trialAgree*float64(n.seen)
-	if stood {
-		n.before = nil
-	}
-	return stood
+	n.stood.Store(float64(n.agreed) >= trialAgree*float64(n.seen))
+	return n.stood.Load()
 }
 
 // back puts the model before in its place again.
@@ -177,10 +177,14 @@ func (d *deployment) install(text, file []byte) error {
 	if right := tried(net); right < goldenRight {
 		return fmt.Errorf("%w: %.2f of the golden windows are right, %.2f are needed", errCanary, right, goldenRight)
 	}
-	if err := d.keep(text, file, n.sent); err != nil {
+	proven := n
+	if n.onTrial() { // one that comes meanwhile ends the trial, and stands its own beside the same
+		proven = n.before
+	}
+	if err := d.keep(text, file, proven == n && n.sent); err != nil {
 		return err
 	}
-	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: n.Model, version: n.version, sent: n.sent}})
+	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: proven.Model, version: proven.version, sent: proven.sent}})
 	d.counts.modelsIn.Add(1)
 	d.log.Info("a model has come", "model", m.String(), "before", n.Version())
 	return nil

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -199,8 +200,8 @@ func (r *rig) startHub() {
 }
 
 // model is what the hub offers.
-func (r *rig) model(string, string) (manifest, file []byte) {
-	if o := r.offered.Load(); o != nil {
+func (r *rig) model(_, _ string, last []byte) (manifest, file []byte) {
+	if o := r.offered.Load(); o != nil && !bytes.Equal(o[0], last) {
 		return o[0], o[1]
 	}
 	return nil, nil

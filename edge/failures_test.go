@@ -12,23 +12,29 @@ import (
 	"github.com/brigata/brigata/edge/simulate"
 )
 
-// failing plays ten hours of a cold room, in whose third hour it fails, through a box,
-// and returns what the cell then knows of its temperature and its power, and all classes of
-// its windows.
-func failing(t *testing.T, failure string) (temperature, power sensor.State, classes map[string]bool) {
-	const room = "temperature-1"
+// room is a cold room's probe; its door, power and vibration are named after it.
+const room = "temperature-1"
+
+// played plays hours of the room, which fails after a while, through a box; asset is the
+// machine that its probe is of: its power and vibration are those of "asset".
+func played(t *testing.T, asset, failure string, lasts, failAfter time.Duration) (r *rig, state func(id string) sensor.State) {
 	ids := []string{room, room + "-door", room + "-power", room + "-vibration"}
-	r := newRig(t, ids...)
-	set := store.Sensor{ID: room, Kind: "temperature", Asset: "room", Door: room + "-door", Limits: store.Limits{Low: -1, High: 5, DelayMS: 600_000}} // as in the demo store
-	r.cell.sensors[room] = sensor.Apply(sensor.State{}, &sensor.Configured{ID: room, Sensor: set})
+	r = newRig(t, ids...)
+	for _, id := range ids {
+		set := setOf(id)
+		if id == room { // as in the demo store
+			set.Asset, set.Dishes, set.Door, set.Limits = asset, []string{"tofu"}, room+"-door", store.Limits{Low: -1, High: 5, DelayMS: 600_000}
+		}
+		r.cell.sensors[id] = sensor.Apply(sensor.State{}, &sensor.Configured{ID: id, Sensor: set})
+	}
 	o := r.options("box-1")
 	o.Window = time.Minute
 	o.Devices = []edge.Device{{User: "room", Password: "secret-of-room", Sensors: ids}}
 	b := r.box(o)
 	r.ready(b)
-	const lasts, every = 10 * time.Hour, time.Minute
+	const every = time.Minute
 	_, err := simulate.Run(context.Background(), simulate.Options{Broker: "tcp://" + b.MQTT(), User: "room", Password: "secret-of-room", For: lasts, Every: every,
-		Failure: failure, FailAfter: 2 * time.Hour, Seed: 1, Machines: []*simulate.Machine{{Sensor: room, Low: 2, High: 4, Leak: 9 * time.Hour, Cooling: 0.3, Watts: 1400,
+		Failure: failure, FailAfter: failAfter, Seed: 1, Machines: []*simulate.Machine{{Sensor: room, Low: 2, High: 4, Leak: 9 * time.Hour, Cooling: 0.3, Watts: 1400,
 			DoorEach: 25 * time.Minute, Defrosts: 8 * time.Hour, Extras: true}}})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,13 @@ func failing(t *testing.T, failure string) (temperature, power sensor.State, cla
 	for _, id := range ids {
 		r.cell.wait(t, id, func(s *sensor.State) bool { return s.Count >= int64(lasts/every)-windowLeft })
 	}
-	state := func(id string) sensor.State { return r.cell.wait(t, id, func(*sensor.State) bool { return true }) }
+	return r, func(id string) sensor.State { return r.cell.wait(t, id, func(*sensor.State) bool { return true }) }
+}
+
+// failing plays ten hours, in whose third hour the room fails, and returns what the cell
+// then knows of its temperature and its power, and all classes of its windows.
+func failing(t *testing.T, failure string) (temperature, power sensor.State, classes map[string]bool) {
+	r, state := played(t, "room", failure, 10*time.Hour, 2*time.Hour)
 	temperature, power = state(room), state(room+"-power")
 	r.cell.mu.Lock()
 	defer r.cell.mu.Unlock()

@@ -18,9 +18,10 @@ type Fused struct {
 	pass    *fusion.Pass
 }
 
+// ClaimAt is how much of the belief a fault needs to be told of.
+const ClaimAt = 0.8
+
 const (
-	// claimAt is how much of the belief a fault needs to be told of.
-	claimAt     = 0.8
 	evidenceLen = 3
 	evidenceMin = 0.05
 )
@@ -40,14 +41,9 @@ func (f *Fused) Judge(w *Window) Verdict {
 		return v
 	}
 	belief := f.believe(w.Machine)
-	top := 0
-	for i, p := range belief {
-		if p > belief[top] {
-			top = i
-		}
-	}
+	top := fusion.Top(belief)
 	v.Score, v.Class = thousandths(belief[0]), features.Classes[top]
-	if top != 0 && belief[top] >= claimAt {
+	if top != 0 && belief[top] >= ClaimAt {
 		v.Fault = &sensor.Fault{Class: v.Class, Confidence: thousandths(belief[top]), Evidence: f.evidence(&w.Machine.Tokens, top), Model: f.version}
 	}
 	return v

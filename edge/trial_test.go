@@ -38,9 +38,21 @@ func TestAModelIsTakenBackThatJudgesOtherwise(t *testing.T) {
 		}
 	}
 	judge()
-	if n := d.now.Load(); n.before != nil || d.Version() != "fused-1.1.0" {
-		t.Fatalf("%s, on trial: %v", d.Version(), n.before != nil)
+	if n := d.now.Load(); n.onTrial() || d.Version() != "fused-1.1.0" {
+		t.Fatalf("%s, on trial: %v", d.Version(), n.onTrial())
 	}
+	// One that comes and has not stood its trial is not what is gone back to.
+	if err := d.install(sign(release.Version{1, 1, 5}, sound), sound); err != nil || !d.now.Load().onTrial() {
+		t.Fatalf("%v, on trial: %v", err, d.now.Load().onTrial())
+	}
+	if err := d.install(sign(release.Version{1, 1, 6}, sound), sound); err != nil || d.now.Load().before.version != (release.Version{1, 1, 0}) {
+		t.Fatalf("%v, before: %s", err, d.now.Load().before.version)
+	}
+	d.back(d.now.Load())
+	if d.Version() != "fused-1.1.0" || newDeployment(o, new(counts)).Version() != "fused-1.1.0" {
+		t.Fatalf("%s judges, and %s after a restart", d.Version(), newDeployment(o, new(counts)).Version())
+	}
+	c.modelsBack.Store(0)
 	random, err := fusion.New(fusion.Shape{Width: 8, Layers: 1, Heads: 1, Head: 8, Hidden: 8, Classes: len(features.Classes)}, 5)
 	if err != nil {
 		t.Fatal(err)

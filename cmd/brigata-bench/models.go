@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/brigata/brigata/edge"
 	"github.com/brigata/brigata/edge/model/features"
 	"github.com/brigata/brigata/edge/model/fusion"
 	"github.com/brigata/brigata/edge/model/synth"
@@ -23,9 +24,7 @@ type EdgeModels struct {
 	Markdown string `help:"File to write the tables to; the terminal by default." type:"path"`
 }
 
-// claimAt is what a box asks of a fault before it tells of it.
 const (
-	claimAt   = 0.8
 	resamples = 1000
 	timed     = 400 // windows
 	// histories of two hours in a month of a machine.
@@ -198,7 +197,7 @@ func splits(out io.Writer, n *fusion.Net, unseen []synth.Sample) {
 		}
 		j := judge(n, list, whole)
 		mean, low, high := j.accuracy()
-		recall, falsely, well := j.claims(claimAt)
+		recall, falsely, well := j.claims(edge.ClaimAt)
 		fixed, _ := j.recallAt(0.01)
 		fmt.Fprintf(out, "| %s | %d | %.3f (%.3f to %.3f) | %.3f | %.3f | %.4f of %d | %.1f | %.3f |\n", s.Name, len(list), mean, low, high, j.calibration(),
 			recall, falsely, well, falsely*monthOfHistories, fixed)

@@ -44,8 +44,8 @@ type Options struct {
 	// Settings are what a box of a store should know; nil when its cell is not here.
 	Settings func(store string) *link.Settings
 	// Model is the signed manifest and the file of the model that a box should have; nil:
-	// what it has is right. It is asked every few seconds.
-	Model   func(store, box string) (manifest, file []byte)
+	// none, or the one whose manifest is last. It is asked every few seconds.
+	Model   func(store, box string, last []byte) (manifest, file []byte)
 	Changed func(Box) // a box has joined, changed, left or been lost
 	Now     func() time.Time
 	Log     *slog.Logger

@@ -35,8 +35,8 @@ func (o *offer) run(ctx context.Context) {
 }
 
 func (o *offer) put(ctx context.Context) error {
-	manifest, file := o.link.hub.o.Model(o.link.store, o.box)
-	if manifest == nil || bytes.Equal(manifest, o.last) {
+	manifest, file := o.link.hub.o.Model(o.link.store, o.box, o.last)
+	if manifest == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerIn)

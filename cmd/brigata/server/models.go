@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,8 +29,9 @@ func WriteModel(folder string, manifest, file []byte) error {
 }
 
 // boxModel is the release that the operator has put there for a box, or for all boxes of
-// its store; nil: none. Whether it is sound is the box's to say.
-func (n *Node) boxModel(store, box string) (manifest, file []byte) {
+// its store; nil: none, or still that of the last manifest. Whether it is sound is the
+// box's to say.
+func (n *Node) boxModel(store, box string, last []byte) (manifest, file []byte) {
 	if n.options.EdgeModels == "" {
 		return nil, nil
 	}
@@ -38,6 +40,9 @@ func (n *Node) boxModel(store, box string) (manifest, file []byte) {
 		manifest, err := readSmall(filepath.Join(folder, modelManifest), release.ManifestMax)
 		if err != nil {
 			continue
+		}
+		if bytes.Equal(manifest, last) {
+			return nil, nil
 		}
 		if file, err := readSmall(filepath.Join(folder, modelFile), fusion.SizeMax); err == nil {
 			return manifest, file

@@ -206,7 +206,7 @@ func softmax(v []float32, mask []bool) {
 }
 
 // Top is the class of the highest probability.
-func Top(p []float32) (best int) {
+func Top[F float32 | float64](p []F) (best int) {
 	for i, v := range p {
 		if v > p[best] {
 			best = i
