@@ -18,6 +18,8 @@ type Entry struct {
 	Refund  string
 	Amount  int64     // minor units, tips included; of a refund what went back
 	At      time.Time // of our log
+	Differs string    // amount, currency: our log knows of a charge that is not what was asked for
+	Asked   int64     // of such a charge
 }
 
 // line is what an entry is of.
@@ -27,7 +29,7 @@ func (e *Entry) line() line { return line{e.Payment, e.Refund} }
 
 // Difference is where a provider's statement and our log part.
 type Difference struct {
-	Kind     string    `json:"kind" doc:"missing: the provider does not list it; extra: we do not have it as paid; amount"`
+	Kind     string    `json:"kind" doc:"missing: the provider does not list it; extra: we do not have it as paid; amount; currency"`
 	Provider string    `json:"provider"`
 	Payment  string    `json:"payment"`
 	Refund   string    `json:"refund,omitzero" doc:"It is of this refund, not of the charge"`
@@ -91,9 +93,14 @@ func (r *Reports) Reconcile(ctx context.Context, s Statement) ([]Difference, err
 		listed[e.line()] = true
 	}
 	for _, e := range ours {
-		if !listed[e.line()] {
-			all = append(all, Difference{Kind: "missing", Provider: s.Provider, Payment: e.Payment, Refund: e.Refund, Ours: e.Amount, At: e.At})
+		d := Difference{Kind: "missing", Provider: s.Provider, Payment: e.Payment, Refund: e.Refund, Ours: e.Amount, At: e.At}
+		switch {
+		case e.Differs != "": // whatever the statement says
+			d.Kind, d.Ours, d.Theirs = e.Differs, e.Asked, e.Amount
+		case listed[e.line()]:
+			continue
 		}
+		all = append(all, d)
 	}
 	slices.SortStableFunc(all, func(a, b Difference) int { return strings.Compare(a.Payment+a.Refund, b.Payment+b.Refund) })
 	return all, nil
@@ -149,10 +156,12 @@ func (a Archive) payments(ctx context.Context, keys []journal.Key, yield func(*p
 
 // entriesOf is what was charged and given back of a payment.
 func entriesOf(p *payment.State) (all []Entry) {
-	if p.Status != payment.Succeeded {
-		return nil
+	switch asked := p.Amount + p.Tip; {
+	case p.Mischarge != nil:
+		all = append(all, Entry{Payment: p.ID, Amount: p.Mischarge.Amount, At: p.DoneAt, Differs: p.Failure.Code, Asked: asked})
+	case p.Status == payment.Succeeded:
+		all = append(all, Entry{Payment: p.ID, Amount: asked, At: p.DoneAt})
 	}
-	all = append(all, Entry{Payment: p.ID, Amount: p.Amount + p.Tip, At: p.DoneAt})
 	for _, x := range p.Refunds {
 		if x.State != "" {
 			continue

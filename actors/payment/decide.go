@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -68,14 +69,17 @@ func (s State) conflict() error {
 	return errState.With(refusal.Fields{Kind: "payment", ID: s.ID, State: string(s.Status)})
 }
 
-// done is one event, with the view that it leads to as the reply.
-func (s State) done(e Event) ([]Event, Reply, error) {
-	return []Event{e}, ViewOf(Apply(s, e)), nil
+// done is some events, with the view that they lead to as the reply.
+func (s State) done(events ...Event) ([]Event, Reply, error) {
+	for _, e := range events {
+		s = Apply(s, e)
+	}
+	return events, ViewOf(s), nil
 }
 
 // settled is done, for an earlier command that waits; "" is nobody.
-func (s State) settled(id command.ID, e Event) ([]Event, Reply, error) {
-	events, view, _ := s.done(e)
+func (s State) settled(id command.ID, events ...Event) ([]Event, Reply, error) {
+	_, view, _ := s.done(events...)
 	if id == "" {
 		return events, view, nil
 	}
@@ -248,7 +252,7 @@ func (s State) giveBack(c *GiveBack) ([]Event, Reply, error) {
 		return nil, nil, err
 	}
 	switch {
-	case s.Status != Succeeded:
+	case !s.kept():
 		return nil, nil, s.conflict()
 	case c.Amount < 1 || c.Amount > s.left():
 		return nil, nil, invalid("/amount", "range")
@@ -273,10 +277,8 @@ func (s State) report(c *Report) ([]Event, Reply, error) {
 		return nil, nil, s.conflict()
 	case c.Refund != "":
 		return s.reportRefund(c)
-	case c.Outcome == Charged && c.Amount != 0 && c.Amount != s.Amount+s.Tip:
-		return nil, nil, errAmount
-	case c.Outcome == Charged && s.Status != Succeeded && s.Claimed:
-		return s.settled(waits, &WasCharged{c.At, c.Reference})
+	case c.Outcome == Charged && s.Claimed && !s.kept():
+		return s.settled(waits, s.charged(c)...)
 	case !s.open() || !s.Claimed:
 		return nil, ViewOf(s), nil
 	}
@@ -299,6 +301,26 @@ func (s State) report(c *Report) ([]Event, Reply, error) {
 		}
 	}
 	return nil, ViewOf(s), nil
+}
+
+// charged is what a charge makes of an attempt. One that is not what was asked for is
+// no payment of the bill: the attempt fails, and all of it goes back.
+func (s State) charged(c *Report) []Event {
+	differs := ""
+	switch {
+	case c.Currency != "" && !strings.EqualFold(c.Currency, s.Currency):
+		differs = "currency"
+	case c.Amount != 0 && c.Amount != s.Amount+s.Tip:
+		differs = "amount"
+	default:
+		return []Event{&WasCharged{c.At, c.Reference}}
+	}
+	took := Mischarge{cmp.Or(c.Amount, s.Amount+s.Tip), cmp.Or(c.Currency, s.Currency)}
+	return []Event{
+		&WasMischarged{At: c.At, Reference: c.Reference, Took: took,
+			Failure: Failure{differs, "The provider charged another " + differs + " than it was asked for"}},
+		s.back(&c.Header, took.Amount, differs),
+	}
 }
 
 func (s State) reportRefund(c *Report) ([]Event, Reply, error) {

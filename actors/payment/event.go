@@ -82,6 +82,13 @@ type (
 		At        time.Time `json:"at"`
 		Reference string    `json:"reference,omitzero"`
 	}
+	// WasMischarged says that the provider has taken something else than was asked for.
+	WasMischarged struct {
+		At        time.Time `json:"at"`
+		Reference string    `json:"reference,omitzero"`
+		Took      Mischarge `json:"took"`
+		Failure   Failure   `json:"failure"` // its code: amount, currency
+	}
 	// WasDeclined says that the provider will not have it.
 	WasDeclined struct {
 		At      time.Time `json:"at"`
@@ -122,6 +129,7 @@ func (*WasRehomed) event()    {}
 func (*WasStarted) event()    {}
 func (*WasDoubted) event()    {}
 func (*WasCharged) event()    {}
+func (*WasMischarged) event() {}
 func (*WasDeclined) event()   {}
 func (*CancelAsked) event()   {}
 func (*QueryAsked) event()    {}
@@ -178,6 +186,9 @@ func (s State) reported(e Event) State {
 	case *WasCharged:
 		s = s.ended(Succeeded, e.At)
 		s.Failure, s.Reference = nil, e.Reference
+	case *WasMischarged:
+		s = s.ended(Failed, e.At)
+		s.Failure, s.Reference, s.Mischarge = &e.Failure, e.Reference, &e.Took
 	case *WasDeclined:
 		s = s.ended(Failed, e.At)
 		s.Failure = &e.Failure

@@ -6,6 +6,7 @@
 //	   ├──claim refused, declined──▶ failed
 //	   └──nobody can say──▶ unknown ──asked──▶ pending, succeeded, failed, cancelled
 //	cancelled, failed ──charged after all──▶ succeeded, and goes back where the bill has no use for it
+//	any but succeeded ──another amount or currency charged──▶ failed, and all of that goes back
 //	succeeded: refunds, each pending ──▶ done or failed at a provider; done at once without one
 //
 // Its one promise: an attempt is charged and credited once. What it asks for is first
@@ -80,6 +81,7 @@ type State struct {
 	Cancelling bool       // the provider is to cancel it
 	CancelID   command.ID // of the cancel command while it waits for its answer
 	Asks       int        // times that somebody wanted to know at once
+	Mischarge  *Mischarge // charged in place of what was asked; it goes back
 }
 
 type (
@@ -96,6 +98,11 @@ type (
 		State  string    `json:"state,omitzero"`
 		DoneAt time.Time `json:"done_at,omitzero"` // at a provider
 	}
+	// Mischarge is what a provider took in place of what it was asked for.
+	Mischarge struct {
+		Amount   int64  `json:"amount"`
+		Currency string `json:"currency"`
+	}
 	// Action is what the payer has to do next. Kind: none wait_staff qr redirect
 	// client_secret jsapi.
 	Action struct {
@@ -109,6 +116,8 @@ type (
 		Method    string
 		ReturnURL string
 		OpenID    string
+		Total     int64 // to charge, or charged; tip included
+		Currency  string
 		Asks      int    // a change says: at once
 		Refund    string // its id: the key of that call
 		Amount    int64  // of the refund
@@ -177,6 +186,7 @@ type (
 		Refund         string   `json:"refund,omitzero"`
 		Outcome        Outcome  `json:"outcome"`
 		Amount         int64    `json:"amount,omitzero"`    // charged, minor units; 0: not told
+		Currency       string   `json:"currency,omitzero"`  // of it; "": not told
 		Reference      string   `json:"reference,omitzero"` // the provider's own
 		Action         *Action  `json:"action,omitzero"`
 		Failure        *Failure `json:"failure,omitzero"`
@@ -238,9 +248,20 @@ func (s *State) refunded() (sum int64) {
 	return sum
 }
 
+// total is what is to be charged or, where the provider took something else, was.
+func (s *State) total() (amount int64, currency string) {
+	if m := s.Mischarge; m != nil {
+		return m.Amount, m.Currency
+	}
+	return s.Amount + s.Tip, s.Currency
+}
+
+// kept says that the provider has, or had, money of it.
+func (s *State) kept() bool { return s.Status == Succeeded || s.Mischarge != nil }
+
 // left is what could still go back.
 func (s *State) left() int64 {
-	left := s.Amount + s.Tip
+	left, _ := s.total()
 	for _, r := range s.Refunds {
 		if r.State != "failed" {
 			left -= r.Amount
@@ -265,6 +286,7 @@ func (s *State) work() *Work {
 		return nil
 	}
 	w := &Work{Method: s.Method, ReturnURL: s.ReturnURL, OpenID: s.OpenID, Asks: s.Asks}
+	w.Total, w.Currency = s.total()
 	switch {
 	case s.open() && s.Cancelling:
 		w.Do = "cancel"
@@ -272,7 +294,7 @@ func (s *State) work() *Work {
 		w.Do = "start"
 	case s.Status == Pending || s.Status == Unknown:
 		w.Do = "query"
-	case s.Status == Succeeded:
+	case s.kept():
 		for _, r := range s.Refunds {
 			if r.State == "pending" {
 				w.Do, w.Refund, w.Amount, w.Reason = "refund", r.ID, r.Amount, r.Reason
@@ -363,7 +385,6 @@ var (
 	errState    = refusal.New(refusal.Conflict, "state", "The payment is not in a state for this")
 	errProvider = &refusal.Refusal{Code: refusal.Unavailable, Message: "This way to pay is not set up here",
 		Fields: refusal.Fields{What: "provider"}, AfterMS: 60_000}
-	errAmount  = refusal.Faults(refusal.Fault{At: "/amount", Reason: "range"})
 	errManager = refusal.New(refusal.Forbidden, "", "Only a manager gives money back").With(refusal.Fields{Need: "payment.refund"})
 	errStaff   = refusal.New(refusal.Forbidden, "", "Only the staff may").With(refusal.Fields{Need: "payment.confirm"})
 	errYours   = refusal.New(refusal.Forbidden, "", "Not your payment").With(refusal.Fields{Need: "payment.cancel"})

@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1528
+const Format = 1538
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -405,6 +405,9 @@ func appendEvent(b []byte, e any) []byte {
 	case *table.BillTaken:
 		b, at = open(b, 994)
 		return shut(appendTableBillTaken(b, e), at)
+	case *payment.WasMischarged:
+		b, at = open(b, 1002)
+		return shut(appendPaymentWasMischarged(b, e), at)
 	}
 	panic(fmt.Sprintf("wire: unknown event %T", e))
 }
@@ -788,6 +791,9 @@ func decodeEvent(b []byte) (any, error) {
 	case 124:
 		v := new(table.BillTaken)
 		return v, decodeTableBillTaken(f.raw, v)
+	case 125:
+		v := new(payment.WasMischarged)
+		return v, decodePaymentWasMischarged(f.raw, v)
 	}
 	return nil, newer("Event", f.num)
 }
@@ -1043,6 +1049,8 @@ func EventName(e any) string {
 		return "bill_named"
 	case *table.BillTaken:
 		return "bill_taken"
+	case *payment.WasMischarged:
+		return "was_mischarged"
 	}
 	return ""
 }
@@ -10394,6 +10402,79 @@ func decodeTableBillTaken(b []byte, v *table.BillTaken) (err error) {
 	return nil
 }
 
+func appendPaymentWasMischarged(b []byte, v *payment.WasMischarged) []byte {
+	var at int
+	if !v.At.IsZero() {
+		b = num(b, 8, v.At.UnixMilli())
+	}
+	if v.Reference != "" {
+		b = str(b, 18, v.Reference)
+	}
+	b, at = open(b, 26)
+	b = shutUnlessEmpty(appendPaymentMischarge(b, &v.Took), at, 1)
+	b, at = open(b, 34)
+	b = shutUnlessEmpty(appendPaymentFailure(b, &v.Failure), at, 1)
+	return b
+}
+
+func decodePaymentWasMischarged(b []byte, v *payment.WasMischarged) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.At = f.time()
+		case 2:
+			v.Reference = f.str()
+		case 3:
+			if err = decodePaymentMischarge(f.raw, &v.Took); err != nil {
+				return err
+			}
+		case 4:
+			if err = decodePaymentFailure(f.raw, &v.Failure); err != nil {
+				return err
+			}
+		default:
+			if f.num > 4 {
+				return newer("PaymentWasMischarged", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendPaymentMischarge(b []byte, v *payment.Mischarge) []byte {
+	if v.Amount != 0 {
+		b = num(b, 8, v.Amount)
+	}
+	if v.Currency != "" {
+		b = str(b, 18, v.Currency)
+	}
+	return b
+}
+
+func decodePaymentMischarge(b []byte, v *payment.Mischarge) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.Amount = f.int()
+		case 2:
+			v.Currency = f.str()
+		default:
+			if f.num > 2 {
+				return newer("PaymentMischarge", f.num)
+			}
+		}
+	}
+	return nil
+}
+
 func appendStoreState(b []byte, v *store.State) []byte {
 	var at int
 	if v.Config != nil {
@@ -11012,6 +11093,10 @@ func appendPaymentState(b []byte, v *payment.State) []byte {
 	if v.Asks != 0 {
 		b = num(b, 272, int64(v.Asks))
 	}
+	if v.Mischarge != nil {
+		b, at = open(b, 282)
+		b = shut(appendPaymentMischarge(b, v.Mischarge), at)
+	}
 	return b
 }
 
@@ -11101,8 +11186,13 @@ func decodePaymentState(b []byte, v *payment.State) (err error) {
 			v.CancelID = command.ID(f.str())
 		case 34:
 			v.Asks = int(f.int())
+		case 35:
+			v.Mischarge = new(payment.Mischarge)
+			if err = decodePaymentMischarge(f.raw, v.Mischarge); err != nil {
+				return err
+			}
 		default:
-			if f.num > 34 {
+			if f.num > 35 {
 				return newer("PaymentState", f.num)
 			}
 		}
@@ -12865,6 +12955,12 @@ func appendPaymentWork(b []byte, v *payment.Work) []byte {
 	if v.OpenID != "" {
 		b = str(b, 34, v.OpenID)
 	}
+	if v.Total != 0 {
+		b = num(b, 72, v.Total)
+	}
+	if v.Currency != "" {
+		b = str(b, 82, v.Currency)
+	}
 	if v.Asks != 0 {
 		b = num(b, 40, int64(v.Asks))
 	}
@@ -12895,6 +12991,10 @@ func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 			v.ReturnURL = f.str()
 		case 4:
 			v.OpenID = f.str()
+		case 9:
+			v.Total = f.int()
+		case 10:
+			v.Currency = f.str()
 		case 5:
 			v.Asks = int(f.int())
 		case 6:
@@ -12904,7 +13004,7 @@ func decodePaymentWork(b []byte, v *payment.Work) (err error) {
 		case 8:
 			v.Reason = f.str()
 		default:
-			if f.num > 8 {
+			if f.num > 10 {
 				return newer("PaymentWork", f.num)
 			}
 		}

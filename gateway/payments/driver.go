@@ -30,14 +30,16 @@ type Config struct {
 	Engine   Engine
 	Accounts Accounts
 	AtOnce   int           // calls to one provider at a time: 8
+	Most     int           // payments with work at one provider that are kept in memory: 16 384; the others' is read from the log when there is room
 	Within   time.Duration // for one call: 10 s
 	Poll     time.Duration // first wait between queries of an open payment: 2 s; it grows to 15 times that
 	Log      *slog.Logger
 
-	Reports func(store string) actors.Reports // our log, to hold statements to; nil: nothing is reconciled
-	Stores  func() []string                   // to reconcile once a day, if their cells are here; with Reports
-	Look    time.Duration                     // how often it is looked whether a day's statements are ready: 10 min
-	Now     func() time.Time                  // of those days; time.Now
+	Live    func(ctx context.Context, store string) ([]actors.View, error) // a store's entities as the log has them; nil: what is beyond Most waits for the next opening of its cell
+	Reports func(store string) actors.Reports                              // our log, to hold statements to; nil: nothing is reconciled
+	Stores  func() []string                                                // to reconcile once a day, if their cells are here; with Reports
+	Look    time.Duration                                                  // how often it is looked whether a day's statements are ready: 10 min
+	Now     func() time.Time                                               // of those days; time.Now
 }
 
 // Driver does providers' work for the cells of its node.
@@ -47,33 +49,12 @@ type Driver struct {
 	ctx    context.Context
 	tasks  sync.WaitGroup
 	lanes  map[string]*lane
-
-	mu   sync.Mutex
-	jobs map[key]*job
-}
-
-type key struct{ store, payment string }
-
-// job is one payment's work, as of its newest view.
-type job struct {
-	key
-	v       int64
-	view    *payment.View
-	at      time.Time // when to do it next
-	tries   int       // calls since the work changed that did not end it
-	told    bool      // the payment knows that nobody can say
-	running bool
-}
-
-// lane is one provider: its workers and its breaker keep it from holding up others.
-type lane struct {
-	wake    chan struct{} // a buffer of one: something may have come due
-	breaker *gobreaker.CircuitBreaker[Result]
 }
 
 // NewDriver starts the workers. Stop ends them.
 func NewDriver(c Config) *Driver {
 	c.AtOnce = cmp.Or(c.AtOnce, 8)
+	c.Most = cmp.Or(c.Most, 16_384)
 	c.Within = cmp.Or(c.Within, 10*time.Second)
 	c.Poll = cmp.Or(c.Poll, 2*time.Second)
 	c.Look = cmp.Or(c.Look, 10*time.Minute)
@@ -83,19 +64,17 @@ func NewDriver(c Config) *Driver {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Driver{config: c, lanes: map[string]*lane{}, jobs: map[key]*job{}}
+	d := &Driver{config: c, lanes: map[string]*lane{}}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	for _, name := range c.Accounts.Names() {
-		l := &lane{wake: make(chan struct{}, 1), breaker: gobreaker.NewCircuitBreaker[Result](gobreaker.Settings{
-			Name: name, Timeout: 5 * c.Poll, ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
-			IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, ErrNone) || errors.Is(err, context.Canceled) },
-			OnStateChange: func(name string, _, to gobreaker.State) {
-				c.Log.Warn("payment provider", "provider", name, "breaker", to.String())
-			}})}
+		l := newLane(name, &c)
 		d.lanes[name] = l
 		for range c.AtOnce {
-			d.tasks.Go(func() { d.work(name, l) })
+			d.tasks.Go(func() { d.work(l) })
 		}
+	}
+	if c.Live != nil {
+		d.tasks.Go(d.catchUp)
 	}
 	if c.Reports != nil {
 		d.tasks.Go(d.daily)
@@ -110,65 +89,31 @@ func (d *Driver) Stop() {
 	d.tasks.Wait()
 }
 
-// Publish takes the newest views of cells of this node. It never blocks.
+// Publish takes the newest views of cells of this node. It never blocks. Payments of a
+// provider that was taken out of the configuration wait.
 func (d *Driver) Publish(views []actors.View) {
 	for i := range views {
 		if v, ok := views[i].View.(*payment.View); ok {
-			d.see(key{views[i].Store, v.ID}, views[i].V, v)
+			if l := d.lanes[v.Provider]; l != nil {
+				l.see(key{views[i].Store, v.ID}, views[i].V, v, !views[i].At.IsZero())
+			}
 		}
 	}
 }
 
 // Forget drops the work of a store whose cell has left the node.
 func (d *Driver) Forget(store string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for k := range d.jobs {
-		if k.store == store {
-			delete(d.jobs, k)
-		}
-	}
-}
-
-func (d *Driver) see(k key, v int64, view *payment.View) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	j := d.jobs[k]
-	switch {
-	case view.Work == nil:
-		delete(d.jobs, k)
-		return
-	case d.lanes[view.Provider] == nil: // it was taken out of the configuration: its payments wait
-		return
-	case j == nil:
-		j = &job{key: k}
-		d.jobs[k] = j
-	case v < j.v:
-		return
-	}
-	if j.view == nil || *j.view.Work != *view.Work || j.view.State != view.State {
-		j.at, j.tries = time.Now(), 0
-		if view.Work.Do == "query" && (j.view == nil || j.view.Work.Asks == view.Work.Asks) && view.State == payment.Pending {
-			j.at = j.at.Add(d.config.Poll)
-		}
-	}
-	j.v, j.view = v, view
-	d.wake(view.Provider)
-}
-
-func (d *Driver) wake(provider string) {
-	select {
-	case d.lanes[provider].wake <- struct{}{}:
-	default:
+	for _, l := range d.lanes {
+		l.forget(store)
 	}
 }
 
 // work does what comes due at one provider.
-func (d *Driver) work(name string, l *lane) {
+func (d *Driver) work(l *lane) {
 	for d.ctx.Err() == nil {
-		j, wait := d.next(name)
+		j, wait := l.next()
 		if j != nil {
-			d.wake(name) // there may be more: another worker looks
+			l.rouse() // there may be more: another worker looks
 			d.do(l, j)
 			continue
 		}
@@ -182,31 +127,33 @@ func (d *Driver) work(name string, l *lane) {
 	}
 }
 
-// next takes the job that is due for longest, or says how long to wait for one.
-func (d *Driver) next(provider string) (*job, time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var first *job
-	for _, j := range d.jobs {
-		if j.view.Provider == provider && !j.running && (first == nil || j.at.Before(first.at)) {
-			first = j
+// catchUp reads from the log what was left out, once there is room for it.
+func (d *Driver) catchUp() {
+	look := time.NewTicker(5 * d.config.Poll)
+	defer look.Stop()
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-look.C:
+		}
+		for name, l := range d.lanes {
+			store, ok := l.again()
+			if !ok {
+				continue
+			}
+			views, err := d.config.Live(d.ctx, store)
+			if l.read(name, store, views, err); err != nil && d.ctx.Err() == nil {
+				d.config.Log.Warn("payments not read", "store", store, "error", err)
+			}
 		}
 	}
-	if first == nil {
-		return nil, time.Minute
-	}
-	if wait := time.Until(first.at); wait > 0 {
-		return nil, min(wait, time.Minute)
-	}
-	first.running = true
-	taken := *first
-	return &taken, 0
 }
 
 // do calls the provider and brings the payment its answer.
 func (d *Driver) do(l *lane, j *job) {
 	again := time.Duration(0)
-	defer func() { d.done(j, again) }()
+	defer func() { l.done(j, again) }()
 	if d.config.Engine.Today(j.store) == nil { // the cell is elsewhere now, and so is the work
 		d.Forget(j.store)
 		return
@@ -222,7 +169,7 @@ func (d *Driver) do(l *lane, j *job) {
 	case err == nil:
 	case errors.Is(err, ErrNone):
 		r = Result{Outcome: payment.Doubtful}
-	case open && j.view.Work.Do == "start" && j.tries == 0:
+	case open && j.view.Work.Do == "start" && j.tries == 0 && j.fresh:
 		r = Declined("unavailable", "The provider cannot be reached; nothing was charged") // nothing was ever asked
 	default:
 		r = Result{Outcome: payment.Doubtful}
@@ -232,7 +179,7 @@ func (d *Driver) do(l *lane, j *job) {
 		d.config.Log.Warn("payment provider", "provider", j.view.Provider, "payment", j.payment, "do", j.view.Work.Do, "error", err)
 	}
 	again = d.wait(j, err != nil && !errors.Is(err, ErrNone))
-	if r.Outcome == payment.Doubtful && (j.view.Work.Do != "start" || j.told) || r.Outcome == payment.Started && j.view.State == payment.Pending {
+	if r.Outcome == payment.Doubtful && j.view.Work.Do != "start" || r.Outcome == payment.Started && j.view.State == payment.Pending {
 		return // the payment knows as much
 	}
 	no := d.report(j, r)
@@ -251,7 +198,7 @@ func (d *Driver) call(p Provider, j *job) (Result, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, d.config.Within)
 	defer cancel()
 	v, w := j.view, j.view.Work
-	c := Charge{Store: j.store, ID: v.ID, Amount: v.Amount + v.Tip, Currency: v.Currency, Method: w.Method, ReturnURL: w.ReturnURL,
+	c := Charge{Store: j.store, ID: v.ID, Amount: w.Total, Currency: w.Currency, Method: w.Method, ReturnURL: w.ReturnURL,
 		OpenID: w.OpenID, Reference: v.Reference, ExpiresAt: v.CreatedAt.Add(payment.Within)}
 	switch w.Do {
 	case "start":
@@ -277,23 +224,6 @@ func (d *Driver) wait(j *job, failed bool) time.Duration {
 	return w
 }
 
-// done puts a job back, unless its work has changed meanwhile.
-func (d *Driver) done(j *job, again time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := d.jobs[j.key]
-	if now == nil {
-		return
-	}
-	if now.running = false; now.v == j.v || *now.view.Work == *j.view.Work && now.view.State == j.view.State {
-		now.at, now.tries = time.Now().Add(again), j.tries+1
-	}
-	if j.view.Work.Do == "start" {
-		now.told = true
-	}
-	d.wake(now.view.Provider)
-}
-
 // report tells a payment what its provider says.
 func (d *Driver) report(j *job, r Result) *refusal.Refusal {
 	c := Report(j.payment, j.view.Work.Refund, r)
@@ -304,7 +234,8 @@ func (d *Driver) report(j *job, r Result) *refusal.Refusal {
 
 // Report makes the command that tells a payment of a result.
 func Report(id, refund string, r Result) *payment.Report {
-	return &payment.Report{Payment: id, Refund: refund, Outcome: r.Outcome, Amount: r.Amount, Reference: r.Reference, Action: r.Action, Failure: r.Failure}
+	return &payment.Report{Payment: id, Refund: refund, Outcome: r.Outcome, Amount: r.Amount, Currency: r.Currency,
+		Reference: r.Reference, Action: r.Action, Failure: r.Failure}
 }
 
 // By is who providers' words are noted as.

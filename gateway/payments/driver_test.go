@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/payment"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/story"
 	"github.com/brigata/brigata/actors/table"
@@ -25,17 +27,31 @@ import (
 	"github.com/brigata/brigata/persistence/memory"
 )
 
-// till is a host with a store, a driver, and a provider's stand-in.
+// till is a host with a store, a driver, and providers' stand-ins.
 type till struct {
 	t       *testing.T
-	bank    *fake.Bank
+	bank    *fake.Bank // the first
+	banks   []*fake.Bank
 	journal journal.Journal
 	node    *actors.Node
 	driver  *payments.Driver
 	web     *httptest.Server
 	seen    chan actors.View
 	ids     int
+
+	refuse atomic.Int64 // reports that are answered "try again"
 }
+
+// Do has the host take a command, or says to try again.
+func (x *till) Do(r *actors.Request) {
+	if r.Principal == "provider" && x.refuse.Add(-1) >= 0 {
+		r.To.Reply(r.Tag, actors.Answer{Refusal: &refusal.Refusal{Code: refusal.Unavailable, AfterMS: 1}})
+		return
+	}
+	x.node.Do(r)
+}
+
+func (x *till) Today(store string) *store.Today { return x.node.Today(store) }
 
 // midday is where it is about noon now: the tests are of one day there.
 var midday = func() *time.Location {
@@ -47,9 +63,11 @@ var midday = func() *time.Location {
 }()
 
 // opened starts one on a database; what it shows, and works on, is the database's.
-func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
-	bank.Zone = midday
-	x := &till{t: t, bank: bank, journal: db.Open(memory.Options{}), seen: make(chan actors.View, 1000)}
+func opened(t *testing.T, db *memory.Database, change func(*payments.Config), banks ...*fake.Bank) *till {
+	for _, b := range banks {
+		b.Zone = midday
+	}
+	x := &till{t: t, bank: banks[0], banks: banks, journal: db.Open(memory.Options{}), seen: make(chan actors.View, 1000)}
 	var driver *payments.Driver
 	ready := make(chan struct{})
 	node, err := actors.NewNode(actors.Config{Journal: x.journal, Providers: func(string) []string { return names }, Publish: func(v []actors.View) {
@@ -63,8 +81,12 @@ func opened(t *testing.T, bank *fake.Bank, db *memory.Database) *till {
 		t.Fatal(err)
 	}
 	x.node = node
-	driver = payments.NewDriver(payments.Config{Engine: node, Accounts: fake.Accounts(t, bank), Poll: 20 * time.Millisecond, Within: 2 * time.Second,
-		Reports: x.reports, Stores: func() []string { return nil }})
+	c := payments.Config{Engine: x, Accounts: fake.Accounts(t, banks...), Poll: 20 * time.Millisecond, Within: 2 * time.Second,
+		Live: actors.Archive{Journal: x.journal}.Live, Reports: x.reports, Stores: func() []string { return nil }}
+	if change != nil {
+		change(&c)
+	}
+	driver = payments.NewDriver(c)
 	x.driver = driver
 	close(ready)
 	mux := http.NewServeMux()
@@ -84,10 +106,14 @@ func (x *till) close() {
 	}
 }
 
-func newTill(t *testing.T, provider string) *till {
-	bank := fake.New(provider)
-	t.Cleanup(bank.Close)
-	x := opened(t, bank, memory.NewDatabase())
+func newTill(t *testing.T, change func(*payments.Config), providers ...string) *till {
+	var banks []*fake.Bank
+	for _, name := range providers {
+		b := fake.New(name)
+		t.Cleanup(b.Close)
+		banks = append(banks, b)
+	}
+	x := opened(t, memory.NewDatabase(), change, banks...)
 	t.Cleanup(x.close)
 	x.load()
 	return x
@@ -205,7 +231,7 @@ func (x *till) notify(id string) int {
 
 func every(t *testing.T, f func(x *till)) {
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) { f(newTill(t, name)) })
+		t.Run(name, func(t *testing.T) { f(newTill(t, nil, name)) })
 	}
 }
 
@@ -309,27 +335,154 @@ func TestForgedNotificationsAreRefused(t *testing.T) {
 // A provider that is down fails fast, says that nothing was charged, and loses nothing
 // that was under way.
 func TestBreaker(t *testing.T) {
-	x := newTill(t, "stripe")
-	id, to := x.owed()
-	<-to
-	for range 12 {
-		x.bank.Next(fake.Fail)
-	}
-	x.ask("order", "", &order.Place{Type: "dine_in", Table: "T2", Lines: []menu.Line{{Dish: "wine", Qty: 100}}})
-	for n := 0; ; n++ {
-		if n == 50 {
-			t.Fatal("the breaker never opened")
-		}
-		other, to := x.send("payment", "", &payment.Create{Table: "T2", Provider: "stripe", Amount: 100})
-		if a := <-to; strings.Contains(string(a.D), `"unavailable"`) {
-			if c := x.bank.Charge(other); c.ID != "" || !strings.Contains(string(a.D), `"state":"failed"`) {
-				t.Errorf("%s, and the provider has %+v", a.D, c)
+	every(t, func(x *till) {
+		id, to := x.owed()
+		<-to
+		x.bank.Down(true)
+		x.ask("order", "", &order.Place{Type: "dine_in", Table: "T2", Lines: []menu.Line{{Dish: "wine", Qty: 100}}})
+		for n := 0; ; n++ {
+			if n == 50 {
+				x.t.Fatal("the breaker never opened")
 			}
-			break
+			calls := len(x.bank.Calls())
+			other, to := x.send("payment", "", &payment.Create{Table: "T2", Provider: x.bank.Name, Amount: 100})
+			if a := <-to; strings.Contains(string(a.D), `"unavailable"`) {
+				if c := x.bank.Charge(other); c.ID != "" || !strings.Contains(string(a.D), `"state":"failed"`) {
+					x.t.Errorf("%s, and the provider has %+v", a.D, c)
+				}
+				break
+			}
+			if len(x.bank.Calls()) == calls {
+				x.t.Error("it was not asked, and the payment not refused")
+			}
 		}
+		x.bank.Down(false)
+		x.bank.Pay(id)
+		x.paid(3000, 0)
+	})
+}
+
+// A provider that takes calls and answers none has all of its workers wait; the other is
+// as quick as ever.
+func TestOneProviderHoldsUpNoOther(t *testing.T) {
+	for i, stalled := range names {
+		t.Run(stalled, func(t *testing.T) {
+			const within = time.Minute
+			x := newTill(t, func(c *payments.Config) { c.AtOnce, c.Within = 2, within }, names[(i+1)%len(names)], stalled)
+			x.ask("order", "", &order.Place{Type: "dine_in", Table: "T2", Lines: []menu.Line{{Dish: "wine", Qty: 100}}})
+			begun, end := x.banks[1].Stall()
+			var waiting []once
+			for range 4 {
+				_, to := x.send("payment", "", &payment.Create{Table: "T2", Provider: stalled, Amount: 100})
+				waiting = append(waiting, to)
+			}
+			for range 2 { // all of its workers
+				<-begun
+			}
+			for range 3 {
+				id, to := x.owed()
+				if a := <-to; !strings.Contains(string(a.D), `"pending"`) {
+					t.Fatalf("%s %+v", a.D, a.Refusal)
+				}
+				x.bank.Pay(id)
+				x.until(id, in(payment.Succeeded))
+			}
+			for _, to := range waiting {
+				select {
+				case a := <-to:
+					t.Errorf("it was to stall, and said %s", a.D)
+				default:
+				}
+			}
+			end()
+			for _, to := range waiting {
+				if a := <-to; !strings.Contains(string(a.D), `"pending"`) {
+					t.Errorf("%s %+v", a.D, a.Refusal)
+				}
+			}
+		})
 	}
-	x.bank.Pay(id)
-	x.paid(3000, 0)
+}
+
+// Something else than was asked for is no payment: the bill asks for the money still, all
+// of it goes back, once, the provider is not asked to tell again, and the day's report
+// has the difference.
+func TestChargedWithSomethingElse(t *testing.T) {
+	for differs, change := range map[string]func(*fake.Charge){
+		"amount":   func(c *fake.Charge) { c.Amount = 2999 },
+		"currency": func(c *fake.Charge) { c.Currency = "USD" },
+	} {
+		t.Run(differs, func(t *testing.T) {
+			every(t, func(x *till) {
+				id, to := x.owed()
+				<-to
+				x.bank.Change(id, change)
+				x.bank.Pay(id)
+				for range 3 {
+					if status := x.notify(id); status != http.StatusOK {
+						x.t.Error(status)
+					}
+				}
+				v := x.until(id, func(v *payment.View) bool { return v.Refunded != 0 })
+				theirs := x.bank.Charge(id)
+				if v.State != payment.Failed || v.Failure.Code != differs || v.Refunded != theirs.Amount || v.Work != nil {
+					x.t.Errorf("%+v", v)
+				}
+				if len(theirs.Refunds) != 1 || theirs.Refunds[0] != (fake.Refund{ID: id, Amount: theirs.Amount}) {
+					x.t.Errorf("%+v", theirs)
+				}
+				x.notify(id)
+				again, to := x.pay(3000) // all of it is due
+				<-to
+				x.bank.Pay(again)
+				x.paid(3000, 0)
+				x.node.Flush(x.t.Context())
+				out, err := x.driver.Reconcile(x.t.Context(), "s", x.node.Today("s"), time.Now().In(midday).Format(time.DateOnly))
+				if got, want := fmt.Sprint(found(x.t, out, err)), fmt.Sprintf("[%s charge 3000:%d]", differs, theirs.Amount); got != want {
+					x.t.Errorf("%s, want %s", got, want)
+				}
+			})
+		})
+	}
+}
+
+// Who pays hears that nobody can say, though the payment could not be told at first.
+func TestDoubtIsToldUntilItIsTaken(t *testing.T) {
+	every(t, func(x *till) {
+		x.ask("order", "", &order.Place{Type: "dine_in", Table: "T1", Lines: []menu.Line{{Dish: "wine", Qty: 1}}})
+		x.bank.Down(true)
+		x.refuse.Store(2)
+		id, to := x.pay(3000)
+		if a := <-to; a.Refusal != nil || !strings.Contains(string(a.D), `"state":"unknown"`) {
+			x.t.Fatalf("%s %+v", a.D, a.Refusal)
+		}
+		x.bank.Down(false)
+		x.until(id, in(payment.Pending))
+		x.bank.Pay(id)
+		x.paid(3000, 0)
+	})
+}
+
+// What there is no room for is read from the log when there is.
+func TestMorePaymentsThanAreKept(t *testing.T) {
+	x := newTill(t, func(c *payments.Config) { c.Most, c.Poll = 2, 5*time.Millisecond }, "wechat")
+	x.ask("order", "", &order.Place{Type: "dine_in", Table: "T1", Lines: []menu.Line{{Dish: "wine", Qty: 10}}})
+	var ids []string
+	for range 6 {
+		id, _ := x.pay(3000)
+		ids = append(ids, id)
+	}
+	for range ids {
+		until(x, func(v actors.View) (bool, bool) {
+			p, ok := v.View.(*payment.View)
+			if !ok || p.State != payment.Pending {
+				return false, false
+			}
+			x.bank.Pay(p.ID)
+			return true, true
+		})
+	}
+	x.paid(18_000, 0)
 }
 
 // What a node leaves undone, the next one does: from the log alone.
@@ -339,14 +492,14 @@ func TestWorkSurvivesItsNode(t *testing.T) {
 			bank := fake.New(name)
 			t.Cleanup(bank.Close)
 			db := memory.NewDatabase()
-			x := opened(t, bank, db)
+			x := opened(t, db, nil, bank)
 			x.load()
 			bank.Next(fake.Hang, fake.Fail, fake.Fail, fake.Fail, fake.Fail)
 			id, to := x.owed()
 			<-to
 			x.close()
 			bank.Pay(id)
-			y := opened(t, bank, db)
+			y := opened(t, db, nil, bank)
 			defer y.close()
 			y.until(id, in(payment.Succeeded))
 			if all := bank.Charges(); len(all) != 1 || all[0].State != "paid" {

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/brigata/brigata/actors/refusal"
 )
 
 // bodyMax bounds a notification; theirs are a few kilobytes.
@@ -72,7 +70,7 @@ func (d *Driver) noticed(ctx context.Context, e Doer, name string, n Notice) err
 		return nil
 	}
 	d.config.Log.Warn("payment notification not taken", "provider", name, "store", n.Store, "payment", n.Payment, "code", no.Code, "reason", no.Fields.Reason)
-	if no.Code == refusal.Conflict { // it will never be otherwise
+	if no.Code.Outcome() { // it will never be otherwise
 		return nil
 	}
 	return no

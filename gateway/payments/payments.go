@@ -44,7 +44,8 @@ type Refund struct {
 // given back then.
 type Result struct {
 	Outcome   payment.Outcome
-	Amount    int64 // charged
+	Amount    int64  // charged
+	Currency  string // of it; "": not told
 	Reference string
 	Action    *payment.Action
 	Failure   *payment.Failure

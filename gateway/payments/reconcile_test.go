@@ -98,7 +98,7 @@ func (h told) Handle(_ context.Context, r slog.Record) error {
 // Once yesterday's statements are ready, they are compared without being asked for; a
 // provider that is down is asked again.
 func TestReconciledDaily(t *testing.T) {
-	x := newTill(t, "wechat")
+	x := newTill(t, nil, "wechat")
 	id, to := x.owed()
 	<-to
 	x.bank.Pay(id)

@@ -152,6 +152,7 @@ type Event struct {
 	//	*Event_TableBillDue
 	//	*Event_TableBillNamed
 	//	*Event_TableBillTaken
+	//	*Event_PaymentWasMischarged
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1310,6 +1311,15 @@ func (x *Event) GetTableBillTaken() *TableBillTaken {
 	return nil
 }
 
+func (x *Event) GetPaymentWasMischarged() *PaymentWasMischarged {
+	if x != nil {
+		if x, ok := x.Event.(*Event_PaymentWasMischarged); ok {
+			return x.PaymentWasMischarged
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1810,6 +1820,10 @@ type Event_TableBillTaken struct {
 	TableBillTaken *TableBillTaken `protobuf:"bytes,124,opt,name=table_bill_taken,json=tableBillTaken,proto3,oneof"`
 }
 
+type Event_PaymentWasMischarged struct {
+	PaymentWasMischarged *PaymentWasMischarged `protobuf:"bytes,125,opt,name=payment_was_mischarged,json=paymentWasMischarged,proto3,oneof"`
+}
+
 func (*Event_StoreConfigured) isEvent_Event() {}
 
 func (*Event_StoreSeeded) isEvent_Event() {}
@@ -2057,6 +2071,8 @@ func (*Event_TableBillDue) isEvent_Event() {}
 func (*Event_TableBillNamed) isEvent_Event() {}
 
 func (*Event_TableBillTaken) isEvent_Event() {}
+
+func (*Event_PaymentWasMischarged) isEvent_Event() {}
 
 // Int64s is a list where proto3 has none: a map's value.
 type Int64S struct {
@@ -16647,6 +16663,126 @@ func (x *TableBillTaken) GetN() int64 {
 	return 0
 }
 
+type PaymentWasMischarged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"zigzag64,1,opt,name=at,proto3" json:"at,omitempty"`
+	Reference     string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	Took          *PaymentMischarge      `protobuf:"bytes,3,opt,name=took,proto3" json:"took,omitempty"`
+	Failure       *PaymentFailure        `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentWasMischarged) Reset() {
+	*x = PaymentWasMischarged{}
+	mi := &file_event_proto_msgTypes[202]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentWasMischarged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentWasMischarged) ProtoMessage() {}
+
+func (x *PaymentWasMischarged) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[202]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentWasMischarged.ProtoReflect.Descriptor instead.
+func (*PaymentWasMischarged) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{202}
+}
+
+func (x *PaymentWasMischarged) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *PaymentWasMischarged) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *PaymentWasMischarged) GetTook() *PaymentMischarge {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *PaymentWasMischarged) GetFailure() *PaymentFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type PaymentMischarge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Amount        int64                  `protobuf:"zigzag64,1,opt,name=amount,proto3" json:"amount,omitempty"`
+	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentMischarge) Reset() {
+	*x = PaymentMischarge{}
+	mi := &file_event_proto_msgTypes[203]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentMischarge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentMischarge) ProtoMessage() {}
+
+func (x *PaymentMischarge) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[203]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentMischarge.ProtoReflect.Descriptor instead.
+func (*PaymentMischarge) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{203}
+}
+
+func (x *PaymentMischarge) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *PaymentMischarge) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
 type StoreState struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Config        *StoreConfig             `protobuf:"bytes,1,opt,name=config,proto3,oneof" json:"config,omitempty"`
@@ -16667,7 +16803,7 @@ type StoreState struct {
 
 func (x *StoreState) Reset() {
 	*x = StoreState{}
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[204]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16679,7 +16815,7 @@ func (x *StoreState) String() string {
 func (*StoreState) ProtoMessage() {}
 
 func (x *StoreState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[202]
+	mi := &file_event_proto_msgTypes[204]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16692,7 +16828,7 @@ func (x *StoreState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreState.ProtoReflect.Descriptor instead.
 func (*StoreState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{202}
+	return file_event_proto_rawDescGZIP(), []int{204}
 }
 
 func (x *StoreState) GetConfig() *StoreConfig {
@@ -16789,7 +16925,7 @@ type StorePause struct {
 
 func (x *StorePause) Reset() {
 	*x = StorePause{}
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[205]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16801,7 +16937,7 @@ func (x *StorePause) String() string {
 func (*StorePause) ProtoMessage() {}
 
 func (x *StorePause) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[203]
+	mi := &file_event_proto_msgTypes[205]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16814,7 +16950,7 @@ func (x *StorePause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorePause.ProtoReflect.Descriptor instead.
 func (*StorePause) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{203}
+	return file_event_proto_rawDescGZIP(), []int{205}
 }
 
 func (x *StorePause) GetChannel() string {
@@ -16845,7 +16981,7 @@ type StoreDay struct {
 
 func (x *StoreDay) Reset() {
 	*x = StoreDay{}
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[206]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16857,7 +16993,7 @@ func (x *StoreDay) String() string {
 func (*StoreDay) ProtoMessage() {}
 
 func (x *StoreDay) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[204]
+	mi := &file_event_proto_msgTypes[206]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16870,7 +17006,7 @@ func (x *StoreDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDay.ProtoReflect.Descriptor instead.
 func (*StoreDay) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{204}
+	return file_event_proto_rawDescGZIP(), []int{206}
 }
 
 func (x *StoreDay) GetDate() string {
@@ -16927,7 +17063,7 @@ type StoreSum struct {
 
 func (x *StoreSum) Reset() {
 	*x = StoreSum{}
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[207]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -16939,7 +17075,7 @@ func (x *StoreSum) String() string {
 func (*StoreSum) ProtoMessage() {}
 
 func (x *StoreSum) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[205]
+	mi := &file_event_proto_msgTypes[207]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -16952,7 +17088,7 @@ func (x *StoreSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreSum.ProtoReflect.Descriptor instead.
 func (*StoreSum) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{205}
+	return file_event_proto_rawDescGZIP(), []int{207}
 }
 
 func (x *StoreSum) GetProvider() string {
@@ -16995,7 +17131,7 @@ type StoreTakings struct {
 
 func (x *StoreTakings) Reset() {
 	*x = StoreTakings{}
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[208]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17007,7 +17143,7 @@ func (x *StoreTakings) String() string {
 func (*StoreTakings) ProtoMessage() {}
 
 func (x *StoreTakings) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[206]
+	mi := &file_event_proto_msgTypes[208]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17020,7 +17156,7 @@ func (x *StoreTakings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreTakings.ProtoReflect.Descriptor instead.
 func (*StoreTakings) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{206}
+	return file_event_proto_rawDescGZIP(), []int{208}
 }
 
 func (x *StoreTakings) GetDate() string {
@@ -17065,7 +17201,7 @@ type MenuState struct {
 
 func (x *MenuState) Reset() {
 	*x = MenuState{}
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[209]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17077,7 +17213,7 @@ func (x *MenuState) String() string {
 func (*MenuState) ProtoMessage() {}
 
 func (x *MenuState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[207]
+	mi := &file_event_proto_msgTypes[209]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17090,7 +17226,7 @@ func (x *MenuState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuState.ProtoReflect.Descriptor instead.
 func (*MenuState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{207}
+	return file_event_proto_rawDescGZIP(), []int{209}
 }
 
 func (x *MenuState) GetMenu() *MenuMenu {
@@ -17164,7 +17300,7 @@ type StockState struct {
 
 func (x *StockState) Reset() {
 	*x = StockState{}
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[210]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17176,7 +17312,7 @@ func (x *StockState) String() string {
 func (*StockState) ProtoMessage() {}
 
 func (x *StockState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[208]
+	mi := &file_event_proto_msgTypes[210]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17189,7 +17325,7 @@ func (x *StockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockState.ProtoReflect.Descriptor instead.
 func (*StockState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{208}
+	return file_event_proto_rawDescGZIP(), []int{210}
 }
 
 func (x *StockState) GetId() string {
@@ -17375,13 +17511,14 @@ type PaymentState struct {
 	Cancelling    bool                   `protobuf:"varint,32,opt,name=cancelling,proto3" json:"cancelling,omitempty"`
 	CancelId      string                 `protobuf:"bytes,33,opt,name=cancel_id,json=cancelId,proto3" json:"cancel_id,omitempty"`
 	Asks          int64                  `protobuf:"zigzag64,34,opt,name=asks,proto3" json:"asks,omitempty"`
+	Mischarge     *PaymentMischarge      `protobuf:"bytes,35,opt,name=mischarge,proto3,oneof" json:"mischarge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentState) Reset() {
 	*x = PaymentState{}
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[211]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17393,7 +17530,7 @@ func (x *PaymentState) String() string {
 func (*PaymentState) ProtoMessage() {}
 
 func (x *PaymentState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[209]
+	mi := &file_event_proto_msgTypes[211]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17406,7 +17543,7 @@ func (x *PaymentState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentState.ProtoReflect.Descriptor instead.
 func (*PaymentState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{209}
+	return file_event_proto_rawDescGZIP(), []int{211}
 }
 
 func (x *PaymentState) GetId() string {
@@ -17647,6 +17784,13 @@ func (x *PaymentState) GetAsks() int64 {
 	return 0
 }
 
+func (x *PaymentState) GetMischarge() *PaymentMischarge {
+	if x != nil {
+		return x.Mischarge
+	}
+	return nil
+}
+
 type OrderState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -17733,7 +17877,7 @@ type OrderState struct {
 
 func (x *OrderState) Reset() {
 	*x = OrderState{}
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[212]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -17745,7 +17889,7 @@ func (x *OrderState) String() string {
 func (*OrderState) ProtoMessage() {}
 
 func (x *OrderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[210]
+	mi := &file_event_proto_msgTypes[212]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -17758,7 +17902,7 @@ func (x *OrderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderState.ProtoReflect.Descriptor instead.
 func (*OrderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{210}
+	return file_event_proto_rawDescGZIP(), []int{212}
 }
 
 func (x *OrderState) GetId() string {
@@ -18319,7 +18463,7 @@ type OrderAdding struct {
 
 func (x *OrderAdding) Reset() {
 	*x = OrderAdding{}
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[213]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18331,7 +18475,7 @@ func (x *OrderAdding) String() string {
 func (*OrderAdding) ProtoMessage() {}
 
 func (x *OrderAdding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[211]
+	mi := &file_event_proto_msgTypes[213]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18344,7 +18488,7 @@ func (x *OrderAdding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAdding.ProtoReflect.Descriptor instead.
 func (*OrderAdding) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{211}
+	return file_event_proto_rawDescGZIP(), []int{213}
 }
 
 func (x *OrderAdding) GetAsked() string {
@@ -18385,7 +18529,7 @@ type OrderReturned struct {
 
 func (x *OrderReturned) Reset() {
 	*x = OrderReturned{}
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[214]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18397,7 +18541,7 @@ func (x *OrderReturned) String() string {
 func (*OrderReturned) ProtoMessage() {}
 
 func (x *OrderReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[212]
+	mi := &file_event_proto_msgTypes[214]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18410,7 +18554,7 @@ func (x *OrderReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderReturned.ProtoReflect.Descriptor instead.
 func (*OrderReturned) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{212}
+	return file_event_proto_rawDescGZIP(), []int{214}
 }
 
 func (x *OrderReturned) GetPayment() string {
@@ -18444,7 +18588,7 @@ type TableState struct {
 
 func (x *TableState) Reset() {
 	*x = TableState{}
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[215]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18456,7 +18600,7 @@ func (x *TableState) String() string {
 func (*TableState) ProtoMessage() {}
 
 func (x *TableState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[213]
+	mi := &file_event_proto_msgTypes[215]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18469,7 +18613,7 @@ func (x *TableState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableState.ProtoReflect.Descriptor instead.
 func (*TableState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{213}
+	return file_event_proto_rawDescGZIP(), []int{215}
 }
 
 func (x *TableState) GetId() string {
@@ -18546,7 +18690,7 @@ type TableLeave struct {
 
 func (x *TableLeave) Reset() {
 	*x = TableLeave{}
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[216]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18558,7 +18702,7 @@ func (x *TableLeave) String() string {
 func (*TableLeave) ProtoMessage() {}
 
 func (x *TableLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[214]
+	mi := &file_event_proto_msgTypes[216]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18571,7 +18715,7 @@ func (x *TableLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableLeave.ProtoReflect.Descriptor instead.
 func (*TableLeave) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{214}
+	return file_event_proto_rawDescGZIP(), []int{216}
 }
 
 func (x *TableLeave) GetTo() string {
@@ -18605,7 +18749,7 @@ type TableMoved struct {
 
 func (x *TableMoved) Reset() {
 	*x = TableMoved{}
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[217]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18617,7 +18761,7 @@ func (x *TableMoved) String() string {
 func (*TableMoved) ProtoMessage() {}
 
 func (x *TableMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[215]
+	mi := &file_event_proto_msgTypes[217]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18630,7 +18774,7 @@ func (x *TableMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableMoved.ProtoReflect.Descriptor instead.
 func (*TableMoved) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{215}
+	return file_event_proto_rawDescGZIP(), []int{217}
 }
 
 func (x *TableMoved) GetPayment() string {
@@ -18658,7 +18802,7 @@ type TableCame struct {
 
 func (x *TableCame) Reset() {
 	*x = TableCame{}
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[218]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18670,7 +18814,7 @@ func (x *TableCame) String() string {
 func (*TableCame) ProtoMessage() {}
 
 func (x *TableCame) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[216]
+	mi := &file_event_proto_msgTypes[218]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18683,7 +18827,7 @@ func (x *TableCame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCame.ProtoReflect.Descriptor instead.
 func (*TableCame) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{216}
+	return file_event_proto_rawDescGZIP(), []int{218}
 }
 
 func (x *TableCame) GetFrom() string {
@@ -18722,7 +18866,7 @@ type PrinterState struct {
 
 func (x *PrinterState) Reset() {
 	*x = PrinterState{}
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[219]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18734,7 +18878,7 @@ func (x *PrinterState) String() string {
 func (*PrinterState) ProtoMessage() {}
 
 func (x *PrinterState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[217]
+	mi := &file_event_proto_msgTypes[219]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18747,7 +18891,7 @@ func (x *PrinterState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterState.ProtoReflect.Descriptor instead.
 func (*PrinterState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{217}
+	return file_event_proto_rawDescGZIP(), []int{219}
 }
 
 func (x *PrinterState) GetId() string {
@@ -18811,7 +18955,7 @@ type PrinterLast struct {
 
 func (x *PrinterLast) Reset() {
 	*x = PrinterLast{}
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[220]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18823,7 +18967,7 @@ func (x *PrinterLast) String() string {
 func (*PrinterLast) ProtoMessage() {}
 
 func (x *PrinterLast) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[218]
+	mi := &file_event_proto_msgTypes[220]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18836,7 +18980,7 @@ func (x *PrinterLast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterLast.ProtoReflect.Descriptor instead.
 func (*PrinterLast) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{218}
+	return file_event_proto_rawDescGZIP(), []int{220}
 }
 
 func (x *PrinterLast) GetJob() string {
@@ -18904,7 +19048,7 @@ type SensorState struct {
 
 func (x *SensorState) Reset() {
 	*x = SensorState{}
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[221]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -18916,7 +19060,7 @@ func (x *SensorState) String() string {
 func (*SensorState) ProtoMessage() {}
 
 func (x *SensorState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[219]
+	mi := &file_event_proto_msgTypes[221]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -18929,7 +19073,7 @@ func (x *SensorState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorState.ProtoReflect.Descriptor instead.
 func (*SensorState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{219}
+	return file_event_proto_rawDescGZIP(), []int{221}
 }
 
 func (x *SensorState) GetId() string {
@@ -19147,7 +19291,7 @@ type SensorControl struct {
 
 func (x *SensorControl) Reset() {
 	*x = SensorControl{}
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[222]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19159,7 +19303,7 @@ func (x *SensorControl) String() string {
 func (*SensorControl) ProtoMessage() {}
 
 func (x *SensorControl) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[220]
+	mi := &file_event_proto_msgTypes[222]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19172,7 +19316,7 @@ func (x *SensorControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControl.ProtoReflect.Descriptor instead.
 func (*SensorControl) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{220}
+	return file_event_proto_rawDescGZIP(), []int{222}
 }
 
 func (x *SensorControl) GetSince() int64 {
@@ -19213,7 +19357,7 @@ type SensorSeries struct {
 
 func (x *SensorSeries) Reset() {
 	*x = SensorSeries{}
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[223]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19225,7 +19369,7 @@ func (x *SensorSeries) String() string {
 func (*SensorSeries) ProtoMessage() {}
 
 func (x *SensorSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[221]
+	mi := &file_event_proto_msgTypes[223]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19238,7 +19382,7 @@ func (x *SensorSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorSeries.ProtoReflect.Descriptor instead.
 func (*SensorSeries) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{221}
+	return file_event_proto_rawDescGZIP(), []int{223}
 }
 
 func (x *SensorSeries) GetFine() *SensorTrack {
@@ -19265,7 +19409,7 @@ type SensorTrack struct {
 
 func (x *SensorTrack) Reset() {
 	*x = SensorTrack{}
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[224]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19277,7 +19421,7 @@ func (x *SensorTrack) String() string {
 func (*SensorTrack) ProtoMessage() {}
 
 func (x *SensorTrack) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[222]
+	mi := &file_event_proto_msgTypes[224]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19290,7 +19434,7 @@ func (x *SensorTrack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorTrack.ProtoReflect.Descriptor instead.
 func (*SensorTrack) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{222}
+	return file_event_proto_rawDescGZIP(), []int{224}
 }
 
 func (x *SensorTrack) GetDone() []*SensorBucket {
@@ -19320,7 +19464,7 @@ type SensorBucket struct {
 
 func (x *SensorBucket) Reset() {
 	*x = SensorBucket{}
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[225]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19332,7 +19476,7 @@ func (x *SensorBucket) String() string {
 func (*SensorBucket) ProtoMessage() {}
 
 func (x *SensorBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[223]
+	mi := &file_event_proto_msgTypes[225]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19345,7 +19489,7 @@ func (x *SensorBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorBucket.ProtoReflect.Descriptor instead.
 func (*SensorBucket) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{223}
+	return file_event_proto_rawDescGZIP(), []int{225}
 }
 
 func (x *SensorBucket) GetAt() int64 {
@@ -19416,7 +19560,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[226]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19428,7 +19572,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[224]
+	mi := &file_event_proto_msgTypes[226]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19441,7 +19585,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{224}
+	return file_event_proto_rawDescGZIP(), []int{226}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -19630,7 +19774,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19642,7 +19786,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[225]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19655,7 +19799,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{225}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -19690,7 +19834,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19702,7 +19846,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19715,7 +19859,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -19756,7 +19900,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19768,7 +19912,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19781,7 +19925,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *StoreView) GetId() string {
@@ -19859,7 +20003,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19871,7 +20015,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19884,7 +20028,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -19936,7 +20080,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19948,7 +20092,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19961,7 +20105,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{229}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *StockView) GetId() string {
@@ -20084,7 +20228,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[232]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20096,7 +20240,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[232]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20109,7 +20253,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{230}
+	return file_event_proto_rawDescGZIP(), []int{232}
 }
 
 func (x *PaymentView) GetId() string {
@@ -20265,6 +20409,8 @@ type PaymentWork struct {
 	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
 	ReturnUrl     string                 `protobuf:"bytes,3,opt,name=return_url,json=returnUrl,proto3" json:"return_url,omitempty"`
 	OpenId        string                 `protobuf:"bytes,4,opt,name=open_id,json=openId,proto3" json:"open_id,omitempty"`
+	Total         int64                  `protobuf:"zigzag64,9,opt,name=total,proto3" json:"total,omitempty"`
+	Currency      string                 `protobuf:"bytes,10,opt,name=currency,proto3" json:"currency,omitempty"`
 	Asks          int64                  `protobuf:"zigzag64,5,opt,name=asks,proto3" json:"asks,omitempty"`
 	Refund        string                 `protobuf:"bytes,6,opt,name=refund,proto3" json:"refund,omitempty"`
 	Amount        int64                  `protobuf:"zigzag64,7,opt,name=amount,proto3" json:"amount,omitempty"`
@@ -20275,7 +20421,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[233]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20287,7 +20433,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[233]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20300,7 +20446,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{231}
+	return file_event_proto_rawDescGZIP(), []int{233}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -20327,6 +20473,20 @@ func (x *PaymentWork) GetReturnUrl() string {
 func (x *PaymentWork) GetOpenId() string {
 	if x != nil {
 		return x.OpenId
+	}
+	return ""
+}
+
+func (x *PaymentWork) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *PaymentWork) GetCurrency() string {
+	if x != nil {
+		return x.Currency
 	}
 	return ""
 }
@@ -20417,7 +20577,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[234]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20429,7 +20589,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[234]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20442,7 +20602,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{232}
+	return file_event_proto_rawDescGZIP(), []int{234}
 }
 
 func (x *OrderView) GetId() string {
@@ -20820,7 +20980,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[235]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20832,7 +20992,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[235]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20845,7 +21005,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{233}
+	return file_event_proto_rawDescGZIP(), []int{235}
 }
 
 func (x *TableView) GetId() string {
@@ -20978,7 +21138,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[236]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20990,7 +21150,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[236]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21003,7 +21163,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{234}
+	return file_event_proto_rawDescGZIP(), []int{236}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -21052,7 +21212,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[237]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21064,7 +21224,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[237]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21077,7 +21237,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{235}
+	return file_event_proto_rawDescGZIP(), []int{237}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -21232,7 +21392,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[238]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21244,7 +21404,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[238]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21257,7 +21417,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{236}
+	return file_event_proto_rawDescGZIP(), []int{238}
 }
 
 func (x *SensorView) GetId() string {
@@ -21447,7 +21607,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[239]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21459,7 +21619,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[239]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21472,7 +21632,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{237}
+	return file_event_proto_rawDescGZIP(), []int{239}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -21516,7 +21676,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[240]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21528,7 +21688,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[240]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21541,7 +21701,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{238}
+	return file_event_proto_rawDescGZIP(), []int{240}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -21612,7 +21772,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[239]
+	mi := &file_event_proto_msgTypes[241]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21624,7 +21784,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[239]
+	mi := &file_event_proto_msgTypes[241]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21637,7 +21797,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{239}
+	return file_event_proto_rawDescGZIP(), []int{241}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -21833,7 +21993,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[240]
+	mi := &file_event_proto_msgTypes[242]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21845,7 +22005,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[240]
+	mi := &file_event_proto_msgTypes[242]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21858,7 +22018,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{240}
+	return file_event_proto_rawDescGZIP(), []int{242}
 }
 
 func (x *PrinterView) GetId() string {
@@ -21936,7 +22096,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"brigata.v1\"\x96H\n" +
+	"brigata.v1\"\xf0H\n" +
 	"\x05Event\x12H\n" +
 	"\x10store_configured\x18\x01 \x01(\v2\x1b.brigata.v1.StoreConfiguredH\x00R\x0fstoreConfigured\x12<\n" +
 	"\fstore_seeded\x18\x02 \x01(\v2\x17.brigata.v1.StoreSeededH\x00R\vstoreSeeded\x12L\n" +
@@ -22068,7 +22228,8 @@ const file_event_proto_rawDesc = "" +
 	"\x14order_stayed_expired\x18y \x01(\v2\x1e.brigata.v1.OrderStayedExpiredH\x00R\x12orderStayedExpired\x12@\n" +
 	"\x0etable_bill_due\x18z \x01(\v2\x18.brigata.v1.TableBillDueH\x00R\ftableBillDue\x12F\n" +
 	"\x10table_bill_named\x18{ \x01(\v2\x1a.brigata.v1.TableBillNamedH\x00R\x0etableBillNamed\x12F\n" +
-	"\x10table_bill_taken\x18| \x01(\v2\x1a.brigata.v1.TableBillTakenH\x00R\x0etableBillTakenB\a\n" +
+	"\x10table_bill_taken\x18| \x01(\v2\x1a.brigata.v1.TableBillTakenH\x00R\x0etableBillTaken\x12X\n" +
+	"\x16payment_was_mischarged\x18} \x01(\v2 .brigata.v1.PaymentWasMischargedH\x00R\x14paymentWasMischargedB\a\n" +
 	"\x05event\"\x1a\n" +
 	"\x06Int64s\x12\x10\n" +
 	"\x01v\x18\x01 \x03(\x12B\x02\x10\x00R\x01v\"\xb2\x01\n" +
@@ -23312,7 +23473,15 @@ const file_event_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\tR\x05order\x12-\n" +
 	"\x05lines\x18\x02 \x03(\v2\x17.brigata.v1.PrinterLineR\x05lines\"\x1e\n" +
 	"\x0eTableBillTaken\x12\f\n" +
-	"\x01n\x18\x01 \x01(\x12R\x01n\"\xa7\x04\n" +
+	"\x01n\x18\x01 \x01(\x12R\x01n\"\xac\x01\n" +
+	"\x14PaymentWasMischarged\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x12R\x02at\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\x120\n" +
+	"\x04took\x18\x03 \x01(\v2\x1c.brigata.v1.PaymentMischargeR\x04took\x124\n" +
+	"\afailure\x18\x04 \x01(\v2\x1a.brigata.v1.PaymentFailureR\afailure\"F\n" +
+	"\x10PaymentMischarge\x12\x16\n" +
+	"\x06amount\x18\x01 \x01(\x12R\x06amount\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\"\xa7\x04\n" +
 	"\n" +
 	"StoreState\x124\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.brigata.v1.StoreConfigH\x00R\x06config\x88\x01\x01\x12\x18\n" +
@@ -23391,7 +23560,7 @@ const file_event_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\x1a7\n" +
 	"\tGoneEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xee\a\n" +
+	"\x05value\x18\x02 \x01(\x12R\x05value:\x028\x01\"\xbd\b\n" +
 	"\fPaymentState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x14\n" +
@@ -23432,10 +23601,13 @@ const file_event_proto_rawDesc = "" +
 	"cancelling\x18  \x01(\bR\n" +
 	"cancelling\x12\x1b\n" +
 	"\tcancel_id\x18! \x01(\tR\bcancelId\x12\x12\n" +
-	"\x04asks\x18\" \x01(\x12R\x04asksB\n" +
+	"\x04asks\x18\" \x01(\x12R\x04asks\x12?\n" +
+	"\tmischarge\x18# \x01(\v2\x1c.brigata.v1.PaymentMischargeH\x02R\tmischarge\x88\x01\x01B\n" +
 	"\n" +
 	"\b_failureB\t\n" +
-	"\a_action\"\xcf\x12\n" +
+	"\a_actionB\f\n" +
+	"\n" +
+	"_mischarge\"\xcf\x12\n" +
 	"\n" +
 	"OrderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -23730,13 +23902,16 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\b_failureB\x05\n" +
 	"\x03_byB\a\n" +
-	"\x05_work\"\xc9\x01\n" +
+	"\x05_work\"\xfb\x01\n" +
 	"\vPaymentWork\x12\x0e\n" +
 	"\x02do\x18\x01 \x01(\tR\x02do\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1d\n" +
 	"\n" +
 	"return_url\x18\x03 \x01(\tR\treturnUrl\x12\x17\n" +
-	"\aopen_id\x18\x04 \x01(\tR\x06openId\x12\x12\n" +
+	"\aopen_id\x18\x04 \x01(\tR\x06openId\x12\x14\n" +
+	"\x05total\x18\t \x01(\x12R\x05total\x12\x1a\n" +
+	"\bcurrency\x18\n" +
+	" \x01(\tR\bcurrency\x12\x12\n" +
 	"\x04asks\x18\x05 \x01(\x12R\x04asks\x12\x16\n" +
 	"\x06refund\x18\x06 \x01(\tR\x06refund\x12\x16\n" +
 	"\x06amount\x18\a \x01(\x12R\x06amount\x12\x16\n" +
@@ -23956,7 +24131,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 250)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 252)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -24160,54 +24335,56 @@ var file_event_proto_goTypes = []any{
 	(*TableSlip)(nil),                // 199: brigata.v1.TableSlip
 	(*TableBillNamed)(nil),           // 200: brigata.v1.TableBillNamed
 	(*TableBillTaken)(nil),           // 201: brigata.v1.TableBillTaken
-	(*StoreState)(nil),               // 202: brigata.v1.StoreState
-	(*StorePause)(nil),               // 203: brigata.v1.StorePause
-	(*StoreDay)(nil),                 // 204: brigata.v1.StoreDay
-	(*StoreSum)(nil),                 // 205: brigata.v1.StoreSum
-	(*StoreTakings)(nil),             // 206: brigata.v1.StoreTakings
-	(*MenuState)(nil),                // 207: brigata.v1.MenuState
-	(*StockState)(nil),               // 208: brigata.v1.StockState
-	(*PaymentState)(nil),             // 209: brigata.v1.PaymentState
-	(*OrderState)(nil),               // 210: brigata.v1.OrderState
-	(*OrderAdding)(nil),              // 211: brigata.v1.OrderAdding
-	(*OrderReturned)(nil),            // 212: brigata.v1.OrderReturned
-	(*TableState)(nil),               // 213: brigata.v1.TableState
-	(*TableLeave)(nil),               // 214: brigata.v1.TableLeave
-	(*TableMoved)(nil),               // 215: brigata.v1.TableMoved
-	(*TableCame)(nil),                // 216: brigata.v1.TableCame
-	(*PrinterState)(nil),             // 217: brigata.v1.PrinterState
-	(*PrinterLast)(nil),              // 218: brigata.v1.PrinterLast
-	(*SensorState)(nil),              // 219: brigata.v1.SensorState
-	(*SensorControl)(nil),            // 220: brigata.v1.SensorControl
-	(*SensorSeries)(nil),             // 221: brigata.v1.SensorSeries
-	(*SensorTrack)(nil),              // 222: brigata.v1.SensorTrack
-	(*SensorBucket)(nil),             // 223: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 224: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 225: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 226: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 227: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 228: brigata.v1.MenuView
-	(*StockView)(nil),                // 229: brigata.v1.StockView
-	(*PaymentView)(nil),              // 230: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 231: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 232: brigata.v1.OrderView
-	(*TableView)(nil),                // 233: brigata.v1.TableView
-	(*TableCart)(nil),                // 234: brigata.v1.TableCart
-	(*BillView)(nil),                 // 235: brigata.v1.BillView
-	(*SensorView)(nil),               // 236: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 237: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 238: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 239: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 240: brigata.v1.PrinterView
-	nil,                              // 241: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 242: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 243: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 244: brigata.v1.MenuDishOverride.PricesEntry
-	nil,                              // 245: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 246: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 247: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 248: brigata.v1.StockState.OrdersEntry
-	nil,                              // 249: brigata.v1.StockState.GoneEntry
+	(*PaymentWasMischarged)(nil),     // 202: brigata.v1.PaymentWasMischarged
+	(*PaymentMischarge)(nil),         // 203: brigata.v1.PaymentMischarge
+	(*StoreState)(nil),               // 204: brigata.v1.StoreState
+	(*StorePause)(nil),               // 205: brigata.v1.StorePause
+	(*StoreDay)(nil),                 // 206: brigata.v1.StoreDay
+	(*StoreSum)(nil),                 // 207: brigata.v1.StoreSum
+	(*StoreTakings)(nil),             // 208: brigata.v1.StoreTakings
+	(*MenuState)(nil),                // 209: brigata.v1.MenuState
+	(*StockState)(nil),               // 210: brigata.v1.StockState
+	(*PaymentState)(nil),             // 211: brigata.v1.PaymentState
+	(*OrderState)(nil),               // 212: brigata.v1.OrderState
+	(*OrderAdding)(nil),              // 213: brigata.v1.OrderAdding
+	(*OrderReturned)(nil),            // 214: brigata.v1.OrderReturned
+	(*TableState)(nil),               // 215: brigata.v1.TableState
+	(*TableLeave)(nil),               // 216: brigata.v1.TableLeave
+	(*TableMoved)(nil),               // 217: brigata.v1.TableMoved
+	(*TableCame)(nil),                // 218: brigata.v1.TableCame
+	(*PrinterState)(nil),             // 219: brigata.v1.PrinterState
+	(*PrinterLast)(nil),              // 220: brigata.v1.PrinterLast
+	(*SensorState)(nil),              // 221: brigata.v1.SensorState
+	(*SensorControl)(nil),            // 222: brigata.v1.SensorControl
+	(*SensorSeries)(nil),             // 223: brigata.v1.SensorSeries
+	(*SensorTrack)(nil),              // 224: brigata.v1.SensorTrack
+	(*SensorBucket)(nil),             // 225: brigata.v1.SensorBucket
+	(*WorkorderState)(nil),           // 226: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 227: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 228: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 229: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 230: brigata.v1.MenuView
+	(*StockView)(nil),                // 231: brigata.v1.StockView
+	(*PaymentView)(nil),              // 232: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 233: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 234: brigata.v1.OrderView
+	(*TableView)(nil),                // 235: brigata.v1.TableView
+	(*TableCart)(nil),                // 236: brigata.v1.TableCart
+	(*BillView)(nil),                 // 237: brigata.v1.BillView
+	(*SensorView)(nil),               // 238: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 239: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 240: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 241: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 242: brigata.v1.PrinterView
+	nil,                              // 243: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 244: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 245: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 246: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 247: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 248: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 249: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 250: brigata.v1.StockState.OrdersEntry
+	nil,                              // 251: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -24334,316 +24511,320 @@ var file_event_proto_depIdxs = []int32{
 	198, // 121: brigata.v1.Event.table_bill_due:type_name -> brigata.v1.TableBillDue
 	200, // 122: brigata.v1.Event.table_bill_named:type_name -> brigata.v1.TableBillNamed
 	201, // 123: brigata.v1.Event.table_bill_taken:type_name -> brigata.v1.TableBillTaken
-	3,   // 124: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
-	4,   // 125: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
-	5,   // 126: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
-	6,   // 127: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
-	8,   // 128: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	241, // 129: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	242, // 130: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	243, // 131: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
-	9,   // 132: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
-	10,  // 133: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
-	11,  // 134: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
-	12,  // 135: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
-	13,  // 136: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
-	14,  // 137: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
-	15,  // 138: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
-	16,  // 139: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
-	17,  // 140: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
-	19,  // 141: brigata.v1.StoreConfig.menu_from:type_name -> brigata.v1.StoreMenuFrom
-	7,   // 142: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
-	5,   // 143: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
-	5,   // 144: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
-	5,   // 145: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
-	18,  // 146: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
-	20,  // 147: brigata.v1.StoreMenuFrom.dishes:type_name -> brigata.v1.MenuDishOverride
-	21,  // 148: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
-	5,   // 149: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
-	5,   // 150: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
-	244, // 151: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
-	5,   // 152: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
-	3,   // 153: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
-	3,   // 154: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
-	3,   // 155: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
-	3,   // 156: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
-	30,  // 157: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
-	31,  // 158: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
-	32,  // 159: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
-	33,  // 160: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
-	34,  // 161: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
-	37,  // 162: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
-	5,   // 163: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
-	5,   // 164: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
-	5,   // 165: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
-	33,  // 166: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
-	5,   // 167: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
-	5,   // 168: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	245, // 169: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
-	35,  // 170: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
-	5,   // 171: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
-	36,  // 172: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
-	5,   // 173: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
-	38,  // 174: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
-	5,   // 175: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
-	3,   // 176: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
-	30,  // 177: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 178: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
-	3,   // 179: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 180: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
-	46,  // 181: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
-	3,   // 182: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
-	3,   // 183: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
-	3,   // 184: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
-	3,   // 185: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
-	3,   // 186: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
-	3,   // 187: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
-	56,  // 188: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 189: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
-	3,   // 190: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
-	3,   // 191: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
-	63,  // 192: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
-	3,   // 193: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
-	68,  // 194: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
-	69,  // 195: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
-	74,  // 196: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
-	76,  // 197: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
-	5,   // 198: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
-	31,  // 199: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
-	70,  // 200: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
-	71,  // 201: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
-	72,  // 202: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
-	73,  // 203: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
-	5,   // 204: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
-	70,  // 205: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
-	5,   // 206: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
-	5,   // 207: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
-	3,   // 208: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
-	3,   // 209: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
-	75,  // 210: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
-	3,   // 211: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
-	69,  // 212: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
-	74,  // 213: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
-	76,  // 214: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
-	81,  // 215: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
-	82,  // 216: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
-	83,  // 217: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
-	84,  // 218: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
-	85,  // 219: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
-	3,   // 220: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
-	3,   // 221: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
-	3,   // 222: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
-	3,   // 223: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
-	91,  // 224: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
-	74,  // 225: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
-	92,  // 226: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
-	76,  // 227: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
-	3,   // 228: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
-	3,   // 229: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
-	3,   // 230: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
-	97,  // 231: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
-	3,   // 232: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
-	3,   // 233: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
-	69,  // 234: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
-	76,  // 235: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
-	74,  // 236: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
-	76,  // 237: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
-	76,  // 238: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
-	3,   // 239: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
-	74,  // 240: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
-	107, // 241: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	74,  // 242: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
-	3,   // 243: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
-	109, // 244: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
-	110, // 245: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
-	111, // 246: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
-	3,   // 247: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
-	74,  // 248: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
-	3,   // 249: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
-	3,   // 250: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
-	3,   // 251: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
-	3,   // 252: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
-	117, // 253: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
-	119, // 254: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
-	3,   // 255: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
-	122, // 256: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
-	123, // 257: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
-	124, // 258: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
-	5,   // 259: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
-	70,  // 260: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
-	71,  // 261: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
-	123, // 262: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
-	123, // 263: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
-	127, // 264: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
-	128, // 265: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
-	131, // 266: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
-	74,  // 267: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
-	3,   // 268: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
-	109, // 269: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
-	3,   // 270: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
-	107, // 271: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
-	3,   // 272: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
-	138, // 273: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
-	3,   // 274: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
-	117, // 275: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
-	122, // 276: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
-	119, // 277: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
-	139, // 278: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
-	141, // 279: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
-	127, // 280: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
-	128, // 281: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
-	122, // 282: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
-	140, // 283: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
-	3,   // 284: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
-	3,   // 285: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
-	74,  // 286: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
-	107, // 287: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
-	109, // 288: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
-	3,   // 289: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
-	74,  // 290: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
-	145, // 291: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	246, // 292: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
-	56,  // 293: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
-	3,   // 294: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
-	3,   // 295: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
-	56,  // 296: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
-	17,  // 297: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
-	16,  // 298: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 299: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
-	157, // 300: brigata.v1.SensorReading.fault:type_name -> brigata.v1.SensorFault
-	158, // 301: brigata.v1.SensorFault.evidence:type_name -> brigata.v1.SensorEvidence
-	157, // 302: brigata.v1.SensorAlerted.fault:type_name -> brigata.v1.SensorFault
-	3,   // 303: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
-	3,   // 304: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
-	16,  // 305: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
-	157, // 306: brigata.v1.WorkorderWasOpened.fault:type_name -> brigata.v1.SensorFault
-	3,   // 307: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
-	3,   // 308: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
-	3,   // 309: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
-	3,   // 310: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
-	181, // 311: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
-	182, // 312: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
-	183, // 313: brigata.v1.PrinterJob.bill:type_name -> brigata.v1.PrinterBill
-	5,   // 314: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
-	5,   // 315: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
-	5,   // 316: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
-	75,  // 317: brigata.v1.PrinterBill.taxes:type_name -> brigata.v1.BillTax
-	184, // 318: brigata.v1.PrinterBill.parts:type_name -> brigata.v1.BillPart
-	107, // 319: brigata.v1.PrinterBill.payments:type_name -> brigata.v1.BillPayment
-	186, // 320: brigata.v1.PrinterBill.lines:type_name -> brigata.v1.PrinterLine
-	185, // 321: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
-	5,   // 322: brigata.v1.PrinterLine.name:type_name -> brigata.v1.MenuText
-	193, // 323: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
-	181, // 324: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
-	76,  // 325: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
-	199, // 326: brigata.v1.TableBillDue.slip:type_name -> brigata.v1.TableSlip
-	181, // 327: brigata.v1.TableSlip.job:type_name -> brigata.v1.PrinterJob
-	186, // 328: brigata.v1.TableBillNamed.lines:type_name -> brigata.v1.PrinterLine
-	4,   // 329: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
-	203, // 330: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
-	15,  // 331: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
-	17,  // 332: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
-	204, // 333: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	247, // 334: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
-	205, // 335: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
-	30,  // 336: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
-	30,  // 337: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
-	5,   // 338: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
-	3,   // 339: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
-	46,  // 340: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	248, // 341: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	249, // 342: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
-	3,   // 343: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
-	56,  // 344: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 345: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
-	145, // 346: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
-	3,   // 347: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
-	75,  // 348: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
-	68,  // 349: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
-	97,  // 350: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 351: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
-	3,   // 352: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 353: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
-	76,  // 354: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
-	211, // 355: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
-	81,  // 356: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
-	141, // 357: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
-	212, // 358: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
-	193, // 359: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
-	3,   // 360: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
-	69,  // 361: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
-	138, // 362: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
-	139, // 363: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
-	214, // 364: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
-	215, // 365: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
-	216, // 366: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
-	199, // 367: brigata.v1.TableState.slips:type_name -> brigata.v1.TableSlip
-	181, // 368: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
-	218, // 369: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
-	218, // 370: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
-	17,  // 371: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
-	16,  // 372: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
-	156, // 373: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
-	3,   // 374: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
-	157, // 375: brigata.v1.SensorState.fault:type_name -> brigata.v1.SensorFault
-	220, // 376: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
-	221, // 377: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	222, // 378: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	222, // 379: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	223, // 380: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	223, // 381: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 382: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	225, // 383: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 384: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	157, // 385: brigata.v1.WorkorderState.fault:type_name -> brigata.v1.SensorFault
-	226, // 386: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 387: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 388: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	203, // 389: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	30,  // 390: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 391: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 392: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	145, // 393: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	56,  // 394: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 395: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 396: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	231, // 397: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 398: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	75,  // 399: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	68,  // 400: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	97,  // 401: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 402: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 403: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 404: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 405: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	117, // 406: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	234, // 407: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	119, // 408: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	235, // 409: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	127, // 410: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	122, // 411: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	75,  // 412: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	184, // 413: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	107, // 414: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	5,   // 415: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	237, // 416: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 417: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 418: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	238, // 419: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	157, // 420: brigata.v1.SensorView.fault:type_name -> brigata.v1.SensorFault
-	3,   // 421: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	157, // 422: brigata.v1.WorkorderView.fault:type_name -> brigata.v1.SensorFault
-	226, // 423: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	218, // 424: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	218, // 425: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	181, // 426: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 427: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	206, // 428: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	429, // [429:429] is the sub-list for method output_type
-	429, // [429:429] is the sub-list for method input_type
-	429, // [429:429] is the sub-list for extension type_name
-	429, // [429:429] is the sub-list for extension extendee
-	0,   // [0:429] is the sub-list for field type_name
+	202, // 124: brigata.v1.Event.payment_was_mischarged:type_name -> brigata.v1.PaymentWasMischarged
+	3,   // 125: brigata.v1.StoreConfigured.by:type_name -> brigata.v1.CommandWho
+	4,   // 126: brigata.v1.StoreConfigured.config:type_name -> brigata.v1.StoreConfig
+	5,   // 127: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
+	6,   // 128: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
+	8,   // 129: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
+	243, // 130: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	244, // 131: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	245, // 132: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	9,   // 133: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
+	10,  // 134: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
+	11,  // 135: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
+	12,  // 136: brigata.v1.StoreConfig.printers:type_name -> brigata.v1.StorePrinter
+	13,  // 137: brigata.v1.StoreConfig.areas:type_name -> brigata.v1.StoreArea
+	14,  // 138: brigata.v1.StoreConfig.tables:type_name -> brigata.v1.StoreTable
+	15,  // 139: brigata.v1.StoreConfig.stock:type_name -> brigata.v1.StoreSeed
+	16,  // 140: brigata.v1.StoreConfig.food_safety:type_name -> brigata.v1.StoreFoodSafety
+	17,  // 141: brigata.v1.StoreConfig.sensors:type_name -> brigata.v1.StoreSensor
+	19,  // 142: brigata.v1.StoreConfig.menu_from:type_name -> brigata.v1.StoreMenuFrom
+	7,   // 143: brigata.v1.StoreTax.classes:type_name -> brigata.v1.StoreTaxClass
+	5,   // 144: brigata.v1.StoreStation.name:type_name -> brigata.v1.MenuText
+	5,   // 145: brigata.v1.StoreArea.name:type_name -> brigata.v1.MenuText
+	5,   // 146: brigata.v1.StoreSensor.name:type_name -> brigata.v1.MenuText
+	18,  // 147: brigata.v1.StoreSensor.limits:type_name -> brigata.v1.StoreLimits
+	20,  // 148: brigata.v1.StoreMenuFrom.dishes:type_name -> brigata.v1.MenuDishOverride
+	21,  // 149: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
+	5,   // 150: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
+	5,   // 151: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
+	246, // 152: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	5,   // 153: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
+	3,   // 154: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
+	3,   // 155: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
+	3,   // 156: brigata.v1.StoreDayClosed.by:type_name -> brigata.v1.CommandWho
+	3,   // 157: brigata.v1.MenuDrafted.by:type_name -> brigata.v1.CommandWho
+	30,  // 158: brigata.v1.MenuDrafted.menu:type_name -> brigata.v1.MenuMenu
+	31,  // 159: brigata.v1.MenuMenu.allergens:type_name -> brigata.v1.MenuAllergen
+	32,  // 160: brigata.v1.MenuMenu.dayparts:type_name -> brigata.v1.MenuDaypart
+	33,  // 161: brigata.v1.MenuMenu.categories:type_name -> brigata.v1.MenuCategory
+	34,  // 162: brigata.v1.MenuMenu.dishes:type_name -> brigata.v1.MenuDish
+	37,  // 163: brigata.v1.MenuMenu.groups:type_name -> brigata.v1.MenuGroup
+	5,   // 164: brigata.v1.MenuAllergen.name:type_name -> brigata.v1.MenuText
+	5,   // 165: brigata.v1.MenuDaypart.name:type_name -> brigata.v1.MenuText
+	5,   // 166: brigata.v1.MenuCategory.name:type_name -> brigata.v1.MenuText
+	33,  // 167: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
+	5,   // 168: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
+	5,   // 169: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
+	247, // 170: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	35,  // 171: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
+	5,   // 172: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
+	36,  // 173: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
+	5,   // 174: brigata.v1.MenuGroup.name:type_name -> brigata.v1.MenuText
+	38,  // 175: brigata.v1.MenuGroup.options:type_name -> brigata.v1.MenuOption
+	5,   // 176: brigata.v1.MenuOption.name:type_name -> brigata.v1.MenuText
+	3,   // 177: brigata.v1.MenuPublished.by:type_name -> brigata.v1.CommandWho
+	30,  // 178: brigata.v1.MenuPublished.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 179: brigata.v1.StockMade.name:type_name -> brigata.v1.MenuText
+	3,   // 180: brigata.v1.StockCountSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 181: brigata.v1.StockScheduled.by:type_name -> brigata.v1.CommandWho
+	46,  // 182: brigata.v1.StockScheduled.delivery:type_name -> brigata.v1.StockDelivery
+	3,   // 183: brigata.v1.StockRestocked.by:type_name -> brigata.v1.CommandWho
+	3,   // 184: brigata.v1.StockWentOut.by:type_name -> brigata.v1.CommandWho
+	3,   // 185: brigata.v1.StockCameIn.by:type_name -> brigata.v1.CommandWho
+	3,   // 186: brigata.v1.StockHeldBack.by:type_name -> brigata.v1.CommandWho
+	3,   // 187: brigata.v1.StockLetGone.by:type_name -> brigata.v1.CommandWho
+	3,   // 188: brigata.v1.PaymentBegan.by:type_name -> brigata.v1.CommandWho
+	56,  // 189: brigata.v1.PaymentWasRefused.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 190: brigata.v1.PaymentConfirmed.by:type_name -> brigata.v1.CommandWho
+	3,   // 191: brigata.v1.PaymentWasCancelled.by:type_name -> brigata.v1.CommandWho
+	3,   // 192: brigata.v1.PaymentGaveBack.by:type_name -> brigata.v1.CommandWho
+	63,  // 193: brigata.v1.PaymentGaveBack.refund:type_name -> brigata.v1.PaymentRefund
+	3,   // 194: brigata.v1.OrderSent.by:type_name -> brigata.v1.CommandWho
+	68,  // 195: brigata.v1.OrderSent.contact:type_name -> brigata.v1.OrderContact
+	69,  // 196: brigata.v1.OrderSent.lines:type_name -> brigata.v1.OrderLine
+	74,  // 197: brigata.v1.OrderSent.totals:type_name -> brigata.v1.BillTotals
+	76,  // 198: brigata.v1.OrderSent.ask:type_name -> brigata.v1.OrderTake
+	5,   // 199: brigata.v1.OrderLine.name:type_name -> brigata.v1.MenuText
+	31,  // 200: brigata.v1.OrderLine.allergens:type_name -> brigata.v1.MenuAllergen
+	70,  // 201: brigata.v1.OrderLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 202: brigata.v1.OrderLine.parts:type_name -> brigata.v1.MenuPricedPart
+	72,  // 203: brigata.v1.OrderLine.items:type_name -> brigata.v1.OrderItem
+	73,  // 204: brigata.v1.OrderLine.takes:type_name -> brigata.v1.MenuTake
+	5,   // 205: brigata.v1.MenuPricedOption.name:type_name -> brigata.v1.MenuText
+	70,  // 206: brigata.v1.MenuPricedPart.options:type_name -> brigata.v1.MenuPricedOption
+	5,   // 207: brigata.v1.OrderItem.name:type_name -> brigata.v1.MenuText
+	5,   // 208: brigata.v1.OrderItem.combo:type_name -> brigata.v1.MenuText
+	3,   // 209: brigata.v1.OrderItem.void_by:type_name -> brigata.v1.CommandWho
+	3,   // 210: brigata.v1.OrderItem.bumped_by:type_name -> brigata.v1.CommandWho
+	75,  // 211: brigata.v1.BillTotals.taxes:type_name -> brigata.v1.BillTax
+	3,   // 212: brigata.v1.OrderTableTook.server:type_name -> brigata.v1.CommandWho
+	69,  // 213: brigata.v1.OrderTableTook.lines:type_name -> brigata.v1.OrderLine
+	74,  // 214: brigata.v1.OrderTableTook.totals:type_name -> brigata.v1.BillTotals
+	76,  // 215: brigata.v1.OrderTableTook.ask:type_name -> brigata.v1.OrderTake
+	81,  // 216: brigata.v1.OrderTableDenied.refusal:type_name -> brigata.v1.RefusalRefusal
+	82,  // 217: brigata.v1.RefusalRefusal.fields:type_name -> brigata.v1.RefusalFields
+	83,  // 218: brigata.v1.RefusalFields.lines:type_name -> brigata.v1.RefusalLinePrice
+	84,  // 219: brigata.v1.RefusalFields.items:type_name -> brigata.v1.RefusalItem
+	85,  // 220: brigata.v1.RefusalFields.errors:type_name -> brigata.v1.RefusalFault
+	3,   // 221: brigata.v1.OrderWasAccepted.by:type_name -> brigata.v1.CommandWho
+	3,   // 222: brigata.v1.OrderEnded.by:type_name -> brigata.v1.CommandWho
+	3,   // 223: brigata.v1.OrderMoved.by:type_name -> brigata.v1.CommandWho
+	3,   // 224: brigata.v1.OrderItemsVoided.by:type_name -> brigata.v1.CommandWho
+	91,  // 225: brigata.v1.OrderItemsVoided.items:type_name -> brigata.v1.OrderVoidedItem
+	74,  // 226: brigata.v1.OrderItemsVoided.totals:type_name -> brigata.v1.BillTotals
+	92,  // 227: brigata.v1.OrderItemsVoided.return:type_name -> brigata.v1.OrderReturn
+	76,  // 228: brigata.v1.OrderItemsVoided.ask:type_name -> brigata.v1.OrderTake
+	3,   // 229: brigata.v1.OrderRushSet.by:type_name -> brigata.v1.CommandWho
+	3,   // 230: brigata.v1.OrderLeftPass.by:type_name -> brigata.v1.CommandWho
+	3,   // 231: brigata.v1.OrderDriverSet.by:type_name -> brigata.v1.CommandWho
+	97,  // 232: brigata.v1.OrderDriverSet.driver:type_name -> brigata.v1.OrderDriver
+	3,   // 233: brigata.v1.OrderDeliverySet.by:type_name -> brigata.v1.CommandWho
+	3,   // 234: brigata.v1.OrderLinesSent.by:type_name -> brigata.v1.CommandWho
+	69,  // 235: brigata.v1.OrderLinesSent.lines:type_name -> brigata.v1.OrderLine
+	76,  // 236: brigata.v1.OrderLinesSent.ask:type_name -> brigata.v1.OrderTake
+	74,  // 237: brigata.v1.OrderLinesAdded.totals:type_name -> brigata.v1.BillTotals
+	76,  // 238: brigata.v1.OrderLinesRefused.ask:type_name -> brigata.v1.OrderTake
+	76,  // 239: brigata.v1.OrderDayCame.ask:type_name -> brigata.v1.OrderTake
+	3,   // 240: brigata.v1.OrderTableSaid.server:type_name -> brigata.v1.CommandWho
+	74,  // 241: brigata.v1.OrderTableSaid.totals:type_name -> brigata.v1.BillTotals
+	107, // 242: brigata.v1.OrderPaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	74,  // 243: brigata.v1.OrderPaymentNoted.totals:type_name -> brigata.v1.BillTotals
+	3,   // 244: brigata.v1.OrderSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 245: brigata.v1.OrderSplitSet.split:type_name -> brigata.v1.BillSplit
+	110, // 246: brigata.v1.BillSplit.parts:type_name -> brigata.v1.BillWant
+	111, // 247: brigata.v1.BillWant.lines:type_name -> brigata.v1.BillFraction
+	3,   // 248: brigata.v1.OrderDiscountSet.by:type_name -> brigata.v1.CommandWho
+	74,  // 249: brigata.v1.OrderDiscountSet.totals:type_name -> brigata.v1.BillTotals
+	3,   // 250: brigata.v1.TableOpened.by:type_name -> brigata.v1.CommandWho
+	3,   // 251: brigata.v1.TableOpened.server:type_name -> brigata.v1.CommandWho
+	3,   // 252: brigata.v1.TableCleared.by:type_name -> brigata.v1.CommandWho
+	3,   // 253: brigata.v1.TableCleaned.by:type_name -> brigata.v1.CommandWho
+	117, // 254: brigata.v1.TablePersonCame.person:type_name -> brigata.v1.TablePerson
+	119, // 255: brigata.v1.TableRang.call:type_name -> brigata.v1.TableCall
+	3,   // 256: brigata.v1.TableCallAcked.by:type_name -> brigata.v1.CommandWho
+	122, // 257: brigata.v1.TableCartChanged.line:type_name -> brigata.v1.TableCartLine
+	123, // 258: brigata.v1.TableCartLine.line_options:type_name -> brigata.v1.MenuPick
+	124, // 259: brigata.v1.TableCartLine.line_parts:type_name -> brigata.v1.MenuPartPick
+	5,   // 260: brigata.v1.TableCartLine.name:type_name -> brigata.v1.MenuText
+	70,  // 261: brigata.v1.TableCartLine.options:type_name -> brigata.v1.MenuPricedOption
+	71,  // 262: brigata.v1.TableCartLine.parts:type_name -> brigata.v1.MenuPricedPart
+	123, // 263: brigata.v1.MenuPick.options:type_name -> brigata.v1.MenuPick
+	123, // 264: brigata.v1.MenuPartPick.options:type_name -> brigata.v1.MenuPick
+	127, // 265: brigata.v1.TableOrderChanged.items:type_name -> brigata.v1.OrderCounts
+	128, // 266: brigata.v1.TableOrderChanged.lines:type_name -> brigata.v1.BillLine
+	131, // 267: brigata.v1.TableReckoned.orders:type_name -> brigata.v1.TableReckoning
+	74,  // 268: brigata.v1.TableReckoning.totals:type_name -> brigata.v1.BillTotals
+	3,   // 269: brigata.v1.TableSplitSet.by:type_name -> brigata.v1.CommandWho
+	109, // 270: brigata.v1.TableSplitSet.split:type_name -> brigata.v1.BillSplit
+	3,   // 271: brigata.v1.TableDiscountSet.by:type_name -> brigata.v1.CommandWho
+	107, // 272: brigata.v1.TablePaymentNoted.payment:type_name -> brigata.v1.BillPayment
+	3,   // 273: brigata.v1.TableLeaveBegan.by:type_name -> brigata.v1.CommandWho
+	138, // 274: brigata.v1.TableSessionCame.session:type_name -> brigata.v1.TableSession
+	3,   // 275: brigata.v1.TableSession.server:type_name -> brigata.v1.CommandWho
+	117, // 276: brigata.v1.TableSession.people:type_name -> brigata.v1.TablePerson
+	122, // 277: brigata.v1.TableSession.cart:type_name -> brigata.v1.TableCartLine
+	119, // 278: brigata.v1.TableSession.calls:type_name -> brigata.v1.TableCall
+	139, // 279: brigata.v1.TableSession.orders:type_name -> brigata.v1.TableEntry
+	141, // 280: brigata.v1.TableSession.account:type_name -> brigata.v1.BillAccount
+	127, // 281: brigata.v1.TableEntry.items:type_name -> brigata.v1.OrderCounts
+	128, // 282: brigata.v1.TableEntry.lines:type_name -> brigata.v1.BillLine
+	122, // 283: brigata.v1.TableEntry.cart:type_name -> brigata.v1.TableCartLine
+	140, // 284: brigata.v1.TableEntry.share:type_name -> brigata.v1.TableShare
+	3,   // 285: brigata.v1.TableShare.server:type_name -> brigata.v1.CommandWho
+	3,   // 286: brigata.v1.TableShare.by:type_name -> brigata.v1.CommandWho
+	74,  // 287: brigata.v1.TableShare.totals:type_name -> brigata.v1.BillTotals
+	107, // 288: brigata.v1.BillAccount.payments:type_name -> brigata.v1.BillPayment
+	109, // 289: brigata.v1.BillAccount.split:type_name -> brigata.v1.BillSplit
+	3,   // 290: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
+	74,  // 291: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
+	145, // 292: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
+	248, // 293: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	56,  // 294: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
+	3,   // 295: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
+	3,   // 296: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
+	56,  // 297: brigata.v1.PaymentRefundEnded.failure:type_name -> brigata.v1.PaymentFailure
+	17,  // 298: brigata.v1.SensorConfigured.sensor:type_name -> brigata.v1.StoreSensor
+	16,  // 299: brigata.v1.SensorConfigured.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 300: brigata.v1.SensorNoted.readings:type_name -> brigata.v1.SensorReading
+	157, // 301: brigata.v1.SensorReading.fault:type_name -> brigata.v1.SensorFault
+	158, // 302: brigata.v1.SensorFault.evidence:type_name -> brigata.v1.SensorEvidence
+	157, // 303: brigata.v1.SensorAlerted.fault:type_name -> brigata.v1.SensorFault
+	3,   // 304: brigata.v1.SensorWasAcked.by:type_name -> brigata.v1.CommandWho
+	3,   // 305: brigata.v1.SensorCalibrated.by:type_name -> brigata.v1.CommandWho
+	16,  // 306: brigata.v1.WorkorderWasOpened.safety:type_name -> brigata.v1.StoreFoodSafety
+	157, // 307: brigata.v1.WorkorderWasOpened.fault:type_name -> brigata.v1.SensorFault
+	3,   // 308: brigata.v1.WorkorderHeard.by:type_name -> brigata.v1.CommandWho
+	3,   // 309: brigata.v1.WorkorderWasAssigned.by:type_name -> brigata.v1.CommandWho
+	3,   // 310: brigata.v1.WorkorderWasAssigned.to:type_name -> brigata.v1.CommandWho
+	3,   // 311: brigata.v1.WorkorderWasDone.by:type_name -> brigata.v1.CommandWho
+	181, // 312: brigata.v1.PrinterQueued.job:type_name -> brigata.v1.PrinterJob
+	182, // 313: brigata.v1.PrinterJob.items:type_name -> brigata.v1.PrinterItem
+	183, // 314: brigata.v1.PrinterJob.bill:type_name -> brigata.v1.PrinterBill
+	5,   // 315: brigata.v1.PrinterItem.name:type_name -> brigata.v1.MenuText
+	5,   // 316: brigata.v1.PrinterItem.mods:type_name -> brigata.v1.MenuText
+	5,   // 317: brigata.v1.PrinterItem.allergies:type_name -> brigata.v1.MenuText
+	75,  // 318: brigata.v1.PrinterBill.taxes:type_name -> brigata.v1.BillTax
+	184, // 319: brigata.v1.PrinterBill.parts:type_name -> brigata.v1.BillPart
+	107, // 320: brigata.v1.PrinterBill.payments:type_name -> brigata.v1.BillPayment
+	186, // 321: brigata.v1.PrinterBill.lines:type_name -> brigata.v1.PrinterLine
+	185, // 322: brigata.v1.BillPart.lines:type_name -> brigata.v1.BillShare
+	5,   // 323: brigata.v1.PrinterLine.name:type_name -> brigata.v1.MenuText
+	193, // 324: brigata.v1.OrderSlipsDue.slips:type_name -> brigata.v1.OrderSlip
+	181, // 325: brigata.v1.OrderSlip.job:type_name -> brigata.v1.PrinterJob
+	76,  // 326: brigata.v1.OrderPaidLate.ask:type_name -> brigata.v1.OrderTake
+	199, // 327: brigata.v1.TableBillDue.slip:type_name -> brigata.v1.TableSlip
+	181, // 328: brigata.v1.TableSlip.job:type_name -> brigata.v1.PrinterJob
+	186, // 329: brigata.v1.TableBillNamed.lines:type_name -> brigata.v1.PrinterLine
+	203, // 330: brigata.v1.PaymentWasMischarged.took:type_name -> brigata.v1.PaymentMischarge
+	56,  // 331: brigata.v1.PaymentWasMischarged.failure:type_name -> brigata.v1.PaymentFailure
+	4,   // 332: brigata.v1.StoreState.config:type_name -> brigata.v1.StoreConfig
+	205, // 333: brigata.v1.StoreState.paused:type_name -> brigata.v1.StorePause
+	15,  // 334: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
+	17,  // 335: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
+	206, // 336: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
+	249, // 337: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	207, // 338: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
+	30,  // 339: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
+	30,  // 340: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
+	5,   // 341: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
+	3,   // 342: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
+	46,  // 343: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
+	250, // 344: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	251, // 345: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	3,   // 346: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
+	56,  // 347: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 348: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
+	145, // 349: brigata.v1.PaymentState.action:type_name -> brigata.v1.PaymentAction
+	203, // 350: brigata.v1.PaymentState.mischarge:type_name -> brigata.v1.PaymentMischarge
+	3,   // 351: brigata.v1.OrderState.server:type_name -> brigata.v1.CommandWho
+	75,  // 352: brigata.v1.OrderState.taxes:type_name -> brigata.v1.BillTax
+	68,  // 353: brigata.v1.OrderState.contact:type_name -> brigata.v1.OrderContact
+	97,  // 354: brigata.v1.OrderState.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 355: brigata.v1.OrderState.lines:type_name -> brigata.v1.OrderLine
+	3,   // 356: brigata.v1.OrderState.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 357: brigata.v1.OrderState.by:type_name -> brigata.v1.CommandWho
+	76,  // 358: brigata.v1.OrderState.takes:type_name -> brigata.v1.OrderTake
+	213, // 359: brigata.v1.OrderState.adding:type_name -> brigata.v1.OrderAdding
+	81,  // 360: brigata.v1.OrderState.table_no:type_name -> brigata.v1.RefusalRefusal
+	141, // 361: brigata.v1.OrderState.account:type_name -> brigata.v1.BillAccount
+	214, // 362: brigata.v1.OrderState.returns:type_name -> brigata.v1.OrderReturned
+	193, // 363: brigata.v1.OrderState.slips:type_name -> brigata.v1.OrderSlip
+	3,   // 364: brigata.v1.OrderAdding.by:type_name -> brigata.v1.CommandWho
+	69,  // 365: brigata.v1.OrderAdding.lines:type_name -> brigata.v1.OrderLine
+	138, // 366: brigata.v1.TableState.session:type_name -> brigata.v1.TableSession
+	139, // 367: brigata.v1.TableState.past:type_name -> brigata.v1.TableEntry
+	216, // 368: brigata.v1.TableState.leaving:type_name -> brigata.v1.TableLeave
+	217, // 369: brigata.v1.TableState.rehome:type_name -> brigata.v1.TableMoved
+	218, // 370: brigata.v1.TableState.came:type_name -> brigata.v1.TableCame
+	199, // 371: brigata.v1.TableState.slips:type_name -> brigata.v1.TableSlip
+	181, // 372: brigata.v1.PrinterState.jobs:type_name -> brigata.v1.PrinterJob
+	220, // 373: brigata.v1.PrinterState.unsure:type_name -> brigata.v1.PrinterLast
+	220, // 374: brigata.v1.PrinterState.last:type_name -> brigata.v1.PrinterLast
+	17,  // 375: brigata.v1.SensorState.set:type_name -> brigata.v1.StoreSensor
+	16,  // 376: brigata.v1.SensorState.safety:type_name -> brigata.v1.StoreFoodSafety
+	156, // 377: brigata.v1.SensorState.last:type_name -> brigata.v1.SensorReading
+	3,   // 378: brigata.v1.SensorState.acked_by:type_name -> brigata.v1.CommandWho
+	157, // 379: brigata.v1.SensorState.fault:type_name -> brigata.v1.SensorFault
+	222, // 380: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
+	223, // 381: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
+	224, // 382: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	224, // 383: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	225, // 384: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	225, // 385: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	16,  // 386: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	227, // 387: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 388: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	157, // 389: brigata.v1.WorkorderState.fault:type_name -> brigata.v1.SensorFault
+	228, // 390: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 391: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 392: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	205, // 393: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 394: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 395: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 396: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 397: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 398: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 399: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 400: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	233, // 401: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 402: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 403: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 404: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 405: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 406: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 407: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 408: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 409: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 410: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	236, // 411: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 412: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	237, // 413: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 414: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 415: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 416: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	184, // 417: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 418: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	5,   // 419: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	239, // 420: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 421: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 422: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	240, // 423: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	157, // 424: brigata.v1.SensorView.fault:type_name -> brigata.v1.SensorFault
+	3,   // 425: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	157, // 426: brigata.v1.WorkorderView.fault:type_name -> brigata.v1.SensorFault
+	228, // 427: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	220, // 428: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	220, // 429: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	181, // 430: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 431: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	208, // 432: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	433, // [433:433] is the sub-list for method output_type
+	433, // [433:433] is the sub-list for method input_type
+	433, // [433:433] is the sub-list for extension type_name
+	433, // [433:433] is the sub-list for extension extendee
+	0,   // [0:433] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -24776,6 +24957,7 @@ func file_event_proto_init() {
 		(*Event_TableBillDue)(nil),
 		(*Event_TableBillNamed)(nil),
 		(*Event_TableBillTaken)(nil),
+		(*Event_PaymentWasMischarged)(nil),
 	}
 	file_event_proto_msgTypes[2].OneofWrappers = []any{}
 	file_event_proto_msgTypes[4].OneofWrappers = []any{}
@@ -24804,28 +24986,28 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[161].OneofWrappers = []any{}
 	file_event_proto_msgTypes[171].OneofWrappers = []any{}
 	file_event_proto_msgTypes[181].OneofWrappers = []any{}
-	file_event_proto_msgTypes[202].OneofWrappers = []any{}
-	file_event_proto_msgTypes[207].OneofWrappers = []any{}
+	file_event_proto_msgTypes[204].OneofWrappers = []any{}
 	file_event_proto_msgTypes[209].OneofWrappers = []any{}
-	file_event_proto_msgTypes[210].OneofWrappers = []any{}
-	file_event_proto_msgTypes[213].OneofWrappers = []any{}
-	file_event_proto_msgTypes[217].OneofWrappers = []any{}
+	file_event_proto_msgTypes[211].OneofWrappers = []any{}
+	file_event_proto_msgTypes[212].OneofWrappers = []any{}
+	file_event_proto_msgTypes[215].OneofWrappers = []any{}
 	file_event_proto_msgTypes[219].OneofWrappers = []any{}
-	file_event_proto_msgTypes[224].OneofWrappers = []any{}
-	file_event_proto_msgTypes[228].OneofWrappers = []any{}
+	file_event_proto_msgTypes[221].OneofWrappers = []any{}
+	file_event_proto_msgTypes[226].OneofWrappers = []any{}
 	file_event_proto_msgTypes[230].OneofWrappers = []any{}
 	file_event_proto_msgTypes[232].OneofWrappers = []any{}
-	file_event_proto_msgTypes[233].OneofWrappers = []any{}
-	file_event_proto_msgTypes[236].OneofWrappers = []any{}
-	file_event_proto_msgTypes[239].OneofWrappers = []any{}
-	file_event_proto_msgTypes[240].OneofWrappers = []any{}
+	file_event_proto_msgTypes[234].OneofWrappers = []any{}
+	file_event_proto_msgTypes[235].OneofWrappers = []any{}
+	file_event_proto_msgTypes[238].OneofWrappers = []any{}
+	file_event_proto_msgTypes[241].OneofWrappers = []any{}
+	file_event_proto_msgTypes[242].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   250,
+			NumMessages:   252,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

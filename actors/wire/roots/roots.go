@@ -50,6 +50,7 @@ var Events = []any{
 	&order.SlipsDue{}, &order.SlipTaken{},
 	&order.PaidLate{}, &order.Revived{}, &order.StayedExpired{},
 	&table.BillDue{}, &table.BillNamed{}, &table.BillTaken{},
+	&payment.WasMischarged{},
 }
 
 // States by kind, for snapshots.

@@ -21,8 +21,9 @@ func (n *Node) tills() (payments.Accounts, error) {
 // drive starts doing providers' and printers' work for the cells that are opened from now on.
 func (n *Node) drive(tills payments.Accounts) {
 	if len(tills) > 0 {
+		log := archive{actors.Archive{Journal: n.journal}}
 		n.payments = payments.NewDriver(payments.Config{Engine: n.host, Accounts: tills, Log: n.options.Log,
-			Reports: archive{actors.Archive{Journal: n.journal}}.Reports, Stores: n.Stores})
+			Live: log.Live, Reports: log.Reports, Stores: n.Stores})
 	}
 	n.printing = printing.NewDriver(printing.Config{Engine: n.host, Log: n.options.Log})
 }

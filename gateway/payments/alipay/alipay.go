@@ -5,6 +5,7 @@ package alipay
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -104,15 +105,16 @@ func (a *Account) Query(ctx context.Context, c payments.Charge) (payments.Result
 	if err != nil {
 		return payments.Result{}, err
 	}
-	return resultOf(string(r.TradeStatus), r.TradeNo, r.TotalAmount)
+	return resultOf(string(r.TradeStatus), r.TradeNo, r.TotalAmount, r.TransCurrency)
 }
 
-func resultOf(status, no, total string) (payments.Result, error) {
+// resultOf reads a trade; its currency is named only where it is not yuan.
+func resultOf(status, no, total, currency string) (payments.Result, error) {
 	r := payments.Result{Reference: no}
 	switch status {
 	case "TRADE_SUCCESS", "TRADE_FINISHED":
 		amount, err := decimal.Parse(total)
-		r.Outcome, r.Amount = payment.Charged, amount
+		r.Outcome, r.Amount, r.Currency = payment.Charged, amount, cmp.Or(currency, "CNY")
 		return r, err
 	case "TRADE_CLOSED":
 		r.Outcome = payment.Dropped
@@ -209,7 +211,7 @@ func (a *Account) Notice(_ *http.Request, body []byte) (payments.Notice, error) 
 	if err != nil || store == "" || n.Payment == "" || x.OutBizNo != "" || x.RefundFee != "" { // of refunds our own call says
 		return n, payments.ErrIgnored
 	}
-	if n.Result, err = resultOf(string(x.TradeStatus), x.TradeNo, x.TotalAmount); err != nil || n.Outcome == payment.Started {
+	if n.Result, err = resultOf(string(x.TradeStatus), x.TradeNo, x.TotalAmount, form.Get("trans_currency")); err != nil || n.Outcome == payment.Started {
 		return n, payments.ErrIgnored
 	}
 	return n, nil

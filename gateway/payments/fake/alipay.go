@@ -105,7 +105,8 @@ func (f *alipay) do(b *Bank, method string, in map[string]string) map[string]any
 	case c == nil:
 		return sub("ACQ.TRADE_NOT_EXIST")
 	case method == "alipay.trade.query":
-		return map[string]any{"out_trade_no": no, "trade_no": c.Reference, "trade_status": f.status(c), "total_amount": decimal.Format(c.Amount)}
+		return map[string]any{"out_trade_no": no, "trade_no": c.Reference, "trade_status": f.status(c), "total_amount": decimal.Format(c.Amount),
+			"trans_currency": c.Currency}
 	case method == "alipay.trade.close" && c.State != "open":
 		return sub("ACQ.TRADE_STATUS_ERROR")
 	case method == "alipay.trade.close":
@@ -141,7 +142,7 @@ func (f *alipay) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
 	form := url.Values{}
 	for k, v := range map[string]string{"app_id": AlipayApp, "notify_type": "trade_status_sync", "notify_id": "n" + c.Reference, "notify_time": time.Now().Format(time.DateTime),
 		"out_trade_no": payments.Compact(c.ID), "trade_no": c.Reference, "trade_status": f.status(c), "total_amount": decimal.Format(c.Amount),
-		"passback_params": url.QueryEscape(c.Store), "charset": "utf-8", "version": "1.0"} {
+		"passback_params": url.QueryEscape(c.Store), "trans_currency": c.Currency, "charset": "utf-8", "version": "1.0"} {
 		form.Set(k, v)
 	}
 	sign := f.sign(canonical(form))

@@ -64,6 +64,8 @@ type Bank struct {
 	charges []*Charge
 	faults  []Fault
 	calls   []string
+	down    bool
+	stall   *stall // nil: calls do not wait
 }
 
 // Fault is what happens to a call instead of its answer.
@@ -97,6 +99,46 @@ func New(name string) *Bank {
 // Close ends the server.
 func (b *Bank) Close() { b.server.CloseClientConnections(); b.server.Close() }
 
+// Down has all calls fail until it is up again.
+func (b *Bank) Down(is bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = is
+}
+
+// Stall has all calls wait for their answers until it is ended. Each one that begins to
+// wait is told on begun.
+func (b *Bank) Stall() (begun <-chan struct{}, end func()) {
+	x := &stall{make(chan struct{}), make(chan struct{})}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stall = x
+	return x.begun, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stall = nil
+		close(x.over)
+	}
+}
+
+type stall struct{ begun, over chan struct{} }
+
+// wait holds up a call until the stall is over, and reports false when nobody waits for
+// its answer any more.
+func (x *stall) wait(r *http.Request) bool {
+	select {
+	case x.begun <- struct{}{}:
+	case <-x.over:
+	case <-r.Context().Done():
+	}
+	select {
+	case <-x.over:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
 // Next has the next calls fail, one fault each.
 func (b *Bank) Next(faults ...Fault) {
 	b.mu.Lock()
@@ -110,8 +152,10 @@ func (b *Bank) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.mu.Lock()
-	fault := Fault("")
-	if len(b.faults) > 0 {
+	fault, stall := Fault(""), b.stall
+	if b.down {
+		fault = Fail
+	} else if len(b.faults) > 0 {
 		fault, b.faults = b.faults[0], b.faults[1:]
 	}
 	b.calls = append(b.calls, r.Method+" "+r.URL.Path)
@@ -126,6 +170,13 @@ func (b *Bank) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		io.WriteString(w, "<html><h1>Forbidden</h1></html>")
 		return
+	}
+	if stall != nil {
+		b.mu.Unlock()
+		if !stall.wait(r) {
+			return
+		}
+		b.mu.Lock()
 	}
 	out := httptest.NewRecorder()
 	b.front.handle(b, out, r, body)

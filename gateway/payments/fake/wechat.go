@@ -149,7 +149,7 @@ func (f *wechat) prepay(b *Bank, w http.ResponseWriter, r *http.Request, no stri
 func (f *wechat) transaction(c *Charge) map[string]any {
 	t := map[string]any{"appid": WechatApp, "mchid": WechatMch, "out_trade_no": payments.Compact(c.ID), "attach": c.Store, "trade_type": "NATIVE",
 		"trade_state":      map[string]string{"open": "NOTPAY", "paid": "SUCCESS", "closed": "CLOSED"}[c.State],
-		"trade_state_desc": "x", "amount": map[string]any{"total": c.Amount, "payer_total": c.Amount, "currency": "CNY"}}
+		"trade_state_desc": "x", "amount": map[string]any{"total": c.Amount, "payer_total": c.Amount, "currency": c.Currency}}
 	if c.State == "paid" {
 		t["transaction_id"], t["success_time"] = c.Reference, time.Now().Format(time.RFC3339)
 	}

@@ -144,7 +144,7 @@ func (a *Account) resultOf(i *stripe.PaymentIntent) payments.Result {
 	r := payments.Result{Reference: i.ID}
 	switch i.Status {
 	case stripe.PaymentIntentStatusSucceeded:
-		r.Outcome, r.Amount = payment.Charged, i.AmountReceived
+		r.Outcome, r.Amount, r.Currency = payment.Charged, i.AmountReceived, strings.ToUpper(string(i.Currency))
 	case stripe.PaymentIntentStatusCanceled:
 		r.Outcome = payment.Dropped
 	default: // a declined card leaves it open for another one

@@ -145,7 +145,7 @@ func resultOf(t *wx.Transaction) payments.Result {
 	case "SUCCESS", "REFUND":
 		r.Outcome = payment.Charged
 		if t.Amount != nil && t.Amount.Total != nil {
-			r.Amount = *t.Amount.Total
+			r.Amount, r.Currency = *t.Amount.Total, text(t.Amount.Currency)
 		}
 	case "CLOSED", "REVOKED":
 		r.Outcome = payment.Dropped
