@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +66,8 @@ type Bank struct {
 	faults  []Fault
 	calls   []string
 	down    bool
-	stall   *stall // nil: calls do not wait
+	traps   map[string]trap // by payment
+	stall   *stall          // nil: calls do not wait
 }
 
 // Fault is what happens to a call instead of its answer.
@@ -104,6 +106,37 @@ func (b *Bank) Down(is bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.down = is
+}
+
+// Trap calls f once, when a call that names the payment comes in, or, with done, when
+// what it asks for is done. Its caller, whom f may have ended, gets no answer.
+func (b *Bank) Trap(payment string, done bool, f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.traps == nil {
+		b.traps = map[string]trap{}
+	}
+	b.traps[payment] = trap{done, f}
+}
+
+type trap struct {
+	done bool
+	f    func()
+}
+
+// trapped takes the trap that a call runs into; its f is nil where there is none.
+func (b *Bank) trapped(r *http.Request, body []byte) trap {
+	text, err := url.QueryUnescape(string(body))
+	if err != nil {
+		text = string(body)
+	}
+	for id, t := range b.traps {
+		if strings.Contains(text, id) || strings.Contains(text+r.URL.Path, payments.Compact(id)) {
+			delete(b.traps, id)
+			return t
+		}
+	}
+	return trap{}
 }
 
 // Stall has all calls wait for their answers until it is ended. Each one that begins to
@@ -178,9 +211,19 @@ func (b *Bank) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		b.mu.Lock()
 	}
+	trap := b.trapped(r, body)
+	if trap.f != nil && !trap.done {
+		b.mu.Unlock()
+		trap.f()
+		panic(http.ErrAbortHandler)
+	}
 	out := httptest.NewRecorder()
 	b.front.handle(b, out, r, body)
 	b.mu.Unlock()
+	if trap.f != nil {
+		trap.f()
+		panic(http.ErrAbortHandler)
+	}
 	switch fault {
 	case Hang:
 		<-r.Context().Done()
