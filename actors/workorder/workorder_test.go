@@ -229,3 +229,60 @@ func TestAPredictionsLeadIsRecordedWhenItIsConfirmed(t *testing.T) {
 		t.Errorf("a finding where nothing was predicted: %v", err)
 	}
 }
+
+// Each step comes when it is due, to the millisecond, and not before.
+func TestClocksAtTheirBounds(t *testing.T) {
+	const ms = time.Millisecond
+	o := &order{t: t}
+	o.hear(10, 1, sensor.Alert, time.Time{})
+	for _, c := range []struct {
+		after time.Duration
+		did   func() bool
+	}{
+		{30 * time.Minute, func() bool { return o.s.Warned }},
+		{2 * time.Hour, func() bool { return o.s.Holding && len(Owes(o.s)) == 2 }},
+		{4 * time.Hour, func() bool { return o.s.Proposed == Discard }},
+	} {
+		o.do(&command.Tick{Header: command.Header{At: noon.Add(c.after - ms)}})
+		if c.did() {
+			t.Errorf("before %v", c.after)
+		}
+		o.do(&command.Tick{Header: command.Header{At: noon.Add(c.after)}})
+		if !c.did() {
+			t.Errorf("not after %v", c.after)
+		}
+	}
+	for after, held := range map[time.Duration]bool{2*time.Hour - ms: false, 2 * time.Hour: true} { // news of both comes late
+		o := &order{t: t}
+		o.hear(600, 1, sensor.Alert, noon.Add(after))
+		if o.s.Holding != held {
+			t.Errorf("back after %v: held %v", after, o.s.Holding)
+		}
+	}
+}
+
+// Neither the value that is back, nor who has seen it, nor days without anybody release
+// what is held or close the work order.
+func TestNothingReleasesFoodByItself(t *testing.T) {
+	o := &order{t: t}
+	o.hear(130, 1, sensor.Escalated, time.Time{})
+	for _, d := range Owes(o.s) {
+		o.do(&command.Answered{Header: o.at(130, command.Who{}), Duty: d})
+	}
+	held := func(when string) {
+		t.Helper()
+		if v := ViewOf(o.s); v.State != Opened || len(v.Holds) != 2 || v.Decision != "" || len(Owes(o.s)) != 0 {
+			t.Errorf("%s: %+v", when, v)
+		}
+	}
+	held("held")
+	o.hear(140, 2, sensor.Escalated, noon.Add(140*time.Minute))
+	held("back")
+	o.hear(150, 3, sensor.Resolved, noon.Add(140*time.Minute))
+	held("resolved")
+	o.tick(7 * 24 * 60)
+	held("a week later")
+	if o.s.Proposed != "" {
+		t.Error("food that got cold again in time is to be discarded")
+	}
+}
