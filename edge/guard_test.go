@@ -136,7 +136,7 @@ func TestDevicesStayApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"brigata_box_refused_total 5\n", "brigata_box_denied_total 3\n", "brigata_box_taken_total 2\n", "# TYPE brigata_box_links gauge\nbrigata_box_links 1\n"} {
+	for _, line := range []string{"brigata_box_refused_total 5\n", "brigata_box_denied_total 3\n", "brigata_box_taken_total 2\n", "brigata_box_malformed_total 2\n", "# TYPE brigata_box_links gauge\nbrigata_box_links 1\n"} {
 		if !strings.Contains(string(text), line) {
 			t.Errorf("no %s in\n%s", line, text)
 		}
@@ -190,6 +190,49 @@ func TestAbsurdReadings(t *testing.T) {
 	report := b.Report()
 	if report.Malformed != int64(len(bad)+5) || report.Unknown != 1 || report.Absurd != 1 || report.Skewed != 1 || report.Taken != 3 {
 		t.Errorf("%+v", report)
+	}
+}
+
+// A box whose clock is an hour off: what it sends is flagged, and no reading is of a time
+// to come; the offset is told, and a box of the same store whose clock is right is not
+// disturbed.
+func TestBoxClockOff(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "temperature-1", "power-1")
+			o := r.options("off")
+			o.Slack, o.Now = 2*time.Minute, func() time.Time { return time.Now().Add(off) }
+			b, right := r.box(o), r.box(r.options("right"))
+			r.ready(b)
+			r.ready(right)
+			eventually(t, "the offset is known", func() bool { return boxes(r)["off"].OffsetMS != 0 && boxes(r)["right"].State == hub.Alive })
+			if got := time.Duration(boxes(r)["off"].OffsetMS) * time.Millisecond; (got - off).Abs() > time.Minute {
+				t.Errorf("told to be %v off", got)
+			}
+			c, err := device(t, b, "probe", "secret-of-probe")
+			if err != nil {
+				t.Fatal(err)
+			}
+			say(t, c, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":1,"at":%d,"value":3}`, time.Now().UnixMilli())) // the device's clock is right
+			s := r.cell.counted(t, "temperature-1", 1)
+			if s.Health != sensor.Skewed || s.Status != sensor.Normal || time.Until(s.Last.At) > time.Minute {
+				t.Errorf("%s %s %v", s.Health, s.Status, s.Last.At)
+			}
+			say(t, c, "temperature-1", `{"boot":1,"seq":2,"value":3}`) // it has none
+			if s = r.cell.counted(t, "temperature-1", 2); s.Health != sensor.Skewed || time.Until(s.Last.At) > time.Minute {
+				t.Errorf("%s %v", s.Health, s.Last.At)
+			}
+			if b.Report().Skewed != 1 {
+				t.Errorf("%+v", b.Report())
+			}
+			if c, err = device(t, right, "machine", "secret-of-machine"); err != nil {
+				t.Fatal(err)
+			}
+			say(t, c, "power-1", `{"boot":1,"seq":1,"value":900}`)
+			if s = r.cell.counted(t, "power-1", 1); s.Health != sensor.OK {
+				t.Errorf("of a box whose clock is right: %s", s.Health)
+			}
+		})
 	}
 }
 

@@ -68,10 +68,12 @@ func (b *Box) postReading(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, payloadMax-1024))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		b.counts.malformed.Add(1)
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		return
 	}
 	if err != nil || !json.Valid(body) {
+		b.counts.malformed.Add(1)
 		http.Error(w, "not a reading", http.StatusBadRequest)
 		return
 	}

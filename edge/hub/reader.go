@@ -103,17 +103,21 @@ type note struct {
 	trace wire.Trace // of the last reading that has one
 }
 
-// take gives a batch to the sensors, and acknowledges it when all of it is journaled.
+// take gives a batch to the sensors, and acknowledges it when all of it is journaled. Times
+// of a box whose clock is off are not believed.
 func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
 	var order []string
 	notes := map[string]*note{}
-	refused := int64(0)
+	refused, off := int64(0), r.link.off(r.name)
 	for _, m := range list {
 		x, err := wire.UnmarshalReading(m.Data())
 		id := link.SensorOf(m.Subject())
 		if err != nil || !x.Sound() || !menu.IsName(id) {
 			refused++ // nobody ever takes it
 			continue
+		}
+		if off && x.Health == "" {
+			x.Health = sensor.Skewed
 		}
 		n := notes[id]
 		if n == nil {

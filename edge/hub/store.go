@@ -50,6 +50,9 @@ type box struct {
 }
 
 const (
+	// clockSlack is how far a box's clock may be off before its readings say so.
+	clockSlack = 2 * time.Minute
+
 	boxesMax = 64 // of a store
 	wordMax  = 64 // bytes of what a box calls its version and its model
 )
@@ -181,6 +184,14 @@ func (l *storeLink) count(name string, read, refused int64) {
 		b.Read += read
 		b.Refused += refused
 	}
+}
+
+// off says that the box's clock is.
+func (l *storeLink) off(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.boxes[name]
+	return b != nil && (b.OffsetMS > clockSlack.Milliseconds() || b.OffsetMS < -clockSlack.Milliseconds())
 }
 
 func (l *storeLink) list() (list []Box) {
