@@ -66,7 +66,6 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/eclipse/paho.mqtt.golang", "edge/simulate", "only the simulator is a device"},
 	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
-	{"github.com/signintech/gopdf", "gateway", "paper is made where reports are"},
 	{"github.com/stripe/stripe-go", "gateway/payments", "a provider's words stop at its account"},
 	{"github.com/wechatpay-apiv3", "gateway/payments", "a provider's words stop at its account"},
 	{"github.com/smartwalle", "gateway/payments", "a provider's words stop at its account"},

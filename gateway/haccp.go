@@ -42,7 +42,8 @@ func (h *haccpHour) verdict() string {
 
 const (
 	haccpDays     = 31
-	haccpWorksMax = 200
+	haccpPage     = 200
+	haccpWorksMax = 10_000
 )
 
 type haccpParams struct {
@@ -76,13 +77,9 @@ func (s *Server) getHACCP(c *call, in *haccpParams) *refusal.Refusal {
 	h.Set("Cache-Control", "no-store")
 	name := "haccp-" + c.store + "-" + l.today.BusinessDate(l.from)
 	if in.Format == "pdf" {
-		b, err := l.pdf()
-		if err != nil {
-			return s.fault("make a PDF", err)
-		}
 		h.Set("Content-Type", "application/pdf")
 		h.Set("Content-Disposition", `attachment; filename="`+name+`.pdf"`)
-		c.ResponseWriter.Write(b)
+		c.ResponseWriter.Write(l.pdf())
 		return nil
 	}
 	h.Set("Content-Type", "text/csv; charset=utf-8")
@@ -111,12 +108,19 @@ func (s *Server) fillHACCP(ctx context.Context, storeID string, l *haccpLog) *re
 			l.hours = append(l.hours, haccpHour{x, r.Unit, p})
 		}
 	}
-	list, _, err := s.config.Archive.WorkOrders(ctx, storeID, WorkOrderQuery{From: l.from, To: l.to, Limit: haccpWorksMax})
-	if err != nil {
-		return s.fault("list work orders", err)
+	for q := (WorkOrderQuery{From: l.from, To: l.to, Limit: haccpPage}); ; {
+		list, next, err := s.config.Archive.WorkOrders(ctx, storeID, q)
+		if err != nil {
+			return s.fault("list work orders", err)
+		}
+		l.works = append(l.works, list...)
+		if q.Cursor = next; next == "" {
+			return nil
+		}
+		if len(l.works) >= haccpWorksMax { // a record with some of them left out is none
+			return refusal.Faults(refusal.Fault{At: "/from", Reason: "range"})
+		}
 	}
-	l.works = list
-	return nil
 }
 
 var haccpHeader = []string{"record", "time", "asset", "sensor", "unit", "min", "max", "avg", "readings", "low", "high", "verdict", "who", "what"}

@@ -35,11 +35,18 @@ func (*fakeArchive) History(_ context.Context, _, id string) ([]byte, error) {
 	return []byte(`{"v":1}`), nil
 }
 
+// longWhat takes several lines of a page.
+var longWhat = strings.TrimSpace(strings.Repeat("换了压缩机 (new compressor), ", 12))
+
 func (*fakeArchive) WorkOrders(_ context.Context, _ string, q WorkOrderQuery) ([]*workorder.View, string, error) {
 	if q.State == "done" {
 		return nil, "", errors.New("disk")
 	}
 	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+	if q.Cursor == "n2" {
+		return []*workorder.View{{ID: uuid(8), Asset: "walk-in", Sensor: "walkin-1", State: workorder.Finished,
+			Log: []workorder.Entry{{At: at.Add(time.Hour), By: command.Who{ID: "lin"}, What: "discard: " + longWhat}}}}, "", nil
+	}
 	return []*workorder.View{{ID: uuid(7), Asset: "walk-in", Sensor: "walkin-1", State: workorder.Opened,
 		Log: []workorder.Entry{{At: at, What: "alert: limit"}, {At: at, By: command.Who{ID: "chen"}, What: "=1+1"}}}}, "n2", nil
 }

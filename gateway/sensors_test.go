@@ -3,6 +3,8 @@ package gateway
 import (
 	"encoding/csv"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,17 +94,48 @@ func TestHACCP(t *testing.T) {
 	boss := n.token("lin", "manager", nil)
 	w := n.call("GET", "/v1/stores/s1/reports/haccp?from=2026-11-22T00:00:00Z", boss, "")
 	rows, err := csv.NewReader(strings.NewReader(w.body)).ReadAll()
-	if err != nil || len(rows) != 5 || !strings.HasPrefix(w.Header.Get("Content-Type"), "text/csv") {
+	if err != nil || !strings.HasPrefix(w.Header.Get("Content-Type"), "text/csv") {
 		t.Fatalf("%v: %s", err, w.body)
 	}
-	if rows[1][11] != "ok" || rows[2][11] != "outside" || rows[2][6] != "9.0" || rows[4][12] != "chen" || rows[4][13] != "'=1+1" {
-		t.Fatalf("%q", rows)
+	want := [][]string{
+		haccpHeader,
+		{"hour", local(start), "walk-in", "walkin-1", "C", "2.0", "4.0", "3.0", "60", "-1.0", "5.0", "ok", "", ""},
+		{"hour", local(start.Add(time.Hour)), "walk-in", "walkin-1", "C", "2.0", "9.0", "7.0", "60", "-1.0", "5.0", "outside", "", ""},
+		{"action", "2026-11-22 04:00 +00:00", "walk-in", "walkin-1", "", "", "", "", "", "", "", "open", "", "alert: limit"},
+		{"action", "2026-11-22 04:00 +00:00", "walk-in", "walkin-1", "", "", "", "", "", "", "", "open", "chen", "'=1+1"},
+		{"action", "2026-11-22 05:00 +00:00", "walk-in", "walkin-1", "", "", "", "", "", "", "", "done", "lin", "discard: " + longWhat},
 	}
-	w = n.call("GET", "/v1/stores/s1/reports/haccp?format=pdf", boss, "")
-	if w.StatusCode != 200 || !strings.HasPrefix(w.body, "%PDF-") || !strings.Contains(w.body[len(w.body)-16:], "%%EOF") {
+	if !reflect.DeepEqual(rows, want) {
+		t.Errorf("%q", rows)
+	}
+	w = n.call("GET", "/v1/stores/s1/reports/haccp?format=pdf&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z", boss, "")
+	if w.StatusCode != 200 || w.Header.Get("Content-Type") != "application/pdf" {
 		t.Fatalf("%s: %d bytes", w.Status, len(w.body))
+	}
+	lines := readSheet(t, []byte(w.body))
+	read := strings.Join(lines, "\n")
+	for _, line := range []string{
+		"HACCP temperature log",
+		"Brigata   2026-11-22 00:00 +00:00  to  2026-11-23 00:00 +00:00",
+		"time|sensor|asset|min|max|avg|readings|low|high|verdict",
+		local(start) + "|walkin-1|walk-in|2.0|4.0|3.0|60|-1.0|5.0|ok",
+		local(start.Add(time.Hour)) + "|walkin-1|walk-in|2.0|9.0|7.0|60|-1.0|5.0|outside",
+		"Work order " + uuid(7) + ", walk-in, walkin-1: open",
+		"2026-11-22 04:00 +00:00|walkin-1|alert: limit",
+		"2026-11-22 04:00 +00:00|walkin-1|chen|=1+1",
+		"Work order " + uuid(8) + ", walk-in, walkin-1: done",
+	} {
+		if !slices.Contains(lines, line) {
+			t.Errorf("no %q in\n%s", line, read)
+		}
+	}
+	_, said, ok := strings.Cut(read, "|lin|")
+	if !ok || strings.ReplaceAll(said, "\n", " ") != "discard: "+longWhat || strings.Count(said, "\n") < 3 {
+		t.Errorf("what was done is read back as %q", said)
 	}
 	for _, bad := range []string{"format=doc", "from=2020-01-01T00:00:00Z", "to=2020-01-01T00:00:00Z&from=2021-01-01T00:00:00Z"} {
 		n.wantProblem(n.call("GET", "/v1/stores/s1/reports/haccp?"+bad, boss, ""), 422, refusal.Invalid)
 	}
 }
+
+func local(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 -07:00") }

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
-	"time"
+
+	"github.com/brigata/brigata/actors/wire"
 )
 
-// Nodes shows the nodes of the cluster with their leases and cells.
+// Nodes shows the nodes of the cluster with their leases and cells, and the boxes in the
+// stores with their links.
 type Nodes struct{ Options }
 
 // Run asks the node for them.
@@ -27,25 +29,29 @@ func (n *Nodes) Run(ctx context.Context) error {
 	return writeNodes(os.Stdout, b.Bytes())
 }
 
-// writeNodes writes a line for each node.
+// writeNodes writes a line for each server, and then one for each box.
 func writeNodes(out io.Writer, b []byte) error {
-	var in struct {
-		Nodes []struct {
-			ID, Name, Kind, Address, Version, State, Store string
-			StartedAt                                      time.Time `json:"started_at"`
-			Epoch                                          int64
-			LeaseMS                                        int64 `json:"lease_ms"`
-			Cells, Connections                             int
-		}
-	}
+	var in struct{ Nodes []wire.Node }
 	if err := json.Unmarshal(b, &in); err != nil {
 		return fmt.Errorf("the nodes: %w", err)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATE\tKIND\tCELLS\tSOCKETS\tEPOCH\tLEASE\tUP SINCE\tVERSION\tADDRESS\tID")
+	servers := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	boxes := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(servers, "NAME\tSTATE\tCELLS\tSOCKETS\tEPOCH\tLEASE\tUP SINCE\tVERSION\tADDRESS\tID")
+	fmt.Fprintln(boxes, "BOX\tSTORE\tSTATE\tLINK\tWAITING\tCLOCK\tMODEL\tUP SINCE\tVERSION")
+	some := false
 	for _, n := range in.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d ms\t%s\t%s\t%s\t%s\n", n.Name, n.State, n.Kind, n.Cells, n.Connections, n.Epoch, n.LeaseMS,
-			n.StartedAt.Local().Format("2006-01-02 15:04:05"), n.Version, n.Address, n.ID)
+		since := n.StartedAt.Local().Format("2006-01-02 15:04:05")
+		if n.Kind == "edge" {
+			some = true
+			fmt.Fprintf(boxes, "%s\t%s\t%s\t%s\t%d\t%+d ms\t%s\t%s\t%s\n", n.Name, n.Store, n.State, n.Link, n.Backlog, n.ClockOffsetMS, n.Model, since, n.Version)
+			continue
+		}
+		fmt.Fprintf(servers, "%s\t%s\t%d\t%d\t%d\t%d ms\t%s\t%s\t%s\t%s\n", n.Name, n.State, n.Cells, n.Connections, n.Epoch, n.LeaseMS, since, n.Version, n.Address, n.ID)
 	}
-	return w.Flush()
+	if err := servers.Flush(); err != nil || !some {
+		return err
+	}
+	fmt.Fprintln(out)
+	return boxes.Flush()
 }
