@@ -39,7 +39,7 @@ type Options struct {
 	// Slack is how far a device's clock may be off before the box's own is taken instead:
 	// 2 min. Negative: devices are believed, for simulations that are faster than time.
 	Slack     time.Duration
-	Window    time.Duration // that readings are summed up for: 10 s
+	Window    time.Duration // that readings are summed up for: 20 s
 	StreamMax int64         // bytes of readings that may wait: 1 GiB
 	Model     Model         // the box's own; nil: the one that it is shipped with
 	// ModelKeys are those whose models may take the place of the box's own; none: none may.
@@ -59,7 +59,7 @@ func (o *Options) ensureDefaults() error {
 		o.Slack = 2 * time.Minute
 	}
 	if o.Window == 0 {
-		o.Window = 10 * time.Second
+		o.Window = windowFor
 	}
 	if o.StreamMax == 0 {
 		o.StreamMax = 1 << 30
@@ -76,6 +76,10 @@ func (o *Options) ensureDefaults() error {
 	}
 	return nil
 }
+
+// windowFor is as long as it must be for a probe that is read five times a second to become
+// fifty times smaller.
+const windowFor = 20 * time.Second
 
 const (
 	rawStream   = "RAW" // batches of what devices have said, until their windows are on the stream of readings

@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/store"
-	"github.com/brigata/brigata/actors/wire"
 )
 
 const burstRate = 25_600
@@ -102,57 +100,6 @@ func TestSlopesAndDuty(t *testing.T) {
 	if up.n != historyLen {
 		t.Errorf("%d minutes", up.n)
 	}
-}
-
-// TestMetadataIsSmall holds what leaves the box to its size: the samples never do.
-func TestMetadataIsSmall(t *testing.T) {
-	r, x := rand.New(rand.NewPCG(1, 2)), newExtractor()
-	p := &twin{set: store.Sensor{ID: "compressor-vibration", Kind: "vibration", Limits: store.Limits{High: 3000}}}
-	raw, sent := 0, 0
-	for seq := range int64(20) {
-		m := burst(4096, seq+1, seq > 10, r)
-		raw += len(m)
-		s, err := check("vibration", m, time.Now().UTC(), 0, x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.take(s, 0, "", time.Now())
-		reading, _ := p.close(byRules)
-		b := wire.MarshalReading(&reading)
-		sent += len(b)
-		if len(b) > 220 {
-			t.Errorf("%d bytes", len(b))
-		}
-	}
-	if share := float64(sent) / float64(raw); share > 0.02 {
-		t.Errorf("%.1f %% of the raw bytes leave the box", 100*share)
-	}
-	t.Logf("%d bytes became %d", raw, sent)
-}
-
-// BenchmarkWindow is the way from a burst of 4,096 samples to what is sent of it.
-func BenchmarkWindow(b *testing.B) {
-	r, x := rand.New(rand.NewPCG(1, 2)), newExtractor()
-	p := &twin{set: store.Sensor{ID: "compressor-vibration", Kind: "vibration"}}
-	m := burst(4096, 1, true, r)
-	var times []time.Duration
-	sent := 0
-	for b.Loop() {
-		began := time.Now()
-		s, err := check("vibration", m, began, 0, x)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p.take(s, 0, "", began)
-		reading, _ := p.close(byRules)
-		sent = len(wire.MarshalReading(&reading))
-		times = append(times, time.Since(began))
-	}
-	slices.Sort(times)
-	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
-	b.ReportMetric(float64(times[len(times)-1].Microseconds()), "max-µs")
-	b.ReportMetric(float64(sent), "B-sent")
-	b.ReportMetric(100*(1-float64(sent)/float64(len(m))), "%-fewer-bytes")
 }
 
 func FuzzMessage(f *testing.F) {

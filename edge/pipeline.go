@@ -265,14 +265,19 @@ func (p *pipeline) sweep(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// close puts the open window on the stream, and then acknowledges its messages.
-func (p *pipeline) close(ctx context.Context, t *twin) error {
-	r, raw := t.close(func(w *Window, at time.Time) Verdict {
+// sumUp makes a reading of the open window, with what the model makes of it.
+func (p *pipeline) sumUp(t *twin) (sensor.Reading, []*batch) {
+	return t.close(func(w *Window, at time.Time) Verdict {
 		if a := p.assets[t.set.Asset]; a != nil && a.lead == t {
 			return a.judge(p.model, p.extract, w, at)
 		}
 		return p.model.Judge(w)
 	})
+}
+
+// close puts the open window on the stream, and then acknowledges its messages.
+func (p *pipeline) close(ctx context.Context, t *twin) error {
+	r, raw := p.sumUp(t)
 	if err := p.send(ctx, t, &r); err != nil {
 		t.open, t.raw = r, raw // it is tried again
 		return err

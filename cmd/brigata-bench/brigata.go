@@ -27,6 +27,7 @@ type ServeBrigata struct {
 	Data        string `required:""`
 	DatabaseURL string
 	Stores      []string `required:"" help:"Store documents."`
+	EdgeListen  string   `help:"Address for boxes; their authority is in the data folder."`
 	Profile     string
 	After, For  time.Duration `help:"When the profile begins after the start, and how long it takes."`
 	Untold      bool          `help:"Without telemetry."`
@@ -43,7 +44,7 @@ func (s *ServeBrigata) Run(ctx context.Context) error {
 		defer collector.Close()
 		told.OTLP, told.Sample = collector.URL, 0.01
 	}
-	n, err := server.Start(ctx, server.Options{Telemetry: told, Listen: "127.0.0.1:0", Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.Stores,
+	n, err := server.Start(ctx, server.Options{Telemetry: told, Listen: "127.0.0.1:0", Data: s.Data, DatabaseURL: s.DatabaseURL, StoreFiles: s.Stores, EdgeListen: s.EdgeListen,
 		Name: "bench", Limits: limits, Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err

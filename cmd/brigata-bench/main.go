@@ -16,6 +16,7 @@ type cli struct {
 	Run               Run               `cmd:"" help:"Run a workload against every system and audit it."`
 	Suite             Suite             `cmd:"" help:"Run W1 to W9 beside their peers and write one report."`
 	Start             Start             `cmd:"" help:"Measure how long a node takes to be ready."`
+	Readings          Readings          `cmd:"" help:"Measure what share of a core boxes with 10,000 readings a second cost a node."`
 	Edge              EdgeModels        `cmd:"" help:"Measure the models of boxes on machines that they have not seen."`
 	ServeBrigata      ServeBrigata      `cmd:"" hidden:""`
 	ServeConventional ServeConventional `cmd:"" hidden:""`
