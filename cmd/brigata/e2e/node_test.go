@@ -255,6 +255,13 @@ func (l *tail) Write(p []byte) (int, error) {
 	}
 }
 
+// has says that a line has the words.
+func (l *tail) has(words string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.lines, func(line string) bool { return strings.Contains(line, words) })
+}
+
 func (l *tail) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
