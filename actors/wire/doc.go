@@ -7,5 +7,4 @@
 package wire
 
 //go:generate go run ./gen
-//go:generate go tool -modfile=../../.ci/tools.mod buf lint
-//go:generate go tool -modfile=../../.ci/tools.mod buf generate
+//go:generate go -C ../../.ci/protogen run . ../../actors/wire
