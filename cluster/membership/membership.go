@@ -8,6 +8,7 @@ package membership
 
 import (
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,8 +44,10 @@ type Options struct {
 	Bind      string   // host:port to listen on, UDP and TCP; port 0: any
 	Advertise string   // host:port that others reach it at; "": Bind
 	Join      []string // host:port of nodes that may be there already
-	Key       []byte   // 16, 24 or 32 bytes that all nodes share; nil: gossip in the clear
-	Log       *slog.Logger
+	// Keys are what gossip is read with, 16, 24 or 32 bytes each; it is written with the
+	// first. nil: gossip in the clear.
+	Keys [][]byte
+	Log  *slog.Logger
 }
 
 const (
@@ -122,11 +126,32 @@ func (m *Members) config() (*memberlist.Config, error) {
 	}
 	c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = 500*time.Millisecond, 250*time.Millisecond, 3
 	c.GossipInterval, c.PushPullInterval, c.TCPTimeout = 100*time.Millisecond, 10*time.Second, 2*time.Second
-	c.SecretKey = o.Key
+	if len(o.Keys) > 0 {
+		if c.Keyring, err = memberlist.NewKeyring(o.Keys, o.Keys[0]); err != nil {
+			return nil, fmt.Errorf("the gossip's keys: %w", err)
+		}
+	}
 	c.RequireNodeNames = false
 	c.Delegate, c.Events, c.Alive = delegate{m}, delegate{m}, delegate{m}
 	c.LogOutput = &logWriter{m}
 	return c, nil
+}
+
+var errKeys = errors.New("no keys of 16, 24 or 32 bytes in base64, a line each")
+
+// ParseKeys reads what Options.Keys wants from text, a line each.
+func ParseKeys(text string) (keys [][]byte, err error) {
+	for _, line := range strings.Fields(text) {
+		key, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || memberlist.ValidateKey(key) != nil {
+			return nil, errKeys
+		}
+		keys = append(keys, key)
+	}
+	if keys == nil {
+		return nil, errKeys
+	}
+	return keys, nil
 }
 
 func split(address string) (host string, port int, err error) {

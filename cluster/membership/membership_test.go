@@ -2,6 +2,7 @@ package membership
 
 import (
 	"bytes"
+	"encoding/base64"
 	"log/slog"
 	"strings"
 	"testing"
@@ -47,8 +48,8 @@ func names(n int) func([]Member) bool { return func(l []Member) bool { return le
 func TestJoinDrainLeave(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	now := time.Now().Truncate(time.Millisecond)
-	a := start(t, Options{Self: member("a1", "a", now), Key: key})
-	b := start(t, Options{Self: member("b1", "b", now), Key: key, Join: []string{a.Address()}})
+	a := start(t, Options{Self: member("a1", "a", now), Keys: [][]byte{key}})
+	b := start(t, Options{Self: member("b1", "b", now), Keys: [][]byte{key}, Join: []string{a.Address()}})
 	until(t, a, "b", names(2))
 	until(t, b, "a", names(2))
 	if err := b.Drain(); err != nil {
@@ -60,7 +61,7 @@ func TestJoinDrainLeave(t *testing.T) {
 	}
 	until(t, a, "b's leave", names(1))
 	// A later incarnation comes back under the name, by the seed alone.
-	c := start(t, Options{Self: member("b2", "b", now.Add(time.Second)), Key: key, Join: []string{a.Address()}})
+	c := start(t, Options{Self: member("b2", "b", now.Add(time.Second)), Keys: [][]byte{key}, Join: []string{a.Address()}})
 	until(t, a, "b2", func(l []Member) bool { return len(l) == 2 && l[1].ID == "b2" && !l[1].Draining })
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
@@ -95,11 +96,11 @@ func TestLostIsAskedAgain(t *testing.T) {
 
 func TestWrongKeyIsRefusedAndCounted(t *testing.T) {
 	now := time.Now()
-	a := start(t, Options{Self: member("a1", "a", now), Key: bytes.Repeat([]byte{7}, 32)})
+	a := start(t, Options{Self: member("a1", "a", now), Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}})
 	defer a.Stop()
-	for _, key := range [][]byte{nil, bytes.Repeat([]byte{8}, 32)} {
+	for _, keys := range [][][]byte{nil, {bytes.Repeat([]byte{8}, 32)}} {
 		before := a.Strangers()
-		b := start(t, Options{Self: member("x", "x", now), Key: key, Join: []string{a.Address()}})
+		b := start(t, Options{Self: member("x", "x", now), Keys: keys, Join: []string{a.Address()}})
 		if n := len(b.List()); n != 1 {
 			t.Errorf("the stranger sees %d nodes", n)
 		}
@@ -110,6 +111,34 @@ func TestWrongKeyIsRefusedAndCounted(t *testing.T) {
 			t.Error("nothing was counted")
 		}
 		b.Stop()
+	}
+}
+
+// A key is replaced while nodes run: they read by both, then write by the new one, then
+// forget the old one. Nodes that are a step apart are one cluster.
+func TestKeysAreReplaced(t *testing.T) {
+	now := time.Now()
+	old, new := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	steps := [][][]byte{{old}, {old, new}, {new, old}, {new}}
+	for i := range steps[1:] {
+		a := start(t, Options{Self: member("a1", "a", now), Keys: steps[i]})
+		b := start(t, Options{Self: member("b1", "b", now), Keys: steps[i+1], Join: []string{a.Address()}})
+		until(t, a, "b", names(2))
+		until(t, b, "a", names(2))
+		if n := a.Strangers() + b.Strangers(); n != 0 {
+			t.Errorf("step %d: %d messages were refused", i, n)
+		}
+		b.Stop()
+		a.Stop()
+	}
+}
+
+func TestParseKeys(t *testing.T) {
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	for text, want := range map[string]int{key + "\n": 1, key + "\n" + key: 2, "": 0, "no key": 0, key + "\n" + base64.StdEncoding.EncodeToString(make([]byte, 20)): 0} {
+		if keys, err := ParseKeys(text); len(keys) != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d keys, %v", text, len(keys), err)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ type Serve struct {
 	TLSCA           string   `name:"tls-ca" help:"PEM file: the authority that signs the nodes' certificates, and nothing else." env:"BRIGATA_TLS_CA"`
 	TLSCert         string   `name:"tls-cert" help:"PEM file: this node's certificate, for the DNS name brigata." env:"BRIGATA_TLS_CERT"`
 	TLSKey          string   `name:"tls-key" help:"PEM file: its key." env:"BRIGATA_TLS_KEY"`
-	GossipKeyFile   string   `help:"File with the key that all nodes' gossip shares: 16, 24 or 32 bytes in base64." env:"BRIGATA_GOSSIP_KEY_FILE"`
+	GossipKeyFile   string   `help:"File with the key that all nodes' gossip shares: 16, 24 or 32 bytes in base64; on further lines, others to read it by." env:"BRIGATA_GOSSIP_KEY_FILE"`
 	InsecureCluster bool     `help:"Let nodes talk beyond loopback without TLS and key, on a network that is yours alone."`
 
 	Payments string `help:"File that names the accounts at payment providers (see docs/payments.md)." type:"existingfile" env:"BRIGATA_PAYMENTS"`

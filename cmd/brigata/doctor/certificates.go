@@ -3,12 +3,10 @@ package doctor
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/brigata/brigata/cluster/membership"
 	"github.com/brigata/brigata/cluster/peers"
 )
 
@@ -64,10 +62,10 @@ func gossipKey(file string, tell func(Finding)) {
 		tell(*bad)
 		return
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || !slices.Contains([]int{16, 24, 32}, len(key)) {
-		tell(Finding{check, Bad, file + " does not hold 16, 24 or 32 bytes in base64", mend})
+	keys, err := membership.ParseKeys(string(b))
+	if err != nil {
+		tell(Finding{check, Bad, file + " has " + err.Error(), mend})
 		return
 	}
-	tell(Finding{check, OK, fmt.Sprintf("%d bytes", len(key)), ""})
+	tell(Finding{check, OK, fmt.Sprintf("%d of %d bytes", len(keys), len(keys[0])), ""})
 }

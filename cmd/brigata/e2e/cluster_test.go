@@ -126,6 +126,16 @@ func tells(t *testing.T, n *node, lines ...string) {
 	}
 }
 
+// certificates are an authority of its own and what it signed for a node.
+func certificates(t *testing.T) certtest.Files {
+	t.Helper()
+	f, err := certtest.Write(t.TempDir(), peers.ServerName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // Who does not hold the gossip's key, or shows no certificate of the nodes' authority, is
 // kept out, and counted where operators look.
 func TestStrangersAreCounted(t *testing.T) {
@@ -133,12 +143,8 @@ func TestStrangersAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	f, err := certtest.Write(dir, peers.ServerName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyFile := filepath.Join(dir, "gossip.key")
+	f := certificates(t)
+	keyFile := filepath.Join(t.TempDir(), "gossip.key")
 	if err := os.WriteFile(keyFile, []byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,11 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +34,7 @@ type Cluster struct {
 	Join      []string // host:port of the gossip of nodes that may be there
 	CA        string   // PEM files: the authority of the nodes' certificates,
 	Cert, Key string   // and this node's
-	KeyFile   string   // the gossip's key, in base64
+	KeyFile   string   // the gossip's keys, in base64, a line each
 	Insecure  bool     // permits to leave loopback without all that
 }
 
@@ -94,7 +92,7 @@ func (c *Cluster) port(i int) (listen, advertise string, err error) {
 	return net.JoinHostPort(host, strconv.Itoa(n)), advertise, nil
 }
 
-func (c *Cluster) key() ([]byte, error) {
+func (c *Cluster) keys() ([][]byte, error) {
 	if c.KeyFile == "" {
 		return nil, nil
 	}
@@ -102,11 +100,11 @@ func (c *Cluster) key() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the gossip's key: %w", err)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(key) != 16 && len(key) != 24 && len(key) != 32 {
-		return nil, fmt.Errorf("%s must hold 16, 24 or 32 bytes in base64, such as: openssl rand -base64 32", c.KeyFile)
+	keys, err := membership.ParseKeys(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s has %w, such as: openssl rand -base64 32", c.KeyFile, err)
 	}
-	return key, nil
+	return keys, nil
 }
 
 // joined is a node's part in a cluster.
@@ -184,7 +182,7 @@ func (j *joined) join(incarnation int64) (err error) {
 	if err := j.bus.Statuses(j.statuses.take); err != nil {
 		return err
 	}
-	key, err := n.options.Cluster.key()
+	keys, err := n.options.Cluster.keys()
 	if err != nil {
 		return err
 	}
@@ -192,7 +190,7 @@ func (j *joined) join(incarnation int64) (err error) {
 	if err != nil {
 		return err
 	}
-	j.members, err = membership.Start(membership.Options{Bind: listen, Advertise: advertise, Join: n.options.Cluster.Join, Key: key, Log: n.options.Log,
+	j.members, err = membership.Start(membership.Options{Bind: listen, Advertise: advertise, Join: n.options.Cluster.Join, Keys: keys, Log: n.options.Log,
 		Self: membership.Member{ID: id, Name: n.options.Name, Address: j.peers.Address(), Route: j.server.Address(), URL: n.URL(), Version: build.Version(),
 			Kinds: actors.Kinds(), Start: n.began}})
 	if err != nil {
