@@ -183,6 +183,9 @@ func byStore(cells map[string]*cell) []*cell {
 // Resident is how many orders and payments are in memory.
 func (n *Node) Resident() int { return int(n.resident.Load()) }
 
+// Unwritten is how many cells have events that no transaction has taken yet.
+func (n *Node) Unwritten() int { return n.writer.Waiting() }
+
 // Today returns a store's current values, or nil if its cell is not open here or was
 // never configured.
 func (n *Node) Today(storeID string) *store.Today {

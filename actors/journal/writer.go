@@ -159,6 +159,13 @@ func (w *Writer) Append(s Source) {
 // still appends. It is Append for who knows that Cut has not been called since the last.
 func (w *Writer) Grow() { w.appends.Add(1) }
 
+// Waiting is how many sources have something that no batch has taken yet.
+func (w *Writer) Waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queued)
+}
+
 // rouse wakes the writer's goroutine; the caller holds the lock.
 func (w *Writer) rouse() {
 	if w.asleep {

@@ -38,12 +38,14 @@ func TestDashboards(t *testing.T) {
 	}
 	first, second := gossipPort(t), gossipPort(t)
 	hub := freePort(t)
-	a := startNode(t, t.TempDir(), "--edge-listen", hub, "--database-url", db, "--name", "a", "--gossip", first, "--join", second)
+	certs := certificates(t)
+	tls := []string{"--tls-ca", certs.CA, "--tls-cert", certs.Cert, "--tls-key", certs.Key}
+	a := startNode(t, t.TempDir(), append(tls, "--edge-listen", hub, "--database-url", db, "--name", "a", "--gossip", first, "--join", second)...)
 	if _, errs, status := a.terminal("store", "demo", "--count", "8"); status != 0 {
 		t.Fatal(errs)
 	}
 	box := newBox(t, a, hub)
-	b := startNode(t, t.TempDir(), "--database-url", db, "--name", "b", "--gossip", second, "--join", first)
+	b := startNode(t, t.TempDir(), append(tls, "--database-url", db, "--name", "b", "--gossip", second, "--join", first)...)
 	have := map[string]bool{}
 	within(t, 30*time.Second, "a store has moved, and a request crossed", func() bool {
 		for _, n := range []*node{a, b} {
@@ -120,7 +122,7 @@ func TestRunbooks(t *testing.T) {
 		if !strings.Contains(string(guide), "### "+a[1]+"\n") {
 			t.Errorf("the operations guide has no page for %s", a[1])
 		}
-		if !strings.Contains(string(rules), "docs/operations.md#"+strings.ToLower(a[1])+"\n") {
+		if !strings.Contains(string(rules), "  runbook_url: https://github.com/brigata/brigata/blob/main/docs/operations.md#"+strings.ToLower(a[1])+"\n") {
 			t.Errorf("%s has no runbook", a[1])
 		}
 		if !strings.Contains(string(tests), "alertname: "+a[1]+"\n") {

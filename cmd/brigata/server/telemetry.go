@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/pprof"
+	"time"
 
 	"github.com/brigata/brigata/cluster/cells"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
@@ -27,6 +28,7 @@ func (n *Node) gauges() error {
 		t.Gauge("brigata.entities.resident", "", "Orders and payments in memory.", func() float64 { return float64(n.host.Resident()) }),
 		t.Gauge("brigata.connections", "", "Open sockets.", func() float64 { return float64(n.gateway.Connections()) }),
 		t.Gauge("brigata.commands.inflight", "", "Commands without an answer.", func() float64 { return float64(n.gateway.Inflight()) }),
+		t.Gauge("brigata.journal.waiting", "", "Cells with events that no transaction has taken yet.", func() float64 { return float64(n.host.Unwritten()) }),
 		t.Gauge("brigata.ready", "", "1 while the node is ready.", func() float64 {
 			if n.ready() != nil {
 				return 0
@@ -95,6 +97,10 @@ func (n *Node) clusterGauges() error {
 	j := n.joined
 	if j == nil {
 		return err
+	}
+	if j.tls != nil {
+		ends := j.tls.Certificates[0].Leaf.NotAfter
+		err = errors.Join(err, t.Gauge("brigata.certificate.remaining", "s", "For how long this node's certificate is still good.", func() float64 { return time.Until(ends).Seconds() }))
 	}
 	b := j.bus.Stats()
 	return errors.Join(err,
