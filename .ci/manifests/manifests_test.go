@@ -5,8 +5,12 @@ package manifests_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -30,10 +34,32 @@ var kinds = map[string]func() any{
 	"NetworkPolicy":           func() any { return &networkingv1.NetworkPolicy{} },
 }
 
-// rendered is what kubectl apply -k would send, by kind and name.
-func rendered(t *testing.T, folder string) map[string]any {
+// rendered is what kubectl apply -k would send for an overlay with these components, by kind
+// and name.
+func rendered(t *testing.T, components ...string) map[string]any {
 	t.Helper()
-	out, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	base, err := filepath.Abs("../../deploy/kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base, err = filepath.Rel(overlay, base); err != nil {
+		t.Fatal(err)
+	}
+	text := "resources: [" + base + "]\n"
+	for i, c := range components {
+		components[i] = filepath.Join(base, c)
+	}
+	if len(components) > 0 {
+		text += "components: [" + strings.Join(components, ", ") + "]\n"
+	}
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +83,7 @@ func rendered(t *testing.T, folder string) map[string]any {
 }
 
 func TestKubernetes(t *testing.T) {
-	all := rendered(t, "../../deploy/kubernetes")
+	all := rendered(t)
 	set, ok := all["StatefulSet/brigata"].(*appsv1.StatefulSet)
 	if !ok {
 		t.Fatal("no StatefulSet")
@@ -92,6 +118,31 @@ func TestKubernetes(t *testing.T) {
 		if e.Name == "BRIGATA_DATABASE_URL" && (e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil) {
 			t.Error("the database's URL is no secret")
 		}
+	}
+}
+
+// TestComponents renders what an installation may add.
+func TestComponents(t *testing.T) {
+	all := rendered(t, "boxes", "queue-depth")
+	pod := all["StatefulSet/brigata"].(*appsv1.StatefulSet).Spec.Template
+	for _, flag := range []string{"--edge-listen=0.0.0.0:7422", "--edge-authority=/edge/authority.pem"} {
+		if !slices.Contains(pod.Spec.Containers[0].Args, flag) {
+			t.Errorf("no node has %s", flag)
+		}
+	}
+	hpa := all["HorizontalPodAutoscaler/brigata"].(*autoscalingv2.HorizontalPodAutoscaler)
+	for i := range hpa.Spec.MaxReplicas {
+		name := fmt.Sprintf("brigata-%d", i)
+		s, ok := all["Service/brigata-boxes-"+strconv.Itoa(int(i))].(*corev1.Service)
+		if !ok || s.Spec.Selector["statefulset.kubernetes.io/pod-name"] != name || s.Spec.Ports[0].Port != 7422 || s.Namespace != "brigata" {
+			t.Errorf("boxes do not reach %s", name)
+		}
+	}
+	if m := hpa.Spec.Metrics; len(m) != 2 || m[1].Pods == nil || m[1].Pods.Metric.Name != "brigata_commands_inflight" {
+		t.Errorf("it does not scale by its queue: %v", m)
+	}
+	if p, ok := all["NetworkPolicy/brigata-boxes"].(*networkingv1.NetworkPolicy); !ok || p.Spec.PodSelector.MatchLabels["app.kubernetes.io/name"] != "brigata" || p.Namespace != "brigata" {
+		t.Error("boxes are not let in")
 	}
 }
 
