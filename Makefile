@@ -65,19 +65,19 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -vet=off -timeout 12m $$(go list ./... | grep -E '$(REAL)')
 	@! command -v npm >/dev/null || $(MAKE) -s web-smoke
-	go run ./cmd/brigata-sim -seeds 500 -sweep 1
+	go run ./cmd/brigata-sim -from 151 -seeds 350 -sweep 0 # check has played 150 and swept one
 
 sim: ## the simulation: 2,000 seeds, a crash at every step of short stories, all mutants; or SEEDS=n, without mutants
 	go run ./cmd/brigata-sim -seeds $(or $(SEEDS),2000) -sweep $(if $(SEEDS),0,3) $(if $(SEEDS),,-mutants all)
 
-test-all: test race operations edge fuzz ## test, then the race detector, a box that fails, the operator's files and the fuzzers
+test-all: test web-test race operations edge fuzz ## test, then every browser test, the race detector, a box that fails, the operator's files and the fuzzers
 
-operations: ## deploy/: alert rules, manifests, an image, a real Prometheus over real nodes, upgrades from the previous build
+operations: ## deploy/: alert rules, manifests, an image, rotation, a real Prometheus over real nodes, upgrades from the previous build
 	@.ci/deps prometheus buildah
 	cd .ci/manifests && go test ./...
 	CGO_ENABLED=0 $(MAKE) -s bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
-	go test -tags operations -run 'Alert|Upgrade|Mixed' ./cmd/brigata/e2e
+	go test -tags operations -run 'Image|Rotation|Alert|Upgrade|Mixed' ./cmd/brigata/e2e
 
 train: bin/brigata ## train the boxes' models into bin/models, and the one that boxes come with: some minutes
 	nice ./bin/brigata edge-model train bin/models --ship edge/model/shipped/fused.bin

@@ -124,7 +124,7 @@ func Named(name string) (Mutant, bool) {
 func (m Mutant) Hunt(seeds int, end time.Time) (t Total) {
 	mutant.Turn(m.is)
 	defer mutant.Turn(mutant.Off)
-	for seed := uint64(1); seed <= uint64(seeds) && t.Failed == nil && time.Now().Before(end); seed++ {
+	for seed := uint64(1); seed <= uint64(seeds) && t.Failed == nil && (end.IsZero() || time.Now().Before(end)); seed++ {
 		for _, o := range []Options{{}, m.Focus} {
 			if p := NewPlan(seed, o); t.Failed == nil {
 				clear(shown)

@@ -53,7 +53,7 @@ func TestMutants(t *testing.T) {
 	for _, name := range []string{"reply-early", "lost-is-failure", "body-ignored", "move-taken-twice", "snapshot-without-answers",
 		"bump-fires-again", "claim-unchecked", "push-lost", "heads-by-snapshot", "claim-over-live"} {
 		m, ok := Named(name)
-		if total := m.Hunt(200, time.Now().Add(time.Minute)); !ok || total.Failed == nil {
+		if total := m.Hunt(200, time.Time{}); !ok || total.Failed == nil {
 			t.Errorf("%s survives %d runs", name, total.Runs)
 		}
 	}
