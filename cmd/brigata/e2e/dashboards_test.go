@@ -32,6 +32,7 @@ func metricsOf(t *testing.T, url string) map[string]bool {
 // TestDashboards holds every query of the dashboards and of the rules to what nodes really
 // tell: two that share stores, after one has joined, and an order at each.
 func TestDashboards(t *testing.T) {
+	t.Parallel()
 	db, err := newDatabase()
 	if err != nil {
 		t.Fatal(err)

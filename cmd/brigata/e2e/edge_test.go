@@ -184,6 +184,7 @@ func twoNodes(t *testing.T) (first, second *node, hubs, url string) {
 // episode, while readings come, the box dies and the node that has the store. Then the
 // walk-in is mended, and a person releases what is held: nobody else does.
 func TestFailingFridgeToHeldDish(t *testing.T) {
+	t.Parallel()
 	owner, n, hubs, url := twoNodes(t)
 	b := newBox(t, owner, hubs, "--believe")
 	boss := n.dial(n.token, "boss")
@@ -361,11 +362,12 @@ func (n *node) get(path string, into any) {
 // TestEdgeKills plays an hour of readings against the clock while node and box are killed
 // twice each: every reading that was acknowledged counts, and none of them twice.
 func TestEdgeKills(t *testing.T) {
+	t.Parallel()
 	data, hub, addr := t.TempDir(), freePort(t), freePort(t)
 	n := startNodeAt(t, addr, data, "--edge-listen", hub)
 	b := newBox(t, n, hub, "--believe")
 	play := exec.Command(program, "sensors", "simulate", "--broker", "tcp://"+b.mqtt, "--user", "kitchen", "--password", "a-long-secret",
-		"--for", "1h", "--every", "2s", "--speed", "150")
+		"--for", "1h", "--every", "2s", "--speed", "300")
 	out := &tail{}
 	play.Stdout, play.Stderr = out, out
 	if err := play.Start(); err != nil {

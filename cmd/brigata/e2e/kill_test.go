@@ -75,6 +75,7 @@ func (g *guest) load(url, token string) {
 // command that was answered gets the same answer again, and nothing is oversold.
 func TestKill(t *testing.T) {
 	onBoth(t, func(t *testing.T, start func(*testing.T) *node) {
+		t.Parallel()
 		const stock = 150
 		n := start(t)
 		c := n.dial(n.token, "setup")

@@ -61,6 +61,7 @@ func TestLogs(t *testing.T) {
 
 // TestBoxLogs: nor does a box log what devices and hubs are let in by.
 func TestBoxLogs(t *testing.T) {
+	t.Parallel()
 	hub := freePort(t)
 	n := startNode(t, t.TempDir(), "--log-level", "debug", "--edge-listen", hub)
 	b := newBox(t, n, hub, "--log-level", "debug", "--log-format", "json")

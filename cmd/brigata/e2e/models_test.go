@@ -15,6 +15,7 @@ import (
 // TestPredictedFaultToWorkOrder goes from the vibration of a compressor to somebody who
 // finds the bearing worn: over MQTT, a box with a model that came over its link, a node.
 func TestPredictedFaultToWorkOrder(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	models, key, file := filepath.Join(dir, "models"), filepath.Join(dir, "key"), filepath.Join(dir, "model.bin")
 	if err := os.WriteFile(file, shipped.File(), 0o600); err != nil {
