@@ -11,6 +11,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/table"
 	"github.com/brigata/brigata/gateway/auth"
@@ -36,6 +37,8 @@ type codeParams struct {
 func (s *Server) guestRoutes(api huma.API) {
 	route(s, api, endpoint{method: "POST", path: "/v1/guest", tag: "guests", public: true,
 		summary: "Exchange a table's code for a token that is good while the table's session is open", body: guestBody{}, reply: auth.Grant{}}, s.postGuest)
+	route(s, api, endpoint{method: "GET", path: "/v1/guest/menu", tag: "guests", public: true,
+		summary: "The published menu of the store that a table's code is of, open or not; the ETag is its version", reply: menu.Menu{}}, s.getGuestMenu)
 	route(s, api, endpoint{method: "POST", path: "/v1/stores/{store}/tables/{id}/qr", tag: "tables", permission: "rest:codes:write",
 		summary: "A table's code with the guests' link; the link is in the header Link too", types: []string{"image/svg+xml", "image/png"}}, s.postCode)
 }
@@ -64,6 +67,28 @@ func (s *Server) postGuest(c *call, _ *noParams) *refusal.Refusal {
 	}
 	c.value(http.StatusOK, grant)
 	return nil
+}
+
+type guestMenuParams struct {
+	QR string `query:"qr" maxLength:"64" required:"true" doc:"The key in the table's code"`
+}
+
+// getGuestMenu shows the menu to who has scanned a code: a phone then need not wait for
+// its token before it asks.
+func (s *Server) getGuestMenu(c *call, in *guestMenuParams) *refusal.Refusal {
+	if s.config.Accounts == nil {
+		return errNoAccounts
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), accountsWithin)
+	defer cancel()
+	place, err := s.config.Accounts.FindTable(ctx, in.QR)
+	if err != nil {
+		return s.accountsFault("find a code", err)
+	}
+	if c.store = place.Store; s.config.Engine.Today(c.store) == nil {
+		return errAway
+	}
+	return s.sendMenu(c, menuPart{guests: true})
 }
 
 // sessionAt returns the session that is open at a table, or "". The boards know of it

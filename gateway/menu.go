@@ -198,16 +198,22 @@ func (s *Server) menuRoutes(m *http.ServeMux, api huma.API) {
 }
 
 func (s *Server) getMenu(c *call) *refusal.Refusal {
-	m := s.config.Engine.Today(c.store).Menu
-	if m == nil {
-		return notFound("menu", c.store)
-	}
-	part := menuPart{guests: !staffSees(c.who), zipped: strings.Contains(c.Request.Header.Get("Accept-Encoding"), "gzip")}
+	part := menuPart{guests: !staffSees(c.who)}
 	if c.Request.URL.RawQuery != "" {
 		q := c.Request.URL.Query()
 		part.category = q.Get("category")
 		part.shallow = part.category == "" && q.Get("depth") == "1"
 	}
+	return s.sendMenu(c, part)
+}
+
+// sendMenu answers with a part of the call's store's menu, unless the caller has it.
+func (s *Server) sendMenu(c *call, part menuPart) *refusal.Refusal {
+	m := s.config.Engine.Today(c.store).Menu
+	if m == nil {
+		return notFound("menu", c.store)
+	}
+	part.zipped = strings.Contains(c.Request.Header.Get("Accept-Encoding"), "gzip")
 	b := s.menus.get(c.store, m, part)
 	if b == nil {
 		return notFound("category", part.category)

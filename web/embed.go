@@ -9,27 +9,43 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 )
 
 //go:embed all:dist
 var dist embed.FS
 
-// policy lets pages run and load only what this server sends; a guest's page also Stripe's
-// card form, which runs in frames of its own.
-const (
-	policy      = policyHead + "; script-src 'self'; connect-src 'self'"
-	guestPolicy = policyHead + "; script-src 'self' https://js.stripe.com; connect-src 'self' https://api.stripe.com; " +
+// policyHead lets pages load only what this server sends.
+const policyHead = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; " +
+	"font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// ownScript finds the scripts that stand in a page itself.
+var ownScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+
+// policyOf lets a page run what this server sends, and of scripts in pages its own; a
+// guest's page also Stripe's card form, which runs in frames of its own.
+func policyOf(p string, b []byte) string {
+	scripts := " 'self'"
+	if path.Ext(p) == ".html" {
+		for _, own := range ownScript.FindAllSubmatch(b, -1) {
+			sum := sha256.Sum256(own[1])
+			scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		}
+	}
+	if p != "guest.html" {
+		return policyHead + "; script-src" + scripts + "; connect-src 'self'"
+	}
+	return policyHead + "; script-src" + scripts + " https://js.stripe.com; connect-src 'self' https://api.stripe.com; " +
 		"frame-src https://js.stripe.com https://hooks.stripe.com"
-	policyHead = "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; " +
-		"font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+}
 
 // pages are the apps by the first segment of their path; what follows it is the app's.
 var pages = map[string]string{
@@ -107,10 +123,7 @@ var kinds = map[string]string{
 
 func newAsset(p string, b []byte) *asset {
 	sum := sha256.Sum256(b)
-	a := &asset{plain: b, tag: `"` + hex.EncodeToString(sum[:8]) + `"`, cache: "no-cache", policy: policy}
-	if p == "guest.html" {
-		a.policy = guestPolicy
-	}
+	a := &asset{plain: b, tag: `"` + hex.EncodeToString(sum[:8]) + `"`, cache: "no-cache", policy: policyOf(p, b)}
 	if a.kind = kinds[path.Ext(p)]; a.kind == "" {
 		a.kind = mime.TypeByExtension(path.Ext(p))
 	}

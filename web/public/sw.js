@@ -34,8 +34,7 @@ async function page(request, url) {
 	}
 }
 
-const isAsset = (url) =>
-	url.origin === location.origin && (url.pathname.startsWith("/assets/") || ["/icon.svg", "/boot.js"].includes(url.pathname));
+const isAsset = (url) => url.origin === location.origin && (url.pathname.startsWith("/assets/") || url.pathname === "/icon.svg");
 
 self.addEventListener("fetch", (e) => {
 	const url = new URL(e.request.url);

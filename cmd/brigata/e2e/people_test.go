@@ -38,6 +38,13 @@ func TestPeople(t *testing.T) {
 		if status, _ := rest(t, n, "", "POST", "/v1/guest", fmt.Sprintf(`{"qr":%q}`, code), nil); status != http.StatusConflict {
 			t.Fatalf("the table is not open: %d", status)
 		}
+		var menu struct{ Dishes []map[string]any }
+		if status, _ := rest(t, n, "", "GET", "/v1/guest/menu?qr="+code, "", &menu); status != 200 || len(menu.Dishes) == 0 || menu.Dishes[0]["stations"] != nil {
+			t.Fatalf("the menu by the code alone: %d %v", status, menu)
+		}
+		if status, _ := rest(t, n, "", "GET", "/v1/guest/menu?qr=other", "", nil); status != http.StatusNotFound {
+			t.Fatalf("a code that is none: %d", status)
+		}
 		must(t, send(t, waiter, "table.open", newID(), `{"table":"T01","guests":2}`))
 		var guest grant
 		if status, _ := rest(t, n, "", "POST", "/v1/guest", fmt.Sprintf(`{"qr":%q,"name":"A"}`, code), &guest); status != 200 || guest.Table != "T01" {

@@ -1,6 +1,6 @@
 import { SvelteSet } from "svelte/reactivity";
 import type { Client, View } from "../lib/client.svelte";
-import { say } from "../lib/i18n.svelte";
+import { type Locale, say } from "../lib/i18n.svelte";
 import type { ItemState, Text, Ticket, TicketItem } from "../lib/wire";
 import { ems, type Heights, type Packable } from "./pack";
 
@@ -17,6 +17,11 @@ export class Slip {
 	items: TicketItem[] = $derived.by(() => this.d.items.map((i) => this.tapped(i)));
 	open = $derived.by(() => this.items.filter((i) => !i.bumped).length);
 	done = $derived.by(() => this.open === 0);
+	private times = $derived.by(() => {
+		const { fired_at, warn_at, late_at } = this.d;
+		return [fired_at, warn_at, late_at].map((x) => (x ? Date.parse(x) : undefined));
+	});
+	private drawn?: { items: TicketItem[]; look: Look; placed: Placed };
 
 	constructor(k: string, v: number, d: Ticket) {
 		this.k = k;
@@ -66,19 +71,33 @@ export class Slip {
 	}
 
 	band(now: number): Band {
-		const { fired_at, warn_at, late_at } = this.d;
-		if (late_at && now >= Date.parse(late_at)) return "late";
-		if (warn_at && now >= Date.parse(warn_at)) return "warn";
-		return fired_at && now - Date.parse(fired_at) < newFor ? "new" : "fresh";
+		const [fired, warn, late] = this.times;
+		if (late && now >= late) return "late";
+		if (warn && now >= warn) return "warn";
+		return fired && now - fired < newFor ? "new" : "fresh";
 	}
 
 	age(now: number) {
-		return this.d.fired_at ? now - Date.parse(this.d.fired_at) : 0;
+		const [fired] = this.times;
+		return fired ? now - fired : 0;
+	}
+
+	/** What packing needs to know; the same as long as the ticket takes the same room. */
+	placed(look: Look): Placed {
+		const had = this.drawn;
+		if (had?.items === this.items && had.look === look) return had.placed;
+		const next = { slip: this, top: this.d.note ? look.h.mod : 0, rows: this.items.map((i) => rowHeight(i, look)) };
+		const same = had?.placed.top === next.top && `${had.placed.rows}` === `${next.rows}`;
+		const placed = same ? had.placed : next;
+		this.drawn = { items: this.items, look, placed };
+		return placed;
 	}
 }
 
 /** What a row has room for: how the board is drawn just now. */
 export interface Look {
+	/** The language of names; their lengths go by it. */
+	lang: Locale;
 	/** One language a row instead of two. */
 	mono: boolean;
 	h: Heights;
@@ -258,5 +277,7 @@ export class Board {
 /** Rush first, then what was fired first. */
 function order(a: Ticket, b: Ticket): number {
 	if (a.rush !== b.rush) return a.rush ? -1 : 1;
-	return (a.fired_at ?? "").localeCompare(b.fired_at ?? "") || a.no - b.no || a.id.localeCompare(b.id);
+	return by(a.fired_at ?? "", b.fired_at ?? "") || a.no - b.no || by(a.id, b.id);
 }
+
+const by = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -71,6 +71,14 @@ export const compact: Heights = {
 	dish: 17,
 };
 
+/** The pages again with the parts that are as they were before: what shows one then has nothing to do. */
+export function keep<T>(before: Seg<T>[][][], now: Seg<T>[][][]): Seg<T>[][][] {
+	const had = new Map<T, Seg<T>[]>();
+	for (const s of before.flat(2)) had.set(s.t, [...(had.get(s.t) ?? []), s]);
+	const same = (a: Seg<T>, b: Seg<T>) => a.from === b.from && a.to === b.to && a.slot === b.slot;
+	return now.map((page) => page.map((column) => column.map((s) => had.get(s.t)?.find((x) => same(x, s)) ?? s)));
+}
+
 /** First-come packing; long tickets continue in the next column with a perforated edge. */
 export function pack<T extends Packable>(list: T[], columns: number, height: number, h: Heights): Seg<T>[][][] {
 	const pages: Seg<T>[][][] = [];

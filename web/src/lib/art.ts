@@ -1,15 +1,15 @@
 // Pictures of dishes that have no photo: a plate, bowl or glass seen from above, drawn
 // from the dish's id, so that the same dish always looks the same.
 
-export interface Art {
-	kind: "plate" | "bowl" | "glass" | "skewer";
-	cloth: [string, string];
+type Kind = "plate" | "bowl" | "glass" | "skewer";
+interface Art {
+	kind: Kind;
 	base: string;
 	bits: { x: number; y: number; r: number; s: number; a: number; c: string }[];
 	leaves: { x: number; y: number; a: number; c: string }[];
 }
 
-const palettes: [RegExp, Art["kind"], string, string[]][] = [
+const palettes: [RegExp, Kind, string, string[]][] = [
 	[/(^|-)(tea|juice|cola|soda|milk|water|wine|baijiu|drink)$|tsingtao/, "glass", "#d9892b", ["#ffffff66", "#ffffff99", "#f6c667"]],
 	[/skewer|squid|wings|corn|oyster|grilled/, "skewer", "#f4efe6", ["#8a4b22", "#a65a28", "#6f3a1a", "#c8792f"]],
 	[
@@ -40,7 +40,16 @@ const cloths: [string, string][] = [
 	["#efe0d3", "#d3b79d"],
 ];
 
-export function artOf(id: string): Art {
+const drawn = new Map<string, string>();
+
+/** What stands in an SVG of 88 by 88; markup and no components, for a menu shows dozens of them at once. */
+export function draw(id: string): string {
+	let svg = drawn.get(id);
+	if (!svg) drawn.set(id, (svg = paint(id)));
+	return svg;
+}
+
+function paint(id: string): string {
 	let h = 2166136261;
 	for (const c of id) h = Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0;
 	const random = () => ((h = Math.imul(h ^ (h >>> 15), 2246822519) ^ Math.imul(h ^ (h >>> 13), 3266489917)) >>> 0) / 2 ** 32;
@@ -70,5 +79,42 @@ export function artOf(id: string): Art {
 			c: green[Math.floor(random() * 3)]!,
 		};
 	});
-	return { kind, cloth, base, bits, leaves };
+	const art = { kind, base, bits, leaves };
+	const garnish = leaves.map(
+		(l) => `<path d="M${f(l.x - 4)} ${f(l.y)}q4-4 8 0q-4 4-8 0z" fill="${l.c}" transform="rotate(${l.a} ${f(l.x)} ${f(l.y)})"/>`,
+	);
+	return [
+		`<path d="M0 0h88v88H0z" fill="${cloth[0]}"/><path d="M0 58L88 22V88H0z" fill="${cloth[1]}" opacity=".45"/>`,
+		kind === "glass" ? glass(art) : dish(art),
+		...garnish,
+	].join("");
+}
+
+const f = (n: number) => n.toFixed(1);
+
+function glass({ base, bits }: Art): string {
+	const ice = bits.map((b, i) => {
+		const [x, y] = [34 + (i % 3) * 7, 32 + b.s * 12 + Math.floor(i / 3) * 9];
+		return `<rect x="${x}" y="${f(y)}" width="7" height="7" rx="1.5" fill="${b.c}" transform="rotate(${b.a % 40} 44 44)"/>`;
+	});
+	return `<ellipse cx="45" cy="72" rx="20" ry="5" fill="#00000022"/><path d="M27 18h34l-4 52a3 3 0 0 1-3 3H34a3 3 0 0 1-3-3z" fill="#ffffffcc"/><path d="M28.5 30h31l-3 39H31.5z" fill="${base}"/>${ice.join("")}<path d="M54 8L48 62" stroke="#b93d0a" stroke-width="2.6" stroke-linecap="round"/>`;
+}
+
+function dish({ kind, base, bits }: Art): string {
+	const food =
+		kind === "skewer"
+			? [30, 44, 58].map((y) => skewer(y, bits))
+			: bits.map(
+					(b) =>
+						`<ellipse cx="${f(b.x)}" cy="${f(b.y)}" rx="${f(b.r)}" ry="${f(b.r * b.s)}" fill="${b.c}" transform="rotate(${b.a} ${f(b.x)} ${f(b.y)})"/>`,
+				);
+	return `<ellipse cx="45" cy="48" rx="35" ry="34" fill="#00000018"/><circle cx="44" cy="44" r="34" fill="#fff"/><circle cx="44" cy="44" r="33" fill="none" stroke="#e9dfd2" stroke-width="1.5"/><circle cx="44" cy="44" r="${kind === "bowl" ? 28 : 25}" fill="${base}"/>${food.join("")}`;
+}
+
+function skewer(y: number, bits: Art["bits"]): string {
+	const meat = [0, 1, 2, 3].map((i) => {
+		const x = 24 + i * 10;
+		return `<rect x="${x}" y="${f(y + 1 - i * 2.2)}" width="8.5" height="9" rx="3" fill="${bits[(y + i) % bits.length]!.c}" transform="rotate(-12 ${x + 4} ${y})"/>`;
+	});
+	return `<path d="M12 ${y + 6}L76 ${y - 8}" stroke="#c79a5b" stroke-width="2" stroke-linecap="round"/>${meat.join("")}`;
 }

@@ -34,6 +34,9 @@ const overflow = () => {
 		}
 		if (!inScroller && (r.left < -1 || r.right > wide + 1)) bad.push(`${e.outerHTML.slice(0, 90)} ends at ${Math.round(r.right)}`);
 	}
+	// A board's tabs all show on anything larger than a phone, and so does each station that a ticket names.
+	for (const e of wide < 1000 ? [] : document.querySelectorAll("header nav, .also"))
+		if (e.scrollWidth > e.clientWidth + 1) bad.push(`${e.textContent.slice(0, 60)} needs ${e.scrollWidth} of ${e.clientWidth}`);
 	return bad;
 };
 

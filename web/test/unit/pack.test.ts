@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compact, pack, roomy } from "../../src/kitchen/pack";
+import { compact, keep, pack, roomy } from "../../src/kitchen/pack";
 
 const ticket = (...rows: number[]) => ({ rows, top: 0 });
 
@@ -46,4 +46,15 @@ test("a screen too small for one line still ends, and slots count anew on each p
 			.filter((s) => s.head)
 			.map((s) => s.slot),
 	).toEqual([1, 1]);
+});
+
+test("what stands where it stood is the same again; what moved is not", () => {
+	const [a, b, c] = [ticket(50, 50), ticket(50), ticket(50)];
+	const before = pack([a, b, c], 2, 900, roomy);
+	const same = keep(before, pack([a, b, c], 2, 900, roomy)).flat(2);
+	expect(same.every((s, i) => s === before.flat(2)[i])).toBe(true);
+	const after = keep(before, pack([a, c], 2, 900, roomy)).flat(2);
+	expect(after[0]).toBe(before.flat(2)[0]);
+	expect(after[1]).not.toBe(before.flat(2)[2]); // its slot is another
+	expect(after[1]).toEqual(pack([a, c], 2, 900, roomy).flat(2)[1]);
 });
