@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/brigata/brigata/actors/journal"
 )
@@ -24,7 +24,7 @@ const (
 
 const copyRows = "COPY journal (entity, seq, token, stream, pos, n, kind, cell, payload) FROM STDIN BINARY"
 
-// Commit implements journal.Journal. A batch is one message and one answer: the server
+// Commit implements journal.Journal. A batch is one write and one answer: the server
 // runs what one simple query holds as one transaction, so the heads ride behind the
 // rows without a BEGIN and COMMIT of their own.
 func (j *Journal) Commit(b *journal.Batch) error {
@@ -78,44 +78,77 @@ func (j *Journal) ready(ctx context.Context, epoch int64) error {
 }
 
 func (j *Journal) send(ctx context.Context, b *journal.Batch) error {
-	pc := j.conn.PgConn()
+	if len(b.Rows)+len(b.Heads) == 0 {
+		return nil
+	}
 	if len(b.Rows) == 0 {
-		if len(b.Heads) == 0 {
-			return nil
-		}
-		_, err := pc.Exec(ctx, j.text.heads(nil, b.Heads)).ReadAll()
+		_, err := j.conn.PgConn().Exec(ctx, j.text.heads(nil, b.Heads)).ReadAll()
 		return err
 	}
 	query := copyRows
 	if len(b.Heads) > 0 {
 		query = j.text.heads([]byte(copyRows+";"), b.Heads)
 	}
-	if j.copying == nil {
-		j.copying = &encoder{}
-	}
-	_, err := pc.CopyFrom(ctx, j.copying.encode(j.node, b), query)
-	if err != nil {
-		// CopyFrom may return before its goroutine has done reading.
+	if cap(j.copying) > bufferMax {
 		j.copying = nil
 	}
-	return err
+	j.copying = appendCopy(j.copying[:0], query, j.node, b)
+	return exchange(ctx, j.conn.PgConn(), j.copying)
+}
+
+// exchange sends a query and reads its answer to the end. What COPY reads goes along, for
+// the server need not ask for it first: where it refuses the query it skips the rest. After
+// an error that is not the server's the connection is good for nothing more.
+func exchange(ctx context.Context, pc *pgconn.PgConn, query []byte) error {
+	conn := pc.Conn()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetDeadline(time.Unix(1, 0)) // what waits for the server ends
+		close(ended)
+	})
+	defer func() {
+		if !stop() { // the answer and the end came together
+			<-ended
+			_ = conn.SetDeadline(time.Time{})
+		}
+	}()
+	if _, err := conn.Write(query); err != nil {
+		return err
+	}
+	var refused error
+	for {
+		m, err := pc.ReceiveMessage(context.Background())
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *pgproto3.ErrorResponse:
+			refused = pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.ReadyForQuery:
+			return refused
+		}
+	}
 }
 
 // bufferMax is how large a buffer may be to be kept for the next batch.
 const bufferMax = 8 << 20
 
-// encoder writes rows in COPY's binary format.
-type encoder struct {
-	buf []byte
-	r   bytes.Reader
+// appendCopy appends the messages of a query that begins with copyRows: itself, the rows
+// in COPY's binary format, and their end.
+func appendCopy(buf []byte, query string, stream int64, b *journal.Batch) []byte {
+	be := binary.BigEndian
+	buf = be.AppendUint32(append(buf, 'Q'), uint32(4+len(query)+1))
+	buf = append(append(buf, query...), 0)
+	buf = append(buf, 'd')
+	at := len(buf)
+	buf = appendRows(be.AppendUint32(buf, 0), stream, b)
+	be.PutUint32(buf[at:], uint32(len(buf)-at))
+	return be.AppendUint32(append(buf, 'c'), 4)
 }
 
-func (e *encoder) encode(stream int64, b *journal.Batch) *bytes.Reader {
-	if cap(e.buf) > bufferMax {
-		e.buf = nil
-	}
+func appendRows(buf []byte, stream int64, b *journal.Batch) []byte {
 	be := binary.BigEndian
-	buf := append(e.buf[:0], "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000"...)
+	buf = append(buf, "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000"...)
 	for i := range b.Rows {
 		r := &b.Rows[i]
 		buf = be.AppendUint16(buf, 9)
@@ -134,9 +167,7 @@ func (e *encoder) encode(stream int64, b *journal.Batch) *bytes.Reader {
 		buf = be.AppendUint32(buf, uint32(len(r.Payload)))
 		buf = append(buf, r.Payload...)
 	}
-	e.buf = append(buf, 0xff, 0xff)
-	e.r.Reset(e.buf)
-	return &e.r
+	return append(buf, 0xff, 0xff)
 }
 
 // sqlText writes statements with their values in the text: a simple query takes no

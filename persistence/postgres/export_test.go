@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/brigata/brigata/actors/journal"
@@ -8,6 +9,9 @@ import (
 
 // Encoder returns the encoder of COPY, for benchmarks.
 func Encoder() func(b *journal.Batch) io.Reader {
-	var e encoder
-	return func(b *journal.Batch) io.Reader { return e.encode(1, b) }
+	var buf []byte
+	return func(b *journal.Batch) io.Reader {
+		buf = appendRows(buf[:0], 1, b)
+		return bytes.NewReader(buf)
+	}
 }

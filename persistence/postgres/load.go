@@ -15,6 +15,16 @@ const page, knownPage = 256, 16 * 256
 
 const headColumns = "SELECT entity, seq, cell, kind, live, due, state FROM heads "
 
+// The index of lists is by cell, liveness and key: each query goes through it twice.
+const (
+	knownQuery = `(SELECT entity FROM heads WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3)
+		UNION ALL (SELECT entity FROM heads WHERE cell = $1 AND NOT live AND entity > $2 ORDER BY entity LIMIT $3)
+		ORDER BY entity LIMIT $3`
+	listQuery = `(SELECT entity FROM heads WHERE cell = $1 AND live AND entity < $2 AND kind = $3 ORDER BY entity DESC LIMIT $4)
+		UNION ALL (SELECT entity FROM heads WHERE cell = $1 AND NOT live AND entity < $2 AND kind = $3 ORDER BY entity DESC LIMIT $4)
+		ORDER BY entity DESC LIMIT $4`
+)
+
 // Load implements journal.Journal.
 func (j *Journal) Load(ctx context.Context, keys []journal.Key) ([]journal.Stored, error) {
 	out := make([]journal.Stored, 0, len(keys))
@@ -130,7 +140,7 @@ func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stor
 func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
 	// No key is the bound itself: its version bits are zero.
 	return pages(ctx, knownPage, journal.Since(since), func(ctx context.Context, after journal.Key) ([]journal.Key, error) {
-		rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity > $2 ORDER BY entity LIMIT $3",
+		rows, err := j.pool.Query(ctx, knownQuery,
 			cell, pgtype.UUID{Bytes: after, Valid: true}, knownPage)
 		if err != nil {
 			return nil, err
@@ -190,8 +200,7 @@ func (j *Journal) List(ctx context.Context, cell string, kind uint8, before jour
 			before[i] = 0xff
 		}
 	}
-	rows, err := j.pool.Query(ctx, "SELECT entity FROM heads WHERE cell = $1 AND entity < $2 AND kind = $3 ORDER BY entity DESC LIMIT $4",
-		cell, pgtype.UUID{Bytes: before, Valid: true}, kind, limit)
+	rows, err := j.pool.Query(ctx, listQuery, cell, pgtype.UUID{Bytes: before, Valid: true}, kind, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ type Journal struct {
 	doubted []backend // backends that may still commit
 	closed  bool
 	text    sqlText
-	copying *encoder
+	copying []byte // the last batch as it was sent
 }
 
 var _ journal.Journal = (*Journal)(nil)
