@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"hash/crc32"
 	"math"
 	"time"
 
@@ -65,7 +66,13 @@ func (t *twin) back() {
 // ends says that the reading belongs to another window than the one that is open.
 func (t *twin) ends(s *sample, window time.Duration) bool {
 	return t.open.N > 0 && (s.boot != t.open.Boot || t.open.N >= windowMax || s.health != health(t.open.Health) ||
-		s.defrost != t.defrost || !s.at.Truncate(window).Equal(t.open.From.Truncate(window)))
+		s.defrost != t.defrost || !t.begin(s.at, window).Equal(t.begin(t.open.From, window)))
+}
+
+// begin is when a time's window began: each sensor's at another time, so that a node is not
+// given those of a whole store at once.
+func (t *twin) begin(at time.Time, window time.Duration) time.Time {
+	return at.Add(time.Duration(crc32.ChecksumIEEE([]byte(t.set.ID))) * time.Microsecond % window).Truncate(window)
 }
 
 func health(h sensor.Health) sensor.Health {

@@ -29,8 +29,8 @@ type Readings struct {
 	Boxes       int           `default:"10" help:"Boxes, each of a store of its own."`
 	Sensors     int           `default:"200" help:"Sensors of a box, ten to a device."`
 	Every       time.Duration `default:"200ms" help:"Between two readings of a sensor."`
-	Duration    time.Duration `default:"30s" help:"Time measured."`
-	Warm        time.Duration `default:"12s" help:"Time before measuring: more than a window."`
+	Duration    time.Duration `default:"40s" help:"Time measured: two windows."`
+	Warm        time.Duration `default:"25s" help:"Time before measuring: more than a window."`
 	Share       float64       `default:"0.2" help:"Share of a core that the node may take; above, the run fails."`
 	DatabaseURL string        `help:"PostgreSQL to use; without it a temporary one is started." env:"BRIGATA_DATABASE_URL"`
 	Profile     string        `help:"Write the node's CPU profile of the measured time to this file."`
