@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -107,6 +108,7 @@ type Box struct {
 	http    *http.Server
 	address net.Addr
 	began   time.Time
+	waiting atomic.Pointer[jetstream.StreamState] // of the readings, as last known
 
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
@@ -182,9 +184,6 @@ func (b *Box) streams(ctx context.Context) (jetstream.Consumer, error) {
 	raw, err := b.js.CreateOrUpdateConsumer(ctx, rawStream, jetstream.ConsumerConfig{Durable: rawConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
 	if err != nil {
 		return nil, fmt.Errorf("the box's place in it: %w", err)
-	}
-	if _, err := link.Rewind(ctx, b.conn, "$JS.API.", rawStream, rawConsumer); err != nil {
-		return nil, fmt.Errorf("go back to what was not acknowledged: %w", err)
 	}
 	return raw, nil
 }

@@ -2,18 +2,23 @@ package edge_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/edge"
 	"github.com/brigata/brigata/edge/credentials"
 	"github.com/brigata/brigata/edge/hub"
+	"github.com/brigata/brigata/edge/link"
 )
 
 // Whoever comes with credentials of another authority, of no authority, or of another
@@ -143,53 +148,111 @@ func TestDevicesStayApart(t *testing.T) {
 	}
 }
 
-// What is no reading is counted and left out, and nothing else is disturbed.
+// What is no reading, or cannot be, is left out or flagged, and counted, over MQTT and over
+// HTTP; what another device says right after it counts as ever.
 func TestAbsurdReadings(t *testing.T) {
-	r := newRig(t, "temperature-1", "vibration-1", "microphone-1", "thermal-1")
+	r := newRig(t, "temperature-1", "vibration-1", "microphone-1", "thermal-1", "power-1")
 	o := r.options("box-1")
 	o.Slack = 2 * time.Minute
 	b := r.box(o)
 	r.ready(b)
-	probe, err := device(t, b, "probe", "secret-of-probe")
-	if err != nil {
-		t.Fatal(err)
+	defer http.DefaultClient.CloseIdleConnections()
+	clients := map[string]mqtt.Client{}
+	for _, d := range devices {
+		c, err := device(t, b, d.User, d.Password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range d.Sensors {
+			clients[id] = c
+		}
 	}
-	machine, err := device(t, b, "machine", "secret-of-machine")
-	if err != nil {
-		t.Fatal(err)
+	post := func(id, body string) (status int) {
+		q, _ := http.NewRequest("POST", "http://"+b.HTTP()+"/v1/readings/"+id, strings.NewReader(body))
+		for _, d := range devices {
+			if slices.Contains(d.Sensors, id) {
+				q.SetBasicAuth(d.User, d.Password)
+			}
+		}
+		w, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Body.Close()
+		return w.StatusCode
 	}
-	bad := []string{``, `{`, `[]`, `"x"`, `{"boot":1}`, `{"boot":0,"seq":1,"value":3}`, `{"boot":1,"seq":-1,"value":3}`, `{"boot":1,"seq":1}`, `{"boot":1,"seq":1,"value":"3"}`,
-		`{"boot":1,"seq":1e99,"value":3}`, `{"boot":1,"seq":9223372036854775807,"value":3}`, `{"boot":9223372036854775807,"seq":1,"value":3}`, "\x00\xff"}
-	for _, m := range bad {
-		say(t, probe, "temperature-1", m)
-	}
+	malformed := func(r *link.Report) int64 { return r.Malformed }
+	unknown := func(r *link.Report) int64 { return r.Unknown }
+	absurd := func(r *link.Report) int64 { return r.Absurd }
+	skewed := func(r *link.Report) int64 { return r.Skewed }
 	sound := base64.StdEncoding.EncodeToString(make([]byte, 2048))
-	for _, m := range []string{`{"boot":1,"seq":1,"value":50,"samples":"` + sound + `"}`, `{"boot":1,"seq":1,"value":50,"bands":[` + strings.Repeat("1,", 40) + `1]}`} {
-		say(t, machine, "microphone-1", m) // sound does not even reach the box's memory
+	seq, well := 0, int64(0)
+	for _, x := range []struct {
+		sensor, body string
+		counted      func(*link.Report) int64
+	}{
+		{"temperature-1", ``, malformed},
+		{"temperature-1", `{`, malformed},
+		{"temperature-1", "\x00\xff", malformed},
+		{"temperature-1", `[]`, malformed},
+		{"temperature-1", `"x"`, malformed},
+		{"temperature-1", `{"boot":1}`, malformed},
+		{"temperature-1", `{"boot":0,"seq":1,"value":3}`, malformed},
+		{"temperature-1", `{"boot":1,"seq":-1,"value":3}`, malformed},
+		{"temperature-1", `{"boot":1,"seq":1}`, malformed},
+		{"temperature-1", `{"boot":1,"seq":1,"value":"3"}`, malformed},
+		{"temperature-1", `{"boot":1,"seq":1e99,"value":3}`, malformed},
+		{"temperature-1", `{"boot":1,"seq":9223372036854775807,"value":3}`, malformed},
+		{"temperature-1", `{"boot":9223372036854775807,"seq":1,"value":3}`, malformed},
+		{"microphone-1", `{"boot":1,"seq":1,"value":50,"samples":"` + sound + `"}`, malformed}, // sound itself is for nobody
+		{"microphone-1", `{"boot":1,"seq":1,"value":50,"bands":[` + strings.Repeat("1,", 40) + `1]}`, malformed},
+		{"thermal-1", `{"boot":1,"seq":1,"frame":[1,2,3]}`, malformed},
+		{"vibration-1", `{"boot":1,"seq":1,"rate":12000,"scale":1,"samples":"AAA="}`, malformed},
+		{"vibration-1", `{"boot":1,"seq":1,"rate":1e9,"scale":1,"samples":"` + sound + `"}`, malformed},
+		{"vibration-1", `{"boot":1,"seq":1,"rate":12000,"scale":1,"samples":"no base64"}`, malformed},
+		{"stranger-1", `{"boot":1,"seq":1,"value":3}`, unknown},
+		{"temperature-1", `{"boot":1,"seq":$seq,"value":-273.16}`, absurd},
+		{"temperature-1", `{"boot":1,"seq":$seq,"value":1e300}`, absurd},
+		{"temperature-1", `{"boot":1,"seq":$seq,"at":$ago,"value":3}`, skewed},
+		{"temperature-1", `{"boot":1,"seq":$seq,"at":$hence,"value":3}`, skewed},
+	} {
+		for _, way := range []string{"MQTT", "HTTP"} {
+			body := x.body
+			if strings.Contains(body, "$seq") {
+				seq++
+				body = strings.NewReplacer("$seq", fmt.Sprint(seq), "$ago", fmt.Sprint(time.Now().Add(-time.Hour).UnixMilli()),
+					"$hence", fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())).Replace(body)
+			}
+			before := b.Report()
+			if way == "MQTT" {
+				say(t, clients[x.sensor], x.sensor, body)
+			} else if got := post(x.sensor, body); (got != http.StatusNoContent) != !json.Valid([]byte(body)) {
+				t.Errorf("%.60q over HTTP: %d", body, got)
+			}
+			eventually(t, fmt.Sprintf("%.60q over %s is counted", body, way), func() bool {
+				now := b.Report()
+				return x.counted(&now) == x.counted(&before)+1
+			})
+			well++
+			say(t, clients["power-1"], "power-1", fmt.Sprintf(`{"boot":1,"seq":%d,"value":900}`, well))
+		}
 	}
-	say(t, machine, "thermal-1", `{"boot":1,"seq":1,"frame":[1,2,3]}`)
-	for _, m := range []string{`{"boot":1,"seq":1,"rate":12000,"scale":1,"samples":"AAA="}`, `{"boot":1,"seq":1,"rate":1e9,"scale":1,"samples":"` + sound + `"}`} {
-		say(t, machine, "vibration-1", m)
+	if s := r.cell.counted(t, "power-1", well); s.Health != sensor.OK || s.Last.Avg != 900 || s.Status != sensor.Normal {
+		t.Errorf("%+v", s)
 	}
-	say(t, probe, "stranger-1", `{"boot":1,"seq":1,"value":3}`)
-	say(t, probe, "temperature-1", `{"boot":1,"seq":1,"value":-273.16}`)
-	s := r.cell.counted(t, "temperature-1", 1)
-	if s.Health != sensor.Absurd || s.Status != sensor.Alert || s.Why != string(sensor.Absurd) || s.Series.Fine.Open.N != 0 {
-		t.Fatalf("%+v", s)
+	s := r.cell.counted(t, "temperature-1", int64(seq))
+	if s.Health != sensor.Skewed || s.Why != string(sensor.Absurd) || s.Status != sensor.Alert || time.Until(s.Last.At).Abs() > time.Minute {
+		t.Errorf("%+v", s)
 	}
-	off := time.Now().Add(-time.Hour)
-	say(t, probe, "temperature-1", fmt.Sprintf(`{"boot":1,"seq":2,"at":%d,"value":3}`, off.UnixMilli()))
-	s = r.cell.counted(t, "temperature-1", 2)
-	if s.Health != sensor.Skewed || time.Since(s.Last.At) > time.Minute {
-		t.Fatalf("%+v", s)
+	if bucket := s.Series.Fine.Open; bucket.Min != 3 || bucket.Max != 3 {
+		t.Errorf("what cannot be is in the series: %+v", bucket)
 	}
-	say(t, machine, "thermal-1", `{"boot":1,"seq":1,"frame":[`+strings.Repeat("20,", 59)+`60,61,62,63,64]}`)
+	say(t, clients["thermal-1"], "thermal-1", `{"boot":1,"seq":1,"frame":[`+strings.Repeat("20,", 59)+`60,61,62,63,64]}`)
 	if s = r.cell.counted(t, "thermal-1", 1); s.Last.Value != 64 || s.Last.Class != "hot_spot" {
 		t.Fatalf("%+v", s)
 	}
-	report := b.Report()
-	if report.Malformed != int64(len(bad)+5) || report.Unknown != 1 || report.Absurd != 1 || report.Skewed != 1 || report.Taken != 3 {
-		t.Errorf("%+v", report)
+	if n := r.cell.wait(t, "vibration-1", func(*sensor.State) bool { return true }).Count; n != 0 {
+		t.Errorf("%d readings of vibration counted", n)
 	}
 }
 

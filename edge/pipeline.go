@@ -47,6 +47,7 @@ type pipeline struct {
 	assets  map[string]*asset
 	doors   map[string]bool // door sensors that are open
 	extract *extractor
+	again   uint64 // up to this batch they come again: those between them may be on the stream
 }
 
 const (
@@ -58,20 +59,34 @@ const (
 // message that was not acknowledged: it sees all of them in the order in which they came.
 func (p *pipeline) run(ctx context.Context, raw jetstream.Consumer) {
 	for ctx.Err() == nil {
-		err := p.consume(ctx, raw)
+		err := p.rewind(ctx)
+		if err == nil {
+			err = p.consume(ctx, raw)
+		}
 		if ctx.Err() != nil {
 			return
 		}
 		p.log.Warn("messages of devices cannot be read", "error", err)
 		pause(ctx, time.Second)
-		try, cancel := context.WithTimeout(ctx, publishIn)
-		if _, err := link.Rewind(try, p.conn, "$JS.API.", rawStream, rawConsumer); err == nil {
-			for _, t := range p.twins {
-				t.back()
-			}
-		}
-		cancel()
 	}
+}
+
+// rewind has all messages come again that are not in a window on the stream.
+func (p *pipeline) rewind(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, publishIn)
+	defer cancel()
+	if _, err := link.Rewind(ctx, p.conn, "$JS.API.", rawStream, rawConsumer); err != nil {
+		return err
+	}
+	stream, err := p.js.Stream(ctx, rawStream)
+	if err != nil {
+		return err
+	}
+	p.again = stream.CachedInfo().State.LastSeq
+	for _, t := range p.twins {
+		t.back()
+	}
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -148,7 +163,8 @@ func (p *pipeline) renew() {
 // batch is a batch on the disk: it is acknowledged when nothing of it is under way.
 type batch struct {
 	reply string
-	left  int // messages that are not in a window on the stream
+	left  int  // messages that are not in a window on the stream
+	again bool // it was on the disk when the box began to read
 }
 
 // done notes that one of a batch's messages needs to be kept no longer.
@@ -161,11 +177,15 @@ func (p *pipeline) done(b *batch) error {
 
 // batch takes a batch of devices' messages.
 func (p *pipeline) batch(ctx context.Context, m jetstream.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return err
+	}
 	list, err := decodeBatch(m.Data())
 	if err != nil {
 		p.log.Error("a batch on the disk is damaged", "error", err)
 	}
-	b := &batch{reply: m.Reply(), left: 1 + len(list)}
+	b := &batch{reply: m.Reply(), left: 1 + len(list), again: meta.Sequence.Stream <= p.again}
 	for i := range list {
 		if err := p.message(ctx, &list[i], b); err != nil {
 			return err
@@ -207,7 +227,10 @@ func (p *pipeline) take(ctx context.Context, t *twin, s *sample, b *batch) error
 			return err
 		}
 	}
-	skipped := t.skipped(s)
+	skipped := int64(0)
+	if !b.again {
+		skipped = t.skipped(s)
+	}
 	p.count(s, skipped)
 	if t.set.Kind == "door" {
 		p.doors[t.set.ID] = s.value >= 0.5

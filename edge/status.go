@@ -45,7 +45,9 @@ func (b *Box) Report() link.Report {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if s, err := b.js.Stream(ctx, link.Stream); err == nil {
-		state := s.CachedInfo().State
+		b.waiting.Store(&s.CachedInfo().State)
+	}
+	if state := b.waiting.Load(); state != nil { // of a moment ago, where a busy box does not answer itself
 		r.Backlog, r.Used = state.Msgs, state.Bytes
 	}
 	return r
