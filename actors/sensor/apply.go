@@ -128,9 +128,7 @@ func Due(s State) (due time.Time) {
 	if !s.Exists {
 		return due
 	}
-	if s.Status == Suspect && s.Last.Suppress == "" {
-		due = s.Since.Add(s.delay())
-	}
+	due = s.suspectUntil()
 	if s.Status == Alert {
 		due = s.AlertAt.Add(escalateAfter)
 	}

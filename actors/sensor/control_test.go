@@ -164,6 +164,43 @@ func TestAlertAtItsBounds(t *testing.T) {
 	b.is(Escalated)
 }
 
+// A link that was down for hours brings readings in parts: between two of them the clock on
+// the wall says nothing of how long a limit was passed.
+func TestLateReadingsAreNoLongerExcursion(t *testing.T) {
+	late := func(b *box, after time.Duration, v float64) {
+		r := b.reading(v)
+		r.At = noon.Add(after)
+		r.From = r.At
+		b.do(&Note{Header: command.Header{At: noon.Add(4 * time.Hour)}, Readings: []Reading{r}})
+	}
+	tick := func(b *box, after time.Duration) {
+		b.do(&command.Tick{Header: command.Header{At: noon.Add(4*time.Hour + after)}})
+	}
+	b := newBox(t, fridge)
+	late(b, 0, 9)
+	late(b, 2*time.Minute, 9)
+	tick(b, time.Minute)
+	b.is(Suspect)
+	late(b, 3*time.Minute, 3) // a door
+	b.is(Normal)
+	late(b, 4*time.Minute, 9)
+	late(b, 14*time.Minute, 9)
+	b.is(Alert)
+	if b.s.AlertAt != minute(14) {
+		t.Errorf("alert at %v", b.s.AlertAt)
+	}
+	b = newBox(t, fridge) // and where nothing follows
+	late(b, 0, 9)
+	late(b, 2*time.Minute, 9)
+	tick(b, 8*time.Minute-time.Millisecond)
+	b.is(Suspect)
+	if due := Due(b.s); due != noon.Add(4*time.Hour+8*time.Minute) {
+		t.Errorf("due at %v", due)
+	}
+	tick(b, 8*time.Minute)
+	b.is(Alert)
+}
+
 // A value that is back ends nothing by itself, however long it stays; nor does the
 // acknowledgement before it is back.
 func TestNothingEndsByItself(t *testing.T) {

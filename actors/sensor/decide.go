@@ -250,7 +250,7 @@ func (t *turn) settle(at time.Time) {
 // pass is what time alone brings.
 func (t *turn) pass(at time.Time) {
 	s := &t.s
-	if s.Status == Suspect && s.Last.Suppress == "" && !at.Before(s.Since.Add(s.delay())) {
+	if due := s.suspectUntil(); !due.IsZero() && !at.Before(due) {
 		t.do(&Alerted{at, s.Since, whyLimit, s.Last.Avg + s.Offset, WorkOrderID(s.ID, at), nil})
 	}
 	if s.Health != Missing && !s.HeardAt.IsZero() && !at.Before(s.HeardAt.Add(s.missing())) {
@@ -260,6 +260,15 @@ func (t *turn) pass(at time.Time) {
 	if s.Status == Alert && !at.Before(s.AlertAt.Add(escalateAfter)) {
 		t.do(&WasEscalated{at})
 	}
+}
+
+// suspectUntil is when the delay is over if nothing more is heard: readings that came late
+// may yet tell of the value's return, so what is left of it runs from when they came.
+func (s *State) suspectUntil() (due time.Time) {
+	if s.Status == Suspect && s.Last.Suppress == "" {
+		due = s.HeardAt.Add(s.delay() - s.Last.At.Sub(s.Since))
+	}
+	return due
 }
 
 func (s *State) delay() time.Duration { return time.Duration(s.Set.Limits.DelayMS) * time.Millisecond }

@@ -104,7 +104,7 @@ func TestBoxesAreNodes(t *testing.T) {
 	}
 	for _, event := range []string{"edge-1 alive", "edge-1 suspect", "edge-1 gone", "edge-2 alive", "edge-2 gone"} {
 		name, state, _ := strings.Cut(event, " ")
-		if said := fmt.Sprintf(`msg="edge node" store=demo name=%s state=%s`, name, state); !n.logs.has(said) {
+		if said := fmt.Sprintf(`"msg":"edge node","store":"demo","name":"%s","state":"%s"`, name, state); !n.logs.has(said) {
 			t.Errorf("the node's log has no %q:\n%s", said, n.logs.text())
 		}
 	}
