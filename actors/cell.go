@@ -286,7 +286,7 @@ func (c *cell) zoned(cfg *store.Configure) *refusal.Refusal {
 	if err != nil {
 		return refusal.Faults(refusal.Fault{At: "/zone", Reason: "id"})
 	}
-	cfg.Today = store.State{Config: cfg.Config}.Today(nil, z, nil)
+	cfg.Today = store.State{Config: cfg.Config}.Today(c.today.Load().Menu, z, nil)
 	return nil
 }
 

@@ -61,7 +61,7 @@ func TestWith(t *testing.T) {
 		if !reflect.DeepEqual(dishes, c.dishes) || !reflect.DeepEqual(groups, c.groups) || c.holds != nil && !c.holds(m) {
 			t.Errorf("%s: %v %v %+v", c.name, dishes, groups, m)
 		}
-		if p := Check(m); len(p) > 0 {
+		if p := Check(m, nil); len(p) > 0 {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 		m.Index()

@@ -15,9 +15,16 @@ type Problem struct {
 // ProblemsMax bounds the list that Check returns.
 const ProblemsMax = 100
 
-// Check lists what is wrong with a menu; an empty list means it can be published.
-func Check(m *Menu) []Problem {
-	c := checker{seen: map[string]string{}, dishes: map[string]bool{}, groups: map[string]bool{}, dayparts: map[string]bool{},
+// Seller is the store that sells from a menu: what it taxes, and where it cooks.
+type Seller interface {
+	Taxes(class string) bool
+	Cooks(station string) bool
+}
+
+// Check lists what is wrong with a menu that by sells, nil when that is not known yet; an
+// empty list means it can be published.
+func Check(m *Menu, by Seller) []Problem {
+	c := checker{by: by, seen: map[string]string{}, dishes: map[string]bool{}, groups: map[string]bool{}, dayparts: map[string]bool{},
 		allergens: m.Allergens, out: []Problem{}}
 	for i, p := range m.Dayparts {
 		at := fmt.Sprint("/dayparts/", i)
@@ -55,6 +62,7 @@ func Check(m *Menu) []Problem {
 }
 
 type checker struct {
+	by                       Seller
 	seen                     map[string]string
 	dishes, groups, dayparts map[string]bool
 	allergens                []Allergen
@@ -112,6 +120,7 @@ func (c *checker) dish(at string, d *Dish) {
 	if len(d.Stations) == 0 && len(d.Parts) == 0 {
 		c.bad(at+"/stations", "nobody makes it")
 	}
+	c.sold(at, d)
 	for i, p := range d.Parts {
 		where := fmt.Sprint(at, "/parts/", i)
 		if p.Min < 0 || p.Max < p.Min || len(p.Choices) == 0 {
@@ -121,6 +130,22 @@ func (c *checker) dish(at string, d *Dish) {
 			if !c.dishes[ch.Dish] {
 				c.bad(where+"/choices", "no dish %q", ch.Dish)
 			}
+		}
+	}
+}
+
+// sold checks what a dish names of the store: a class that it does not know would be
+// untaxed, and what a station that it does not have is sent, nobody would cook.
+func (c *checker) sold(at string, d *Dish) {
+	if c.by == nil {
+		return
+	}
+	if !c.by.Taxes(d.TaxClass) {
+		c.bad(at+"/tax_class", "the store has no tax class %q", d.TaxClass)
+	}
+	for i, s := range d.Stations {
+		if !c.by.Cooks(s) {
+			c.bad(fmt.Sprint(at, "/stations/", i), "the store has no station %q", s)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type (
 		Text           string `json:"-"` // canonical form of the document, or a hash of it
 		From           string `json:"-"` // the store whose menu it is made of; "": its own
 		Of             int64  `json:"-"` // that one's version: an older one than was loaded changes nothing
+		Seller         Seller `json:"-"` // the document that it comes with; nil: the store as it is
 	}
 )
 
@@ -98,6 +99,17 @@ var (
 // follower is a store that may sell from another one's menu; the header's Today is one.
 type follower interface{ MenuStore() string }
 
+// seller is the store that a command is for; nil while it has no document.
+func seller(h *command.Header) Seller {
+	if t, ok := h.Today.(interface {
+		Seller
+		Known() bool
+	}); ok && t.Known() {
+		return t
+	}
+	return nil
+}
+
 // follows refuses to edit a menu that is made of another store's.
 func follows(h *command.Header) *refusal.Refusal {
 	if t, ok := h.Today.(follower); ok && t.MenuStore() != "" {
@@ -122,7 +134,7 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		case c.Base != s.version():
 			return nil, nil, ErrVersion.With(refusal.Fields{V: s.version()})
 		}
-		return []Event{&Drafted{c.At, c.By, s.DraftV + 1, c.Menu}}, &DraftReply{s.DraftV + 1, Check(c.Menu)}, nil
+		return []Event{&Drafted{c.At, c.By, s.DraftV + 1, c.Menu}}, &DraftReply{s.DraftV + 1, Check(c.Menu, seller(&c.Header))}, nil
 	case *Publish:
 		if no := follows(&c.Header); no != nil {
 			return nil, nil, no
@@ -130,7 +142,7 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		switch {
 		case s.Draft == nil || c.DraftV != s.DraftV:
 			return nil, nil, ErrVersion.With(refusal.Fields{DraftV: s.DraftV})
-		case len(Check(s.Draft)) > 0:
+		case len(Check(s.Draft, seller(&c.Header))) > 0:
 			return nil, nil, ErrProblems.With(refusal.Fields{Kind: "menu", State: "draft"})
 		}
 		return s.publish(&Load{Header: c.Header, Menu: s.Draft})
@@ -138,7 +150,11 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		if c.Menu == nil {
 			return nil, nil, ErrMissing.With(refusal.Fields{At: "/menu"})
 		}
-		if p := Check(c.Menu); len(p) > 0 {
+		by := c.Seller
+		if by == nil {
+			by = seller(&c.Header)
+		}
+		if p := Check(c.Menu, by); len(p) > 0 {
 			return nil, nil, refusal.New(refusal.Invalid, "menu", p[0].Message).With(refusal.Fields{At: "/menu" + p[0].At})
 		}
 		if s.Menu != nil && (s.Text == c.Text || c.From != "" && c.From == s.From && c.Of < s.Of) {

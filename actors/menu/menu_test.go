@@ -169,27 +169,72 @@ func TestDraftAndPublish(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	for name, change := range map[string]func(*Menu){
-		"two dishes of one id":       func(m *Menu) { m.Dishes[1].ID = "pork" },
-		"a dish that is not there":   func(m *Menu) { m.Categories[0].Dishes = append(m.Categories[0].Dishes, "x") },
-		"a price below nothing":      func(m *Menu) { m.Dishes[0].Price = -1 },
-		"a group below its minimum":  func(m *Menu) { m.Groups[0].Min = 5 },
-		"a daypart that is not one":  func(m *Menu) { m.Dayparts[0].From = "25:00" },
-		"an unknown daypart":         func(m *Menu) { m.Dishes[2].Dayparts = []string{"x"} },
-		"an unknown allergen":        func(m *Menu) { m.Dishes[0].Allergens = []string{"x"} },
-		"a part without choices":     func(m *Menu) { m.Dishes[4].Parts[0].Choices = nil },
-		"a choice that is not there": func(m *Menu) { m.Dishes[4].Parts[0].Choices[0].Dish = "x" },
-		"a name in no language":      func(m *Menu) { m.Dishes[0].Name = Text{} },
-		"an id with a space":         func(m *Menu) { m.Dishes[0].ID = "a b" },
+// kitchen is a store that taxes food, and has a wok and a steamer.
+type kitchen struct{}
+
+func (kitchen) Taxes(class string) bool   { return class == "food" }
+func (kitchen) Cooks(station string) bool { return station == "wok" || station == "steam" }
+func (kitchen) MenuStore() string         { return "" }
+func (kitchen) Known() bool               { return true }
+
+// What the store cannot tax or cook is neither loaded, nor published, nor sold.
+func TestSellerIsAsked(t *testing.T) {
+	h := command.Header{At: noon, Today: kitchen{}}
+	for at, change := range map[string]func(*Menu){
+		"/menu/dishes/0/tax_class":  func(m *Menu) { m.Dishes[0].TaxClass = "luxury" },
+		"/menu/dishes/0/stations/0": func(m *Menu) { m.Dishes[0].Stations = []string{"grill"} },
 	} {
 		m := card()
 		change(m)
-		if len(Check(m)) == 0 {
+		for _, c := range []*Load{{Header: h, Menu: m}, {Menu: m, Seller: kitchen{}}} {
+			_, _, err := Decide(State{}, c)
+			if no := refusal.Of(err); no == nil || no.Code != refusal.Invalid || no.Fields.At != at || no.Fields.Reason != "menu" {
+				t.Errorf("%s: %v", at, err)
+			}
+		}
+		events, reply, err := Decide(State{}, &Draft{Header: h, Menu: m})
+		if err != nil || len(reply.(*DraftReply).Problems) != 1 || "/menu"+reply.(*DraftReply).Problems[0].At != at {
+			t.Errorf("%s: drafted %+v, %v", at, reply, err)
+		}
+		if _, _, err := Decide(Apply(State{}, events[0]), &Publish{Header: h, DraftV: 1}); !errors.Is(err, ErrProblems) {
+			t.Errorf("%s: published, %v", at, err)
+		}
+		q := Quote{At: noon, By: kitchen{}}
+		for _, l := range []Line{{Dish: "pork", Qty: 1}, {Dish: "set", Qty: 1, Parts: []PartPick{{Part: "main", Dish: "pork"}}}} {
+			if _, no := m.Price(q, []Line{l}); no == nil || no.Fields.Reason != "not_on_menu" {
+				t.Errorf("%s: %s is sold, %v", at, l.Dish, no)
+			}
+		}
+		if _, no := m.Price(q, []Line{{Dish: "tofu", Qty: 1}}); no != nil {
+			t.Errorf("%s: tofu is not sold, %v", at, no)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for name, change := range map[string]func(*Menu){
+		"two dishes of one id":                func(m *Menu) { m.Dishes[1].ID = "pork" },
+		"a dish that is not there":            func(m *Menu) { m.Categories[0].Dishes = append(m.Categories[0].Dishes, "x") },
+		"a price below nothing":               func(m *Menu) { m.Dishes[0].Price = -1 },
+		"a group below its minimum":           func(m *Menu) { m.Groups[0].Min = 5 },
+		"a daypart that is not one":           func(m *Menu) { m.Dayparts[0].From = "25:00" },
+		"an unknown daypart":                  func(m *Menu) { m.Dishes[2].Dayparts = []string{"x"} },
+		"an unknown allergen":                 func(m *Menu) { m.Dishes[0].Allergens = []string{"x"} },
+		"a part without choices":              func(m *Menu) { m.Dishes[4].Parts[0].Choices = nil },
+		"a choice that is not there":          func(m *Menu) { m.Dishes[4].Parts[0].Choices[0].Dish = "x" },
+		"a name in no language":               func(m *Menu) { m.Dishes[0].Name = Text{} },
+		"a tax class that is not the store's": func(m *Menu) { m.Dishes[3].TaxClass = "luxury" },
+		"no tax class":                        func(m *Menu) { m.Dishes[4].TaxClass = "" },
+		"a station that is not there":         func(m *Menu) { m.Dishes[1].Stations = []string{"wok", "grill"} },
+		"an id with a space":                  func(m *Menu) { m.Dishes[0].ID = "a b" },
+	} {
+		m := card()
+		change(m)
+		if len(Check(m, kitchen{})) == 0 {
 			t.Errorf("%s is no problem", name)
 		}
 	}
-	if p := Check(card()); len(p) > 0 {
+	if p := Check(card(), kitchen{}); len(p) > 0 {
 		t.Errorf("%+v", p)
 	}
 }

@@ -110,6 +110,7 @@ type Quote struct {
 	Channel string
 	At      time.Time                   // in the store's zone
 	Route   func(station string) string // where a station's work goes for this type of order; nil: there
+	By      Seller                      // what it cannot tax or cook is not sold; nil: everything is
 }
 
 // Price prices lines: defaults filled in, options and parts checked, prices of the
@@ -194,7 +195,7 @@ func (p *pricer) line(i int) bool {
 		}
 	}
 	d, ok := p.m.index.dishes[l.Dish]
-	if !ok {
+	if !ok || !p.sold(d) {
 		p.bad("/dish", "not_on_menu", 0, 0)
 		return false
 	}
@@ -231,6 +232,13 @@ func (p *pricer) line(i int) bool {
 	r.Takes = slices.Clip(p.takes)
 	p.room = p.room[:min(cap(p.room), len(p.room)+len(p.takes))]
 	return true
+}
+
+// sold says that the store can tax and cook a dish. It cannot for the moment between a new
+// menu and the document that it came with.
+func (p *pricer) sold(d *Dish) bool {
+	by := p.q.By
+	return by == nil || by.Taxes(d.TaxClass) && !slices.ContainsFunc(d.Stations, func(s string) bool { return !by.Cooks(s) })
 }
 
 // form checks what needs no look-up but the dish's own bounds.
@@ -356,7 +364,7 @@ func (p *pricer) combo(r *Priced, d *Dish, l *Line) {
 func (p *pricer) part(where string, r *Priced, combo *Dish, part *Part, pick *PartPick) {
 	i := slices.IndexFunc(part.Choices, func(c Choice) bool { return c.Dish == pick.Dish })
 	d, ok := p.m.index.dishes[pick.Dish]
-	if i < 0 || !ok {
+	if i < 0 || !ok || !p.sold(d) {
 		p.bad(where+"/dish", "not_on_menu", 0, 0)
 		return
 	}

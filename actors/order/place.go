@@ -130,7 +130,7 @@ func (t *turn) price(c *Place, lines []menu.Line, people []CartLine, more []Line
 	if !c.DueAt.IsZero() {
 		due = c.DueAt
 	}
-	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type)}
+	q := menu.Quote{Channel: c.Channel, At: t.today.Local(due), Route: t.today.Route(c.Type), By: t.today}
 	out, items := make([]Line, 0, len(lines)), make([]Item, 0, len(lines))
 	bad := t.today.Menu.PriceEach(q, lines, func(p menu.Priced) {
 		first := len(items)

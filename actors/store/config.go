@@ -149,6 +149,16 @@ func (s Seed) ID() string {
 	return "dish/" + s.Dish
 }
 
+// Taxes says that there is such a tax class.
+func (c *Config) Taxes(class string) bool {
+	return slices.ContainsFunc(c.Tax.Classes, func(x TaxClass) bool { return x.ID == class })
+}
+
+// Cooks says that there is such a station.
+func (c *Config) Cooks(station string) bool {
+	return slices.ContainsFunc(c.Stations, func(x Station) bool { return x.ID == station })
+}
+
 // Types of orders.
 const (
 	DineIn   = "dine_in"
@@ -186,6 +196,27 @@ func Check(c *Config) *refusal.Refusal {
 		return nil
 	}
 	return refusal.Faults(k.faults...)
+}
+
+// CheckChange says why a document cannot take the place of the one before, or nil: bills
+// that are still to be paid have that one's tax classes, and the menu that is sold names
+// what it may not take away.
+func CheckChange(before, after *Config, sold *menu.Menu) *refusal.Refusal {
+	if before != nil {
+		for _, x := range before.Tax.Classes {
+			if !after.Taxes(x.ID) {
+				return refusal.New(refusal.Conflict, "state", "A tax class that bills may have is missing; keep it").
+					With(refusal.Fields{At: "/tax/classes", Kind: "tax_class", ID: x.ID, State: "used"})
+			}
+		}
+	}
+	if sold == nil {
+		return nil
+	}
+	if p := menu.Check(sold, after); len(p) > 0 {
+		return refusal.New(refusal.Invalid, "menu", p[0].Message).With(refusal.Fields{At: "/menu" + p[0].At})
+	}
+	return nil
 }
 
 type checker struct {
@@ -242,7 +273,7 @@ func (k *checker) places() {
 		at := "/routes/" + strconv.Itoa(i)
 		k.must(at+"/type", "range", slices.Contains(Types, r.Type))
 		k.must(at+"/station", "id", menu.IsName(r.Station))
-		k.must(at+"/to", "id", menu.IsName(r.To))
+		k.must(at+"/to", "id", stations[r.To])
 	}
 	areas := k.ids("/areas", len(c.Areas), func(i int) string { return c.Areas[i].ID })
 	k.must("/tables", "length", len(c.Tables) <= tablesMax)
@@ -329,7 +360,8 @@ func (k *checker) menuFrom() {
 		}
 		k.must(at+"/max_qty", "range", d.MaxQty >= 0 && d.MaxQty <= menu.QtyMax)
 		k.must(at+"/prep_ms", "range", d.PrepMS >= 0)
-		k.must(at+"/stations", "id", !slices.ContainsFunc(d.Stations, func(s string) bool { return !menu.IsName(s) }))
+		k.must(at+"/tax_class", "id", d.TaxClass == "" || k.c.Taxes(d.TaxClass))
+		k.must(at+"/stations", "id", !slices.ContainsFunc(d.Stations, func(s string) bool { return !k.c.Cooks(s) }))
 	}
 	k.ids(at+"/options", len(f.Options), func(i int) string { return f.Options[i].ID })
 	for i := range f.Options {

@@ -288,6 +288,9 @@ func (s State) configure(c *Configure) ([]Event, Reply, error) {
 	if bad := Check(c.Config); bad != nil {
 		return nil, nil, bad
 	}
+	if bad := CheckChange(s.Config, c.Config, Of(&c.Header).Menu); bad != nil {
+		return nil, nil, bad
+	}
 	t := State{Config: c.Config}.Today(nil, Of(&c.Header).Zone, nil)
 	e := &Configured{c.At, c.By, c.Config, t.BusinessDate(c.At), t.DayEnd(c.At)}
 	return []Event{e}, &Applied{c.Config.ID, s.Version + 1}, nil

@@ -190,6 +190,35 @@ func TestDayClose(t *testing.T) {
 	}
 }
 
+// A document takes away neither what bills are taxed by, nor what the menu names.
+func TestDocumentsKeepWhatIsUsed(t *testing.T) {
+	e := begun(t)
+	duck := &menu.Menu{Dishes: []menu.Dish{{ID: "duck", Name: menu.Text{EN: "Duck"}, TaxClass: "food", Stations: []string{"wok"}}}}
+	for name, c := range map[string]struct {
+		change func(*Config)
+		code   refusal.Code
+		at     string
+	}{
+		"another rate":      {func(c *Config) { c.Tax.Classes[0].RateBP = 900 }, "", ""},
+		"a class more":      {func(c *Config) { c.Tax.Classes = append(c.Tax.Classes, TaxClass{"wine", 1300}) }, "", ""},
+		"no class":          {func(c *Config) { c.Tax.Classes = nil }, refusal.Conflict, "/tax/classes"},
+		"a station less":    {func(c *Config) { c.Stations = nil }, refusal.Invalid, "/menu/dishes/0/stations/0"},
+		"a station renamed": {func(c *Config) { c.Stations[0].ID = "grill" }, refusal.Invalid, "/menu/dishes/0/stations/0"},
+		"a station besides": {func(c *Config) { c.Stations = append(c.Stations, Station{ID: "grill"}) }, "", ""},
+	} {
+		next := config()
+		c.change(next)
+		_, _, err := Decide(e.s, &Configure{Header: command.Header{At: noon, Today: e.s.Today(duck, shanghai, nil)}, Config: next})
+		no := refusal.Of(err)
+		if c.code == "" && err != nil || c.code != "" && (no == nil || no.Code != c.code || no.Fields.At != c.at) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if CheckChange(nil, config(), duck) != nil {
+		t.Error("the first document is refused")
+	}
+}
+
 func TestCheckNames(t *testing.T) {
 	for at, change := range map[string]func(*Config){
 		"/id":                func(c *Config) { c.ID = "a b" },
@@ -208,11 +237,18 @@ func TestCheckNames(t *testing.T) {
 		"/stock/0":           func(c *Config) { c.Stock[0].Option = "rice" },
 		"/reasons/0":         func(c *Config) { c.Reasons[0] = "" },
 		"/routes/0/type":     func(c *Config) { c.Routes = []Route{{"x", "wok", "wok"}} },
-		"/auto_fire_ms":      func(c *Config) { c.AutoFireMS = -2 },
-		"/service/types":     func(c *Config) { c.Service.Types = []string{"x"} },
-		"/name":              func(c *Config) { c.Name = menu.Text{} },
-		"/tax/scope":         func(c *Config) { c.Tax.Scope = "" },
-		"/menu_from/store":   func(c *Config) { c.MenuFrom = &MenuFrom{Store: c.ID} },
+		"/routes/0/to":       func(c *Config) { c.Routes = []Route{{Pickup, "wok", "grill"}} },
+		"/menu_from/dishes/0/tax_class": func(c *Config) {
+			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Dishes: []menu.DishOverride{{ID: "duck", TaxClass: "luxury"}}}}
+		},
+		"/menu_from/dishes/0/stations": func(c *Config) {
+			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Dishes: []menu.DishOverride{{ID: "duck", Stations: []string{"wok", "grill"}}}}}
+		},
+		"/auto_fire_ms":    func(c *Config) { c.AutoFireMS = -2 },
+		"/service/types":   func(c *Config) { c.Service.Types = []string{"x"} },
+		"/name":            func(c *Config) { c.Name = menu.Text{} },
+		"/tax/scope":       func(c *Config) { c.Tax.Scope = "" },
+		"/menu_from/store": func(c *Config) { c.MenuFrom = &MenuFrom{Store: c.ID} },
 		"/menu_from/dishes/0/price": func(c *Config) {
 			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Dishes: []menu.DishOverride{{ID: "duck", Price: new(int64(-1))}}}}
 		},

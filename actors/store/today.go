@@ -119,6 +119,12 @@ func (t *Today) Station(id string) (*Station, bool) {
 	return x, ok
 }
 
+// Taxes says that there is such a tax class.
+func (t *Today) Taxes(class string) bool { return t.Config.Taxes(class) }
+
+// Cooks says that there is such a station.
+func (t *Today) Cooks(station string) bool { return t.stations[station] != nil }
+
 // Printer finds a printer of the store.
 func (t *Today) Printer(id string) (*Printer, bool) {
 	for i := range t.Config.Printers {

@@ -351,7 +351,7 @@ func (t *turn) setCart(c *SetCart) (Reply, error) {
 }
 
 func (t *turn) price(channel string, line menu.Line) (*CartLine, error) {
-	q := menu.Quote{Channel: channel, At: t.today.Local(t.h.At), Route: t.today.Route(store.DineIn)}
+	q := menu.Quote{Channel: channel, At: t.today.Local(t.h.At), Route: t.today.Route(store.DineIn), By: t.today}
 	p, bad := t.today.Menu.Price(q, []menu.Line{line})
 	if bad != nil {
 		return nil, bad

@@ -150,6 +150,14 @@ func TestChain(t *testing.T) {
 	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", map[string]any{"menu": nil, "menu_from": map[string]any{"store": "nowhere"}}), 404, `"nowhere"`)
 	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", map[string]any{"menu_from": map[string]any{"store": "demo"}}), 422, `/menu_from`)
 	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", map[string]any{"menu": nil, "menu_from": map[string]any{"store": "demo", "dishs": []any{}}}), 422, `/menu_from/dishs`)
+	of := func(dish map[string]any) map[string]any {
+		return map[string]any{"menu": nil, "menu_from": map[string]any{"store": "demo", "dishes": []any{dish}}}
+	}
+	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", of(map[string]any{"id": "mapo-tofu", "tax_class": "luxury"})), 422, `/menu_from/dishes/0/tax_class`)
+	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", of(map[string]any{"id": "mapo-tofu", "stations": []string{"moon"}})), 422, `/menu_from/dishes/0/stations`)
+	few := of(map[string]any{"id": "mapo-tofu", "price": 1})
+	few["stations"], few["routes"] = []any{map[string]any{"id": "wok", "name": map[string]any{"en": "Wok"}}}, []any{}
+	problem("PUT", "/v1/stores/x", storeDoc(t, b, "x", few), 422, `the store has no station`)
 
 	a.kill()
 	within(t, 30*time.Second, "b has every store", shown(b, 3600))

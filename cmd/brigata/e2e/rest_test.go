@@ -152,6 +152,33 @@ func TestStores(t *testing.T) {
 	if got := etag(); got != `"1"` {
 		t.Errorf("the same menu was published again: %s", got)
 	}
+	// A dish of a class that nobody taxes is neither loaded nor published; a class that bills have stays.
+	menu := doc["menu"].(map[string]any)
+	tofu := menu["dishes"].([]any)[0].(map[string]any)
+	class := tofu["tax_class"]
+	put := func(want int, word string) {
+		t.Helper()
+		b, _ := json.Marshal(doc)
+		var no json.RawMessage
+		if status, _ := rest(t, n, admin, "PUT", "/v1/stores/demo", string(b), &no); status != want || !strings.Contains(string(no), word) {
+			t.Errorf("%d, not %d with %s: %s", status, want, word, no)
+		}
+	}
+	tofu["tax_class"] = "luxury"
+	put(422, `"/menu/dishes/0/tax_class"`)
+	draft, _ := json.Marshal(map[string]any{"base": 1, "menu": menu})
+	if status, _ := rest(t, n, admin, "PUT", "/v1/stores/demo/menu/draft", string(draft), nil); status != 200 {
+		t.Errorf("draft: %d", status)
+	}
+	if status, _ := rest(t, n, admin, "POST", "/v1/stores/demo/menu/publish", `{"draft_v":1}`, nil); status != 409 {
+		t.Errorf("published with a class that nobody taxes: %d", status)
+	}
+	tofu["tax_class"] = class
+	doc["tax"].(map[string]any)["classes"] = []any{}
+	put(409, `"tax_class"`)
+	if got := etag(); got != `"1"` {
+		t.Errorf("what was refused is published: %s", got)
+	}
 	os.WriteFile(file, []byte(`{"id":"x"}`), 0o600)
 	if _, errs, status := n.terminal("store", "apply", file); status != 1 || !strings.Contains(errs, "invalid") {
 		t.Errorf("%d %s", status, errs)

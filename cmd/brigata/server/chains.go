@@ -221,7 +221,7 @@ func (c *chains) load(ctx context.Context, config *store.Config, m *menu.Menu) *
 	}
 	own := m.With(&config.MenuFrom.Overrides)
 	return c.node.do(ctx, config.ID, "menu",
-		&menu.Load{Menu: own, Text: wire.MenuText(own), From: config.MenuFrom.Store, Of: m.Version}).Refusal
+		&menu.Load{Menu: own, Text: wire.MenuText(own), From: config.MenuFrom.Store, Of: m.Version, Seller: config}).Refusal
 }
 
 // hold keeps menus from being loaded until the document of c is, if that or the one before

@@ -48,9 +48,14 @@ func (n *Node) Apply(ctx context.Context, id string, doc []byte) ([]byte, *refus
 		return n.joined.bring(at, c.ID, doc)
 	}
 	defer n.chains.hold(c)()
+	if t := n.host.Today(c.ID); t != nil { // before the menu is loaded
+		if no := store.CheckChange(t.Config, c, nil); no != nil {
+			return nil, no
+		}
+	}
 	switch {
 	case m != nil:
-		if a := n.do(ctx, c.ID, "menu", &menu.Load{Menu: m, Text: text}); a.Refusal != nil {
+		if a := n.do(ctx, c.ID, "menu", &menu.Load{Menu: m, Text: text, Seller: c}); a.Refusal != nil {
 			return nil, a.Refusal
 		}
 	case c.MenuFrom != nil:
