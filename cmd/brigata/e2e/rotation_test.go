@@ -98,6 +98,7 @@ func TestRotation(t *testing.T) {
 	}
 	start(0)
 	start(1)
+	must(t, send(t, nodes[0].dial(nodes[0].token, "setup"), "stock.count", newID(), `{"dish":"mapo-tofu","qty":100000}`))
 	together("before")
 
 	file("ca.pem", old.CA, next.CA)
