@@ -44,8 +44,9 @@ web/node_modules/.checked: web/node_modules/.package-lock.json web/package.json 
 WEB_TESTS := $(sort $(wildcard web/test/browser/*.test.mjs))
 web-test: ui bin/brigata ## every browser test: the apps, outages, every page at every size in both languages with axe
 	@.ci/deps chromium fonts-noto-cjk && node --test --test-concurrency=1 $(WEB_TESTS)
+# What make test leaves to web-test: every page at every size, and every app by keys alone.
 web-smoke: ui bin/brigata
-	@.ci/deps chromium && node --test --test-concurrency=1 $(filter-out %pages.test.mjs,$(WEB_TESTS))
+	@.ci/deps chromium && node --test --test-concurrency=1 $(filter-out %pages.test.mjs %keyboard.test.mjs,$(WEB_TESTS))
 web-budget: ui ## sizes of the apps against their budgets
 	@node web/tools/budget.mjs
 web-speed: ui bin/brigata ## the apps' speed on a slow phone and on a full board; wants a quiet machine
@@ -75,7 +76,7 @@ test-all: test web-test race operations edge fuzz ## test, then every browser te
 operations: ## deploy/: alert rules, manifests, an image, rotation, a real Prometheus over real nodes, upgrades from the previous build
 	@.ci/deps prometheus buildah
 	cd .ci/manifests && go test ./...
-	CGO_ENABLED=0 $(MAKE) -s bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
+	CGO_ENABLED=0 $(MAKE) -s ui bin/brigata && buildah bud --isolation chroot --storage-driver vfs -q -f deploy/Dockerfile -t brigata .
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
 	go test -tags operations -run 'Image|Rotation|Alert|Upgrade|Mixed' ./cmd/brigata/e2e
 

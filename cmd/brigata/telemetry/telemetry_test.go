@@ -53,6 +53,9 @@ func TestKept(t *testing.T) {
 			t.Errorf("%s logged: %v", name, got)
 		}
 	}
+	if n := strings.Count(log.String(), "trace_id="); n != 2 {
+		t.Errorf("%d lines of the log name their trace:\n%s", n, &log)
+	}
 }
 
 // TestCells: what becomes of cells is in the metrics.
