@@ -23,14 +23,14 @@ import (
 )
 
 // Readings has the boxes of several stores send to one node, and measures what share of a
-// core the node's process takes. Devices speak MQTT to real boxes, those link to the node,
-// and every reading is counted afterwards.
+// core the node's process takes: all of its time until every reading is counted, and for
+// counting them, by the time in which sensors said them. A machine that is too busy to keep
+// the pace is so told, and changes little else.
 type Readings struct {
 	Boxes       int           `default:"10" help:"Boxes, each of a store of its own."`
 	Sensors     int           `default:"200" help:"Sensors of a box, ten to a device."`
 	Every       time.Duration `default:"200ms" help:"Between two readings of a sensor."`
-	Duration    time.Duration `default:"40s" help:"Time measured: two windows."`
-	Warm        time.Duration `default:"25s" help:"Time before measuring: more than a window."`
+	Duration    time.Duration `default:"60s" help:"For how long the sensors speak."`
 	Share       float64       `default:"0.2" help:"Share of a core that the node may take; above, the run fails."`
 	DatabaseURL string        `help:"PostgreSQL to use; without it a temporary one is started." env:"BRIGATA_DATABASE_URL"`
 	Profile     string        `help:"Write the node's CPU profile of the measured time to this file."`
@@ -38,8 +38,7 @@ type Readings struct {
 
 const (
 	sensorsEach   = 10 // of a device
-	readingsPace  = 0.98
-	countedWithin = time.Minute
+	countedWithin = 5 * time.Minute
 )
 
 // readingsRun is a node and its boxes.
@@ -66,32 +65,26 @@ func (r *Readings) Run(ctx context.Context) error {
 		return err
 	}
 	sample := sampler(run.house.cmd.Process.Pid, s.postmaster)
-	played := run.play(ctx)
-	var before, used cpuTimes
-	begin, end := time.After(r.Warm), time.After(r.Warm+r.Duration)
-	<-begin
 	before, began := sample(), time.Now()
-	<-end
-	used, took := sample().minus(before), time.Since(began)
-	sent, err := played()
+	sent, err := run.play(ctx)
 	if err != nil {
 		return err
 	}
+	took := time.Since(began)
 	if err := run.counted(); err != nil {
 		return err
 	}
-	perSecond, share := float64(sent)/(r.Warm+r.Duration).Seconds(), used.server.Seconds()/took.Seconds()
+	used := sample().minus(before)
+	share := used.server.Seconds() / r.Duration.Seconds()
 	rep := report{workload: "readings"}
 	rep.add("brigata", "sensors", float64(r.Boxes*r.Sensors), "1")
-	rep.add("brigata", "readings_per_s", perSecond, "1/s")
-	rep.add("brigata", "cpu_us_per_reading", us(used.server)/perSecond/took.Seconds(), "us")
-	rep.add("brigata", "share_of_a_core", share, "1")
-	rep.add("brigata", "db_share_of_a_core", used.database.Seconds()/took.Seconds(), "1")
+	rep.add("brigata", "readings_per_s", float64(sent)/r.Duration.Seconds(), "1/s")
+	rep.add("brigata", "taken_by_boxes_per_s", float64(sent)/took.Seconds(), "1/s")
+	rep.add("brigata", "cpu_us_per_reading", us(used.server)/float64(sent), "us")
+	rep.add("brigata", "cpu_ms_per_s", 1000*share, "ms")
+	rep.add("brigata", "db_cpu_ms_per_s", 1000*used.database.Seconds()/r.Duration.Seconds(), "ms")
 	rep.table(os.Stdout)
-	switch want := float64(r.Boxes*r.Sensors) / r.Every.Seconds(); {
-	case perSecond < readingsPace*want:
-		return fmt.Errorf("%.0f readings a second of %.0f: the load has not kept its pace", perSecond, want)
-	case share > r.Share:
+	if share > r.Share {
 		return fmt.Errorf("the node takes %.3f of a core, more than %.3f", share, r.Share)
 	}
 	return nil
@@ -132,7 +125,7 @@ func (r *readingsRun) start(ctx context.Context, s *suite) error {
 	}
 	more := []string{"--edge-listen", hub}
 	if r.Profile != "" {
-		more = append(more, "--profile", r.Profile, "--after", (r.Warm + 2*time.Second).String(), "--for", (r.Duration - 2*time.Second).String())
+		more = append(more, "--profile", r.Profile, "--after", "5s", "--for", r.Duration.String())
 	}
 	if r.house, err = s.node(documents, more...); err != nil {
 		return err
@@ -183,12 +176,10 @@ func (r *readingsRun) devices() (list []edge.Device) {
 	return list
 }
 
-// play has every device speak, and tells at its end how many readings were acknowledged.
-func (r *readingsRun) play(ctx context.Context) (played func() (int, error)) {
+// play has every device speak, and returns how many readings were acknowledged.
+func (r *readingsRun) play(ctx context.Context) (sent int, failed error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	var sent int
-	var failed error
 	for i, b := range r.boxes {
 		for j, d := range r.devices() {
 			var machines []*simulate.Machine
@@ -196,7 +187,7 @@ func (r *readingsRun) play(ctx context.Context) (played func() (int, error)) {
 				machines = append(machines, &simulate.Machine{Sensor: id, Low: 2, High: 4, Leak: 6 * time.Hour, Cooling: 0.35})
 			}
 			all.Go(func() {
-				n, err := simulate.Run(ctx, simulate.Options{Broker: "tcp://" + b.MQTT(), User: d.User, Password: d.Password, For: r.Warm + r.Duration, Every: r.Every, Speed: 1,
+				n, err := simulate.Run(ctx, simulate.Options{Broker: "tcp://" + b.MQTT(), User: d.User, Password: d.Password, For: r.Duration, Every: r.Every, Speed: 1,
 					Machines: machines, Seed: uint64(i*r.Sensors + j)})
 				mu.Lock()
 				defer mu.Unlock()
@@ -204,15 +195,13 @@ func (r *readingsRun) play(ctx context.Context) (played func() (int, error)) {
 			})
 		}
 	}
-	return func() (int, error) {
-		all.Wait()
-		return sent, failed
-	}
+	all.Wait()
+	return sent, failed
 }
 
 // counted waits until every reading of every sensor has counted, once.
 func (r *readingsRun) counted() error {
-	want, end := int64((r.Warm+r.Duration)/r.Every), time.Now().Add(countedWithin)
+	want, end := int64(r.Duration/r.Every), time.Now().Add(countedWithin)
 	for i := range r.Boxes {
 		token := r.house.token(r.store(i), "kitchen")
 		for j := range r.Sensors {
