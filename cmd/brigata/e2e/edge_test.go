@@ -248,7 +248,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 	await(t, boss, "stock", "dish/mapo-tofu", heldBy("walkin-1"))
 	await(t, boss, "sensors", order, func(d string) bool { return strings.Contains(d, `"state":"open"`) })
 	refused()
-	if m := send(t, boss, "stock.release", newID(), `{"dish":"mapo-tofu","reason":"mended"}`); m.Err != nil {
+	if m := send(t, boss, "stock.release", newID(), `{"dish":"mapo-tofu","reason":"food_safety"}`); m.Err != nil {
 		t.Fatal(m.Raw)
 	}
 	await(t, phone, "menu", "dish/mapo-tofu", func(d string) bool { return strings.Contains(d, `"available":true`) })
