@@ -1,30 +1,11 @@
 // Everything by keyboard alone: no mouse, no touch.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { tabTo } from "./keys.mjs";
 import { sizes } from "./node.mjs";
 import { stage, until } from "./stage.mjs";
 
 const s = stage({ lively: false });
-
-/** Presses Tab until what has the focus matches, and says text itself or in its ticket; what is focused must be seen to be. */
-async function tabTo(p, selector, most = 120, text = "") {
-	for (let n = 0; n < most; n++) {
-		await p.keyboard.press("Tab");
-		const at = await p.evaluate(
-			([q, text]) => {
-				const e = document.activeElement;
-				return e?.matches(q) && (e.closest("article") ?? e).textContent.includes(text)
-					? { outline: getComputedStyle(e).outlineStyle, width: getComputedStyle(e).outlineWidth }
-					: null;
-			},
-			[selector, text],
-		);
-		if (!at) continue;
-		assert.ok(at.outline !== "none" && Number.parseFloat(at.width) >= 2.5, `${selector} shows its focus`);
-		return;
-	}
-	throw new Error(`Tab never reached ${selector}`);
-}
 
 test("a guest orders and asks to pay", async () => {
 	await s.node.do("table.open", { table: "T03", guests: 1 }, "waiter");

@@ -16,10 +16,7 @@ const s = stage({
 	},
 	prepare: async ({ node }) => {
 		paper = await Paper.open();
-		const store = await node.rest("/v1/stores/demo", { role: "admin" });
-		store.printers = [{ id: "p-wok", address: paper.address, paper_mm: 80, encoding: "gb18030" }];
-		store.stations.find((x) => x.id === "wok").printer = "p-wok";
-		await node.rest("/v1/stores/demo", { role: "admin", method: "PUT", body: store });
+		await paper.at(node);
 	},
 });
 after(() => paper?.close());
@@ -111,7 +108,7 @@ test("a walk-in that fails: alert, held dish, work order, the food's fate, the i
 	const p = await s.open("/ops#sensors", { role: "manager" });
 	const box = await Box.open(s.node, hub);
 	try {
-		box.play("--for", "6h", "--failure", "refrigerant", "--fail-after", "30m");
+		box.fail();
 		await phone.waitForSelector("article.out", { timeout: 60_000 });
 		const nodes = await s.open("/ops#nodes", { role: "admin" });
 		await nodes.waitForSelector("li.ok:has-text('edge-1'):has-text('Linked'):has-text('fused-1.0.0'):has-text('Events to send')");

@@ -39,6 +39,14 @@ export class Paper {
 		});
 	}
 
+	/** Makes it the printer p-wok of the demo store's wok. */
+	async at(node) {
+		const store = await node.rest("/v1/stores/demo", { role: "admin" });
+		store.printers = [{ id: "p-wok", address: this.address, paper_mm: 80, encoding: "gb18030" }];
+		store.stations.find((x) => x.id === "wok").printer = "p-wok";
+		await node.rest("/v1/stores/demo", { role: "admin", method: "PUT", body: store });
+	}
+
 	async close() {
 		for (const c of this.sockets) c.destroy();
 		await new Promise((resolve) => this.server.close(resolve));
@@ -73,6 +81,11 @@ export class Box {
 			await new Promise((r) => setTimeout(r, 50));
 		}
 		return b;
+	}
+
+	/** A walk-in cooler that loses its refrigerant: six hours of it. */
+	fail() {
+		this.play("--for", "6h", "--failure", "refrigerant", "--fail-after", "30m");
 	}
 
 	/** Plays the sensors as fast as the box takes them. */

@@ -26,7 +26,7 @@ export function stage({ lively = true, providers = false, args = async () => [],
 		const c = await context(s.browser, s.node, { app, ...options });
 		s.contexts.push(c);
 		const p = await c.newPage();
-		p.setDefaultTimeout(10_000);
+		p.setDefaultTimeout(30_000); // on a busy machine a page takes long to come; what must be quick is timed by its test
 		p.on("pageerror", (e) => s.errors.push(`${path}: ${e.message}`));
 		await p.goto(s.node.url + path);
 		return p;
