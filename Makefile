@@ -71,7 +71,7 @@ test: deps check ## everything that must hold: check, contract on real databases
 sim: ## the simulation: 2,000 seeds, a crash at every step of short stories, all mutants; or SEEDS=n, without mutants
 	go run ./cmd/brigata-sim -seeds $(or $(SEEDS),2000) -sweep $(if $(SEEDS),0,3) $(if $(SEEDS),,-mutants all)
 
-test-all: test web-test race operations edge fuzz ## test, then every browser test, the race detector, a box that fails, the operator's files and the fuzzers
+test-all: test web-test race money operations edge fuzz ## test, then every browser test, the race detector, kills at every step of a payment, a box that fails, the operator's files and the fuzzers
 
 operations: ## deploy/: alert rules, manifests, an image, rotation, a real Prometheus over real nodes, upgrades from the previous build
 	@.ci/deps prometheus buildah
@@ -82,6 +82,10 @@ operations: ## deploy/: alert rules, manifests, an image, rotation, a real Prome
 
 train: bin/brigata ## train the boxes' models into bin/models, and the one that boxes come with: some minutes
 	nice ./bin/brigata edge-model train bin/models --ship edge/model/shipped/fused.bin
+
+RUNS ?= 200
+money: deps ## RUNS (200) orders by each kind of payment, on SQLite and Postgres, the node killed at one step of each: a line for each kind
+	go test -count=1 -timeout 90m -v -run TestMoneySurvivesKills ./cmd/brigata/e2e -runs $(RUNS)
 
 CUT ?= 10m
 edge: deps ## a box under 1,000 readings a second: its memory; link, power, box and node fail, with the link cut for CUT (10m)
@@ -128,4 +132,4 @@ bin/brigata-fleet:
 deps: ## what the tests need: a PostgreSQL server (installed when root, else named)
 	@.ci/deps
 
-.PHONY: help edge train profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench micro fuzz gen gen-check deps sim
+.PHONY: help edge money train profile run ui web-check web-test web-smoke web-budget web-speed web-screens check test test-all operations race bench micro fuzz gen gen-check deps sim

@@ -18,7 +18,7 @@ import (
 	"github.com/brigata/brigata/gateway/payments/fake"
 )
 
-var runs = flag.Int("runs", 0, "orders that are paid by each kind of provider, each with a kill at one of its steps; 0: one for each step, on SQLite")
+var runs = flag.Int("runs", 0, "orders that are paid by each kind of provider, half of them on each database, each with a kill at one of its steps; 0: one for each step, on SQLite")
 
 // The steps of an order's money at which its node is killed: when a request has left and
 // its answer has not come, and between one answer and the next request.
@@ -205,7 +205,7 @@ func TestMoneySurvivesKills(t *testing.T) {
 	for _, provider := range []string{"cash", "terminal", "stripe", "wechat", "alipay"} {
 		t.Run(provider, func(t *testing.T) {
 			if *runs > 0 {
-				onBoth(t, func(t *testing.T, start func(*testing.T) *node) { moneySurvives(t, provider, *runs, start) })
+				onBoth(t, func(t *testing.T, start func(*testing.T) *node) { moneySurvives(t, provider, *runs/2, start) })
 				return
 			}
 			data := t.TempDir()
