@@ -21,12 +21,17 @@ import (
 
 // partner is a receiver of webhooks that refuses every third call.
 type partner struct {
-	t      *testing.T
-	server *httptest.Server
+	t         *testing.T
+	server    *httptest.Server
+	address   string
+	forgeries int // calls of strangers
 
 	mu     sync.Mutex
 	secret string
 	calls  int
+	forged int           // calls that were not signed by the node
+	last   *http.Request // the last that was, and its body
+	body   []byte
 	bodies map[string]string  // by event
 	came   map[string][]int64 // by order, each event once
 }
@@ -34,7 +39,13 @@ type partner struct {
 func newPartner(t *testing.T) *partner {
 	p := &partner{t: t, bodies: map[string]string{}, came: map[string][]int64{}}
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
+	p.address = p.server.Listener.Addr().String()
 	t.Cleanup(p.server.Close)
+	t.Cleanup(func() {
+		if p.forged != p.forgeries {
+			t.Errorf("%d calls were not signed by the node, of which %d are known", p.forged, p.forgeries)
+		}
+	})
 	return p
 }
 
@@ -49,7 +60,13 @@ func (p *partner) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := json.Unmarshal(body, &e); err != nil || e.ID != r.Header.Get("Brigata-Id") || !webhooks.Verify(p.secret, r.Header.Get("Brigata-Signature"), body, time.Now()) {
+	if !webhooks.Verify(p.secret, r.Header.Get("Brigata-Signature"), body, time.Now()) {
+		p.forged++
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	p.last, p.body = r, body
+	if err := json.Unmarshal(body, &e); err != nil || e.ID != r.Header.Get("Brigata-Id") {
 		p.t.Errorf("not of the node: %v %s", r.Header, body)
 	}
 	if p.calls++; p.calls%3 == 0 {
@@ -65,6 +82,44 @@ func (p *partner) serve(w http.ResponseWriter, r *http.Request) {
 			p.t.Errorf("order %s: %d came after %v", e.Order, e.Seq, all)
 		}
 		p.came[e.Order] = append(p.came[e.Order], e.Seq)
+	}
+}
+
+// attacked has strangers call: with nothing, with what the node once sent but changed, or
+// signed long ago, and signed with another secret. It must take none.
+func (p *partner) attacked() {
+	p.t.Helper()
+	p.mu.Lock()
+	body, signature, secret := p.body, p.last.Header.Get("Brigata-Signature"), p.secret
+	before := p.forged
+	p.mu.Unlock()
+	changed := bytes.Replace(body, []byte(`"seq":`), []byte(`"seq":9`), 1)
+	forgeries := []struct {
+		signature string
+		body      []byte
+	}{
+		{"", body}, {signature, changed}, {"t=1,v1=00", body},
+		{webhooks.Sign(time.Now().Add(-10*time.Minute), body, secret), body}, {webhooks.Sign(time.Now(), changed, "whsec_another"), changed},
+	}
+	for i, f := range forgeries {
+		r, err := http.NewRequest("POST", "http://"+p.address, bytes.NewReader(f.body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		r.Header.Set("Brigata-Signature", f.signature)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if res.Body.Close(); res.StatusCode != http.StatusUnauthorized {
+			p.t.Errorf("forgery %d was taken: %d", i, res.StatusCode)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forgeries += len(forgeries)
+	if p.forged != before+len(forgeries) {
+		p.t.Errorf("%d calls were refused as forged, of %d: the node's own too", p.forged-before, len(forgeries))
 	}
 }
 
@@ -211,7 +266,7 @@ func TestWebhooksReceiverAway(t *testing.T) {
 	p.subscribe(n)
 	orders := n.someOrders(t, 4)
 	p.expects(n, orders)
-	address := p.server.Listener.Addr().String()
+	p.attacked()
 	p.server.Close()
 	for gone := time.Now(); time.Since(gone) < *away; {
 		orders = append(orders, n.someOrders(t, 4)...)
@@ -221,7 +276,7 @@ func TestWebhooksReceiverAway(t *testing.T) {
 		}
 		time.Sleep(min(*away/20, *away-time.Since(gone)))
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", p.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +291,8 @@ func TestWebhooksReceiverAway(t *testing.T) {
 	})
 	found := time.Since(back)
 	p.expects(n, orders)
-	t.Logf("%d orders; away for %v; the first call %v after it was back, everything after %v", len(orders), *away, found, time.Since(back))
+	p.attacked()
+	t.Logf("%d orders, %d forgeries, all refused; away for %v; the first call %v after it was back, everything after %v", len(orders), p.forgeries, *away, found, time.Since(back))
 }
 
 // Of two nodes the one that has the store tells; when it is killed, the other goes on.
