@@ -138,9 +138,9 @@ func (f *alipay) status(c *Charge) string {
 	return map[string]string{"open": "WAIT_BUYER_PAY", "paid": "TRADE_SUCCESS", "closed": "TRADE_CLOSED"}[c.State]
 }
 
-func (f *alipay) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
+func (f *alipay) notice(b *Bank, c *Charge) ([]byte, http.Header) {
 	form := url.Values{}
-	for k, v := range map[string]string{"app_id": AlipayApp, "notify_type": "trade_status_sync", "notify_id": "n" + c.Reference, "notify_time": time.Now().Format(time.DateTime),
+	for k, v := range map[string]string{"app_id": AlipayApp, "notify_type": "trade_status_sync", "notify_id": "n" + c.Reference, "notify_time": b.clock().In(china).Format(time.DateTime),
 		"out_trade_no": payments.Compact(c.ID), "trade_no": c.Reference, "trade_status": f.status(c), "total_amount": decimal.Format(c.Amount),
 		"passback_params": url.QueryEscape(c.Store), "trans_currency": c.Currency, "charset": "utf-8", "version": "1.0"} {
 		form.Set(k, v)

@@ -66,6 +66,7 @@ type Bank struct {
 	faults  []Fault
 	calls   []string
 	down    bool
+	skew    time.Duration
 	traps   map[string]trap // by payment
 	stall   *stall          // nil: calls do not wait
 }
@@ -100,6 +101,16 @@ func New(name string) *Bank {
 
 // Close ends the server.
 func (b *Bank) Close() { b.server.CloseClientConnections(); b.server.Close() }
+
+// Skew has the clock by which notifications are signed go ahead of ours.
+func (b *Bank) Skew(by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.skew = by
+}
+
+// clock is what notifications are signed by.
+func (b *Bank) clock() time.Time { return time.Now().Add(b.skew) }
 
 // Down has all calls fail until it is up again.
 func (b *Bank) Down(is bool) {
@@ -320,6 +331,15 @@ func (b *Bank) Notice(id string) (body []byte, header http.Header) {
 	defer b.mu.Unlock()
 	c := b.find(func(c *Charge) bool { return c.ID == id })
 	return b.front.notice(b, c)
+}
+
+// NoticeIf is what it would be if the charge were otherwise.
+func (b *Bank) NoticeIf(id string, change func(*Charge)) (body []byte, header http.Header) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := *b.find(func(c *Charge) bool { return c.ID == id })
+	change(&c)
+	return b.front.notice(b, &c)
 }
 
 // Notify sends the notification of a charge's state, and returns the status of the answer.

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/stripe/stripe-go/v86/webhook"
 )
@@ -123,10 +122,10 @@ func (s stripe) fail(w http.ResponseWriter, status int, kind, code string) {
 	s.write(w, map[string]any{"error": map[string]any{"type": kind, "code": code, "message": "No."}})
 }
 
-func (s stripe) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
+func (s stripe) notice(b *Bank, c *Charge) ([]byte, http.Header) {
 	kind := map[string]string{"open": "payment_intent.created", "paid": "payment_intent.succeeded", "closed": "payment_intent.canceled"}[c.State]
 	body, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("evt_%s_%s", c.Reference, c.State), "object": "event", "type": kind, "api_version": "2020-01-01",
-		"created": time.Now().Unix(), "data": map[string]any{"object": s.intent(c)}})
-	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: StripeSecret})
+		"created": b.clock().Unix(), "data": map[string]any{"object": s.intent(c)}})
+	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: StripeSecret, Timestamp: b.clock()})
 	return body, http.Header{"Stripe-Signature": {signed.Header}, "Content-Type": {"application/json"}}
 }

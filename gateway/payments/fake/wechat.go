@@ -49,8 +49,8 @@ func (f *wechat) signed(r *http.Request, body []byte) bool {
 }
 
 // sign adds the headers that vouch for a body.
-func (f *wechat) sign(h http.Header, body []byte) {
-	stamp, nonce := strconv.FormatInt(time.Now().Unix(), 10), rand.Text()
+func (f *wechat) sign(h http.Header, body []byte, at time.Time) {
+	stamp, nonce := strconv.FormatInt(at.Unix(), 10), rand.Text()
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n", stamp, nonce, body))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, f.own, crypto.SHA256, sum[:])
 	if err != nil {
@@ -69,7 +69,7 @@ func (f *wechat) answer(w http.ResponseWriter, status int, v any) {
 	if v != nil {
 		body, _ = json.Marshal(v)
 	}
-	f.sign(w.Header(), body)
+	f.sign(w.Header(), body, time.Now())
 	w.WriteHeader(status)
 	w.Write(body)
 }
@@ -157,7 +157,7 @@ func (f *wechat) transaction(c *Charge) map[string]any {
 }
 
 // notice is a transaction, encrypted with the merchant's key and signed.
-func (f *wechat) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
+func (f *wechat) notice(b *Bank, c *Charge) ([]byte, http.Header) {
 	plain, _ := json.Marshal(f.transaction(c))
 	block, err := aes.NewCipher([]byte(WechatV3Key))
 	if err != nil {
@@ -173,7 +173,7 @@ func (f *wechat) notice(_ *Bank, c *Charge) ([]byte, http.Header) {
 		"event_type": "TRANSACTION.SUCCESS", "summary": "x", "resource": map[string]string{"original_type": "transaction", "algorithm": "AEAD_AES_256_GCM",
 			"ciphertext": base64Of(sealed), "associated_data": "transaction", "nonce": nonce}})
 	h := http.Header{}
-	f.sign(h, body)
+	f.sign(h, body, b.clock())
 	return body, h
 }
 
