@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,9 @@ type week struct {
 	hours, channels map[string]actors.Sale
 	portions        map[string]int // by dish, without what was voided
 	total, tax      int64
-	voided          int
+	voided          map[string]int           // portions by reason
+	took            map[string][]int64       // ms from the last fire to ready, by station
+	out             map[string]time.Duration // by dish
 	days            map[string]map[string]store.Sum
 }
 
@@ -34,13 +37,15 @@ type event struct {
 	Type string
 	D    struct {
 		Channel, As, Provider, Date string
+		To, Reason                  string
 		Amount, Tip                 int64
 		Lines                       []struct {
 			ID, Dish string
 			Qty      int
 			Items    []struct {
-				ID  string
-				Qty int
+				ID       string
+				Qty      int
+				Stations []string
 			}
 		}
 		Items  json.RawMessage
@@ -64,19 +69,65 @@ func weekOf(t *testing.T, a actors.Archive, zone *time.Location) *week {
 		if err := lines.Decode(&l); err != nil {
 			t.Fatal(err)
 		}
-		if l.Kind == "order" || l.Kind == "payment" {
+		if l.Kind == "order" || l.Kind == "payment" || l.Kind == "stock" {
 			logs[l.Kind+l.ID] = append(logs[l.Kind+l.ID], l.Events...)
 		}
 	}
-	w := &week{hours: map[string]actors.Sale{}, channels: map[string]actors.Sale{}, portions: map[string]int{}, days: map[string]map[string]store.Sum{}}
+	w := &week{voided: map[string]int{}, took: map[string][]int64{}, out: map[string]time.Duration{}, hours: map[string]actors.Sale{}, channels: map[string]actors.Sale{}, portions: map[string]int{}, days: map[string]map[string]store.Sum{}}
 	for id, log := range logs {
-		if id[0] == 'o' {
+		switch id[0] {
+		case 'o':
 			w.order(t, log, zone)
-		} else {
+			w.cooked(t, log)
+		case 'p':
 			w.payment(t, log, zone)
+		default:
+			w.soldOut(strings.TrimPrefix(id, "stockdish/"), log)
 		}
 	}
 	return w
+}
+
+// cooked adds how long each item took.
+func (w *week) cooked(t *testing.T, log []event) {
+	stations, fired := map[string][]string{}, map[string]time.Time{}
+	for _, e := range log {
+		switch {
+		case e.Type == "sent":
+			for _, l := range e.D.Lines {
+				stations[l.Items[0].ID] = l.Items[0].Stations
+			}
+		case e.Type == "moved":
+			var items []string
+			if err := json.Unmarshal(e.D.Items, &items); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range items {
+				switch e.D.To {
+				case "queued":
+					fired[id] = e.At
+				case "ready":
+					for _, s := range stations[id] {
+						w.took[s] = append(w.took[s], e.At.Sub(fired[id]).Milliseconds())
+					}
+				}
+			}
+		}
+	}
+}
+
+// soldOut adds for how long a dish could not be had.
+func (w *week) soldOut(dish string, log []event) {
+	var since time.Time
+	for _, e := range log {
+		switch {
+		case e.Type == "went_out" && since.IsZero():
+			since = e.At
+		case e.Type == "came_in" && !since.IsZero():
+			w.out[dish] += e.At.Sub(since)
+			since = time.Time{}
+		}
+	}
 }
 
 func (w *week) order(t *testing.T, log []event, zone *time.Location) {
@@ -107,12 +158,12 @@ func (w *week) order(t *testing.T, log []event, zone *time.Location) {
 			}
 			for _, i := range items {
 				qty[i.ID] -= i.Qty
-				w.voided += i.Qty
+				w.voided[e.D.Reason] += i.Qty
 			}
 		case "ended":
 			if e.D.As == "voided" {
 				for _, n := range qty {
-					w.voided += n
+					w.voided[e.D.Reason] += n
 				}
 			}
 			off = e.D.As != "closed"
@@ -171,6 +222,9 @@ func generate(h *house, seed uint64) map[string]int64 {
 	zone := h.node.Today("demo").Zone
 	off := map[string]int64{}
 	for range 7 {
+		h.ok("stock.out", `{"dish":"lotus-root-salad","until":"manual","reason":"other"}`)
+		time.Sleep(time.Duration(1+rnd.IntN(200)) * time.Second)
+		h.ok("stock.in", `{"dish":"lotus-root-salad"}`)
 		for range 25 {
 			h.channel = []string{"pos", "web", "meituan"}[rnd.IntN(3)]
 			lines := ""
@@ -183,7 +237,10 @@ func generate(h *house, seed uint64) map[string]int64 {
 			}
 			id := h.order(`{%s,"lines":[%s]}`, to, lines[1:])
 			pay(h, rnd, id, to)
-			time.Sleep(time.Duration(10+rnd.IntN(30)) * time.Minute)
+			cooks := time.Duration(1+rnd.IntN(900)) * time.Second
+			time.Sleep(cooks)
+			h.send(h.id(), "item.bump", fmt.Sprintf(`{"order":%q,"items":["l0"]}`, id)) // refused, where it was not fired or is off
+			time.Sleep(time.Duration(10+rnd.IntN(30))*time.Minute - cooks/2)
 		}
 		h.ok("table.clear", `{"table":"T01","reason":"guest_left","clean":true}`)
 		now := time.Now().In(zone)
@@ -291,12 +348,54 @@ func (w *week) hold(t *testing.T, r *actors.Reports) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	voided := 0
+	voided := map[string]int{}
 	for _, v := range voids {
-		voided += v.Qty
+		voided[v.Reason] += v.Qty
 	}
-	if voided != w.voided || voided == 0 {
-		t.Errorf("%d portions voided, the log says %d", voided, w.voided)
+	if !maps.Equal(voided, w.voided) || voided["quality"] == 0 || voided["mistake"] == 0 {
+		t.Errorf("portions voided: %v, the log says %v", voided, w.voided)
+	}
+	w.holdKitchen(t, r)
+}
+
+// holdKitchen compares how long items took, and dishes could not be had.
+func (w *week) holdKitchen(t *testing.T, r *actors.Reports) {
+	t.Helper()
+	preps, err := r.PrepTimes(context.Background())
+	if err != nil || len(preps) != len(w.took) || len(preps) == 0 {
+		t.Fatalf("%+v %v, the log has %d stations", preps, err, len(w.took))
+	}
+	for _, x := range preps {
+		all := w.took[x.Station]
+		rank := func(p int) int64 { // the least that p of a hundred do not exceed
+			for _, ms := range slices.Sorted(slices.Values(all)) {
+				within := 0
+				for _, other := range all {
+					if other <= ms {
+						within++
+					}
+				}
+				if within*100 >= p*len(all) {
+					return ms
+				}
+			}
+			return 0
+		}
+		if want := (actors.Prep{Station: x.Station, Count: len(all), P50MS: rank(50), P90MS: rank(90), P99MS: rank(99)}); x != want || x.P50MS == x.P99MS {
+			t.Errorf("%+v, the log says %+v", x, want)
+		}
+	}
+	outs, err := r.Availability(context.Background(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range outs {
+		if o.OutMS != w.out[o.Dish].Milliseconds() {
+			t.Errorf("%+v, the log says %v", o, w.out[o.Dish])
+		}
+	}
+	if len(outs) != len(w.out) || w.out["lotus-root-salad"] == 0 {
+		t.Errorf("%+v, the log says %v", outs, w.out)
 	}
 }
 

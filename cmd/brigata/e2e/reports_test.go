@@ -63,6 +63,12 @@ func TestReports(t *testing.T) {
 				t.Errorf("%s: %d, want %d", query, status, want)
 			}
 		}
+		for report, head := range map[string]string{"sales": "key,orders,qty,amount,tax", "prep-times": "station,count,p50_ms,p90_ms,p99_ms",
+			"availability": "dish,out_ms,times", "days": "date,sales,tips,expected,closed,counted,difference,providers"} {
+			if b := n.rest(t, "GET", path+report+"?format=csv", "", ""); !strings.HasPrefix(string(b), head+"\n") {
+				t.Errorf("%s: %s", report, b)
+			}
+		}
 		paying := newID()
 		must(t, send(t, c, "payment.create", paying, `{"table":"T01","provider":"cash","amount":1000,"tip":50}`))
 		must(t, send(t, c, "payment.confirm", newID(), fmt.Sprintf(`{"payment":%q}`, paying)))

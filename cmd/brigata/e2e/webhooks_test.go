@@ -32,12 +32,13 @@ type partner struct {
 	forged int           // calls that were not signed by the node
 	last   *http.Request // the last that was, and its body
 	body   []byte
+	not    map[string]bool    // orders of which nothing is taken
 	bodies map[string]string  // by event
 	came   map[string][]int64 // by order, each event once
 }
 
 func newPartner(t *testing.T) *partner {
-	p := &partner{t: t, bodies: map[string]string{}, came: map[string][]int64{}}
+	p := &partner{t: t, not: map[string]bool{}, bodies: map[string]string{}, came: map[string][]int64{}}
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
 	p.address = p.server.Listener.Addr().String()
 	t.Cleanup(p.server.Close)
@@ -69,7 +70,7 @@ func (p *partner) serve(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(body, &e); err != nil || e.ID != r.Header.Get("Brigata-Id") {
 		p.t.Errorf("not of the node: %v %s", r.Header, body)
 	}
-	if p.calls++; p.calls%3 == 0 {
+	if p.calls++; p.calls%3 == 0 || p.not[e.Order] {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
@@ -82,6 +83,25 @@ func (p *partner) serve(w http.ResponseWriter, r *http.Request) {
 			p.t.Errorf("order %s: %d came after %v", e.Order, e.Seq, all)
 		}
 		p.came[e.Order] = append(p.came[e.Order], e.Seq)
+	}
+}
+
+// refuse says whether an order's events are refused.
+func (p *partner) refuse(order string, is bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.not[order] = is
+}
+
+// forget has the partner forget what came of an order.
+func (p *partner) forget(order string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.came, order)
+	for id := range p.bodies {
+		if strings.Contains(id, order) {
+			delete(p.bodies, id)
+		}
 	}
 }
 
