@@ -215,7 +215,7 @@ func TestMoneySurvivesKills(t *testing.T) {
 }
 
 func moneySurvives(t *testing.T, provider string, runs int, start func(*testing.T) *node) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second+time.Duration(runs)*5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Duration(runs)*20*time.Second)
 	defer cancel()
 	s := &shop{t: t, provider: provider, ctx: ctx, deaths: make(chan chan struct{})}
 	steps := stepsInside
@@ -261,6 +261,9 @@ func moneySurvives(t *testing.T, provider string, runs int, start func(*testing.
 			s.node.Store(startNode(t, first.data, args...))
 			close(up)
 		}
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%d kills of %d in the time there was", kills, len(all))
 	}
 	if kills != len(all) {
 		t.Errorf("%d kills for %d runs", kills, len(all))
