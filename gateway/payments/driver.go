@@ -138,13 +138,14 @@ func (d *Driver) catchUp() {
 		case <-look.C:
 		}
 		for name, l := range d.lanes {
-			store, ok := l.again()
-			if !ok {
-				continue
-			}
-			views, err := d.config.Live(d.ctx, store)
-			if l.read(name, store, views, err); err != nil && d.ctx.Err() == nil {
-				d.config.Log.Warn("payments not read", "store", store, "error", err)
+			for store, ok := l.again(); ok; store, ok = l.again() {
+				views, err := d.config.Live(d.ctx, store)
+				if l.read(name, store, views, err); err != nil {
+					if d.ctx.Err() == nil {
+						d.config.Log.Warn("payments not read", "store", store, "error", err)
+					}
+					break
+				}
 			}
 		}
 	}
