@@ -204,3 +204,16 @@ func TestWindow(t *testing.T) {
 		t.Fatalf("%+v", w)
 	}
 }
+
+// A table that became late while it was looked at is no difference; one that is elsewhere is.
+func TestShown(t *testing.T) {
+	row := func(is string) string {
+		return shown([]json.RawMessage{[]byte(`{"k":"table/T03","s":7,"d":` + is + `}`)})
+	}
+	if row(`{"state":"seated","late":false}`) != row(`{"state":"seated","late":true}`) {
+		t.Error("the time of looking is compared")
+	}
+	if row(`{"state":"seated","late":true}`) == row(`{"state":"billing","late":true}`) {
+		t.Error("what a table is in is not compared")
+	}
+}
