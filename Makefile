@@ -64,7 +64,7 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 	@! command -v npm >/dev/null || $(MAKE) -s web-check
 
 test: deps check ## everything that must hold: check, contract on real databases, end to end
-	go test -vet=off -timeout 12m $$(go list ./... | grep -E '$(REAL)')
+	go test -vet=off -timeout 12m -parallel 5 $$(go list ./... | grep -E '$(REAL)') # tests of processes wait more than they work
 	@! command -v npm >/dev/null || $(MAKE) -s web-smoke
 	go run ./cmd/brigata-sim -from 151 -seeds 350 -sweep 0 # check has played 150 and swept one
 

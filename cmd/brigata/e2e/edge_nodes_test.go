@@ -47,6 +47,7 @@ func (n *node) shows(what, box string, is func(*wire.Node) bool, words ...string
 // Boxes are shown as nodes are: those that join, wait, come back, are off in time, are
 // lost and leave.
 func TestBoxesAreNodes(t *testing.T) {
+	t.Parallel()
 	owner, n, hubs, _ := twoNodes(t)
 	b := newBox(t, owner, hubs, "--believe")
 	up := func(x *wire.Node) bool { return x.State == "alive" && x.Link == "up" }

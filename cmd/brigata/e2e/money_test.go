@@ -202,6 +202,7 @@ func (p *payer) notified() {
 // credit and close, while others are at other steps. Afterwards there is one charge for
 // each payment, and the provider's books, the orders' and the day's are the same.
 func TestMoneySurvivesKills(t *testing.T) {
+	t.Parallel()
 	for _, provider := range []string{"cash", "terminal", "stripe", "wechat", "alipay"} {
 		t.Run(provider, func(t *testing.T) {
 			if *runs > 0 {

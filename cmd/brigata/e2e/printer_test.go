@@ -58,6 +58,7 @@ func printing(t *testing.T, address string, backup ...string) string {
 // paper, with others behind it: each order is on paper at most once, and one that may
 // not be there as a whole is shown.
 func TestKilledWhilePrinting(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, start func(*testing.T) *node) {
 		p, err := fake.New()
 		if err != nil {
@@ -107,6 +108,7 @@ func TestKilledWhilePrinting(t *testing.T) {
 // is on paper once, here or at the backup, or it is shown that it may not be. Strangers on
 // the printer's socket make no difference.
 func TestPrinterFailsInTheRush(t *testing.T) {
+	t.Parallel()
 	var printers [2]*fake.Printer
 	for i := range printers {
 		p, err := fake.New()

@@ -41,6 +41,7 @@ func command(t *testing.T, n *node, cid, cmd, d string) string {
 // TestRefundsAtOnce has managers give money back at the same moment: as much goes back as
 // there was, and one refund that is sent twice goes back once.
 func TestRefundsAtOnce(t *testing.T) {
+	t.Parallel()
 	var banks []*fake.Bank
 	for _, name := range []string{"stripe", "wechat", "alipay"} {
 		b := fake.New(name)
@@ -112,6 +113,7 @@ func TestRefundsAtOnce(t *testing.T) {
 // tips, one of them in pieces, through every provider: each is asked for as many fen as
 // the bill says, and all of it together is the bill and the tips.
 func TestSplitAtTheProviders(t *testing.T) {
+	t.Parallel()
 	var banks []*fake.Bank
 	for _, name := range []string{"stripe", "wechat", "alipay"} {
 		b := fake.New(name)

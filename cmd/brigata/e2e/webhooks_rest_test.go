@@ -26,6 +26,7 @@ type hooked struct {
 // what it missed, changes its secret, gives up on an event and has it tried again, and is
 // told all of it once more.
 func TestWebhooksOverREST(t *testing.T) {
+	t.Parallel()
 	database, err := newDatabase()
 	if err != nil {
 		t.Fatal(err)

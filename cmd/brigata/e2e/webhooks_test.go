@@ -255,6 +255,7 @@ func (n *node) someOrders(t *testing.T, count int) (orders []string) {
 // A node that is killed with -9 in the middle, again and again, loses no event, and tells
 // none of an order too early; the receiver refuses a third of the calls.
 func TestWebhooksSurviveKills(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, start func(*testing.T) *node) {
 		p := newPartner(t)
 		n := start(t)
@@ -277,6 +278,7 @@ var away = flag.Duration("away", 0, "how long the receiver of webhooks is away, 
 // the node meanwhile: every event comes once it is back, each order's in its sequence, and
 // none that somebody else has signed is taken.
 func TestWebhooksReceiverAway(t *testing.T) {
+	t.Parallel()
 	if *away == 0 {
 		t.Skip("it takes as long as -away says; TestReceiverComesBack of gateway/webhooks has the same for a short while")
 	}
@@ -317,6 +319,7 @@ func TestWebhooksReceiverAway(t *testing.T) {
 
 // Of two nodes the one that has the store tells; when it is killed, the other goes on.
 func TestWebhooksHandOver(t *testing.T) {
+	t.Parallel()
 	url, err := newDatabase()
 	if err != nil {
 		t.Fatal(err)
