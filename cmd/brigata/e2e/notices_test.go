@@ -130,18 +130,23 @@ func (x *due) must(be verdict) {
 	}
 }
 
-// TestNotifications has each provider tell a real node, over HTTP, what it may and what
-// it may not, and looks at the bill and at the provider's ledger afterwards.
-func TestNotifications(t *testing.T) {
-	t.Parallel()
-	var banks []*fake.Bank
+// paidByAll is a node with an account at each provider, and its till.
+func paidByAll(t *testing.T) (n *node, till *client.Conn, banks []*fake.Bank) {
+	t.Helper()
 	for _, name := range []string{"stripe", "wechat", "alipay"} {
 		b := fake.New(name)
 		t.Cleanup(b.Close)
 		banks = append(banks, b)
 	}
-	n := startNode(t, t.TempDir(), "--payments", fake.Write(t, banks...))
-	till := n.dial(n.token, "till")
+	n = startNode(t, t.TempDir(), "--payments", fake.Write(t, banks...))
+	return n, n.dial(n.token, "till"), banks
+}
+
+// TestNotifications has each provider tell a real node, over HTTP, what it may and what
+// it may not, and looks at the bill and at the provider's ledger afterwards.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	n, till, banks := paidByAll(t)
 	must(t, send(t, till, "stock.count", newID(), `{"dish":"mapo-tofu","unlimited":true}`))
 	for _, c := range []struct {
 		name string

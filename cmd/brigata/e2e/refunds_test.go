@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/brigata/brigata/gateway/payments/fake"
 )
 
 // command does one over HTTP and returns the code with which it was refused; "": it was done.
@@ -42,14 +40,7 @@ func command(t *testing.T, n *node, cid, cmd, d string) string {
 // there was, and one refund that is sent twice goes back once.
 func TestRefundsAtOnce(t *testing.T) {
 	t.Parallel()
-	var banks []*fake.Bank
-	for _, name := range []string{"stripe", "wechat", "alipay"} {
-		b := fake.New(name)
-		t.Cleanup(b.Close)
-		banks = append(banks, b)
-	}
-	n := startNode(t, t.TempDir(), "--payments", fake.Write(t, banks...))
-	till := n.dial(n.token, "till")
+	n, till, banks := paidByAll(t)
 	must(t, send(t, till, "stock.count", newID(), `{"dish":"mapo-tofu","unlimited":true}`))
 	for name, c := range map[string]struct {
 		amounts func(total int64) [2]int64
@@ -114,14 +105,7 @@ func TestRefundsAtOnce(t *testing.T) {
 // the bill says, and all of it together is the bill and the tips.
 func TestSplitAtTheProviders(t *testing.T) {
 	t.Parallel()
-	var banks []*fake.Bank
-	for _, name := range []string{"stripe", "wechat", "alipay"} {
-		b := fake.New(name)
-		t.Cleanup(b.Close)
-		banks = append(banks, b)
-	}
-	n := startNode(t, t.TempDir(), "--payments", fake.Write(t, banks...))
-	till := n.dial(n.token, "till")
+	n, till, banks := paidByAll(t)
 	must(t, send(t, till, "order.place", newID(), `{"type":"dine_in","table":"T05","lines":[{"dish":"mapo-tofu","qty":1},{"dish":"plum-juice","qty":1}]}`))
 	must(t, send(t, till, "bill.discount", newID(), `{"table":"T05","amount":1,"reason":"other"}`)) // 39.99
 	var split struct {

@@ -3,37 +3,26 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { inspect } from "./looks.mjs";
-import { freePort, sizes, uuid7 } from "./node.mjs";
-import { Box, Paper } from "./parts.mjs";
+import { sizes, uuid7 } from "./node.mjs";
+import { Box, beside } from "./parts.mjs";
 import { stage } from "./stage.mjs";
 
-let hub;
-let paper;
 let box;
-const s = stage({
-	lively: false,
-	args: async () => {
-		hub = `127.0.0.1:${await freePort()}`;
-		return ["--edge-listen", hub];
-	},
+const at = beside({
 	prepare: async ({ node }) => {
-		paper = await Paper.open();
-		paper.out = true;
-		await paper.at(node);
+		at.paper.out = true;
 		await node.do("order.place", { type: "dine_in", table: "T12", guests: 2, lines: [{ dish: "mapo-tofu", qty: 1 }] }, "waiter");
 		const { due } = (await node.rest("/v1/stores/demo/tables/T12")).bill;
 		const payment = uuid7();
 		await node.do("payment.create", { table: "T12", provider: "cash", amount: due }, "waiter", payment);
 		await node.do("payment.confirm", { payment }, "waiter");
 		await node.do("payment.refund", { payment, amount: 500, reason: "quality" });
-		box = await Box.open(node, hub);
+		box = await Box.open(node, at.hub);
 		box.fail();
 	},
 });
-after(async () => {
-	await paper?.close();
-	await box?.close();
-});
+const s = stage(at.settings);
+after(() => box?.close());
 
 /** Pages, who sees them, what they must show, and what is opened on them. */
 const pages = [

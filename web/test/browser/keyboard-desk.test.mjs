@@ -1,25 +1,13 @@
 // Operations, refunds and overrides by keyboard alone.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { tabTo } from "./keys.mjs";
-import { freePort, sizes, uuid7 } from "./node.mjs";
-import { Box, Paper } from "./parts.mjs";
+import { sizes, uuid7 } from "./node.mjs";
+import { Box, beside } from "./parts.mjs";
 import { stage, until } from "./stage.mjs";
 
-let hub;
-let paper;
-const s = stage({
-	lively: false,
-	args: async () => {
-		hub = `127.0.0.1:${await freePort()}`;
-		return ["--edge-listen", hub];
-	},
-	prepare: async ({ node }) => {
-		paper = await Paper.open();
-		await paper.at(node);
-	},
-});
-after(() => paper?.close());
+const at = beside();
+const s = stage(at.settings);
 const place = (table, dish = "mapo-tofu") =>
 	s.node.do("order.place", { type: "dine_in", table, guests: 1, lines: [{ dish, qty: 1 }] }, "waiter");
 /** Waits for what can be pressed, tabs to it and presses Enter. */
@@ -32,9 +20,9 @@ const pressOn = (p) => async (selector, text) => {
 test("a manager prints a ticket again", async () => {
 	await place("T01");
 	const p = await s.open("/ops#printers", { role: "manager" });
-	await until(() => paper.slips.length === 1, "the ticket is on paper");
+	await until(() => at.paper.slips.length === 1, "the ticket is on paper");
 	await pressOn(p)("button", "Print it again");
-	await until(() => paper.slips.length === 2, "a copy");
+	await until(() => at.paper.slips.length === 2, "a copy");
 	await p.waitForSelector("text=copy 2");
 	await s.close();
 	assert.deepEqual(s.errors, []);
@@ -101,7 +89,7 @@ test("a manager lets an order go with a station open", async () => {
 test("an alert is acknowledged, its day looked at, the work taken and done", async () => {
 	const p = await s.open("/ops#sensors", { role: "manager" });
 	const press = pressOn(p);
-	const box = await Box.open(s.node, hub);
+	const box = await Box.open(s.node, at.hub);
 	try {
 		box.fail();
 		await p.waitForSelector("li.bad", { timeout: 60_000 });

@@ -1,48 +1,35 @@
 // Printers, sensors, nodes and reports, with real ones behind them.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { freePort, sizes, uuid7 } from "./node.mjs";
-import { Box, Paper } from "./parts.mjs";
+import { test } from "node:test";
+import { sizes, uuid7 } from "./node.mjs";
+import { Box, beside } from "./parts.mjs";
 import { stage, until } from "./stage.mjs";
 
-let hub;
-let paper;
-const s = stage({
-	lively: false,
-	providers: true,
-	args: async () => {
-		hub = `127.0.0.1:${await freePort()}`;
-		return ["--edge-listen", hub];
-	},
-	prepare: async ({ node }) => {
-		paper = await Paper.open();
-		await paper.at(node);
-	},
-});
-after(() => paper?.close());
+const at = beside({ providers: true });
+const s = stage(at.settings);
 const place = (table, dish = "mapo-tofu", qty = 1) =>
 	s.node.do("order.place", { type: "dine_in", table, guests: 1, lines: [{ dish, qty }] }, "waiter");
 
 test("a printer out of paper is seen; a double click prints one copy, and a wanted one is never swallowed", async () => {
 	const p = await s.open("/ops#printers", { role: "manager" });
-	paper.out = true;
+	at.paper.out = true;
 	await place("T01");
 	await p.waitForSelector("li.bad:has-text('p-wok'):has-text('failing')");
-	assert.equal(paper.slips.length, 0);
-	paper.out = false;
+	assert.equal(at.paper.slips.length, 0);
+	at.paper.out = false;
 	await p.waitForSelector("li.ok:has-text('p-wok')", { timeout: 30_000 });
-	await until(() => paper.slips.length === 1, "the ticket is on paper, once");
+	await until(() => at.paper.slips.length === 1, "the ticket is on paper, once");
 	const again = p.locator("button:has-text('Print it again')");
 	await again.evaluate((b) => {
 		b.click();
 		b.click();
 	});
-	await until(() => paper.slips.length === 2, "a copy");
+	await until(() => at.paper.slips.length === 2, "a copy");
 	await p.waitForSelector("text=copy 2");
 	await again.click(); // asked for on purpose, it is printed again however alike it is
-	await until(() => paper.slips.length === 3, "another copy");
+	await until(() => at.paper.slips.length === 3, "another copy");
 	await p.waitForSelector("text=copy 3");
-	assert.equal(paper.slips.length, 3, "two clicks at once were one");
+	assert.equal(at.paper.slips.length, 3, "two clicks at once were one");
 	await s.close();
 	assert.deepEqual(s.errors, []);
 });
@@ -106,7 +93,7 @@ test("a walk-in that fails: alert, held dish, work order, the food's fate, the i
 	await phone.fill("input[type=search]", "Mapo Tofu");
 	await phone.waitForSelector("article:not(.out)");
 	const p = await s.open("/ops#sensors", { role: "manager" });
-	const box = await Box.open(s.node, hub);
+	const box = await Box.open(s.node, at.hub);
 	try {
 		box.fail();
 		await phone.waitForSelector("article.out", { timeout: 60_000 });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { freePort, program } from "./node.mjs";
 
 /** A printer's stand-in: what was cut off it. It may be out of paper. */
@@ -51,6 +52,26 @@ export class Paper {
 		for (const c of this.sockets) c.destroy();
 		await new Promise((resolve) => this.server.close(resolve));
 	}
+}
+
+/** A stage's settings for a node that boxes may link to, at hub, and that has a printer: both are in what is returned. */
+export function beside(settings = {}) {
+	const at = {};
+	after(() => at.paper?.close());
+	at.settings = {
+		lively: false,
+		...settings,
+		args: async () => {
+			at.hub = `127.0.0.1:${await freePort()}`;
+			return ["--edge-listen", at.hub];
+		},
+		prepare: async (stage) => {
+			at.paper = await Paper.open();
+			await at.paper.at(stage.node);
+			await settings.prepare?.(stage);
+		},
+	};
+	return at;
 }
 
 const devices = [
