@@ -237,7 +237,7 @@ func TestCheckNames(t *testing.T) {
 		"/stock/0":           func(c *Config) { c.Stock[0].Option = "rice" },
 		"/reasons/0":         func(c *Config) { c.Reasons[0] = "" },
 		"/routes/0/type":     func(c *Config) { c.Routes = []Route{{"x", "wok", "wok"}} },
-		"/routes/0/to":       func(c *Config) { c.Routes = []Route{{Pickup, "wok", "grill"}} },
+		"/routes/0/to":       func(c *Config) { c.Routes = []Route{{Pickup, "wok", "a b"}} },
 		"/menu_from/dishes/0/tax_class": func(c *Config) {
 			c.MenuFrom = &MenuFrom{Store: "chain", Overrides: menu.Overrides{Dishes: []menu.DishOverride{{ID: "duck", TaxClass: "luxury"}}}}
 		},
@@ -265,5 +265,21 @@ func TestCheckNames(t *testing.T) {
 	}
 	if no := Check(config()); no != nil {
 		t.Errorf("%+v", no)
+	}
+}
+
+// A route leads to a station that there is, or nowhere else.
+func TestRoutes(t *testing.T) {
+	c := config()
+	c.Stations = append(c.Stations, Station{ID: "pass"})
+	c.Routes = []Route{{Pickup, "wok", "pass"}, {Delivery, "wok", "grill"}}
+	today := State{Config: c}.Today(nil, shanghai, nil)
+	for kind, to := range map[string]string{Pickup: "pass", Delivery: "wok"} {
+		if at := today.Route(kind)("wok"); at != to {
+			t.Errorf("%s: %s", kind, at)
+		}
+	}
+	if today.Route(DineIn) != nil {
+		t.Error("without a route nothing needs to be asked")
 	}
 }

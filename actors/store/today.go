@@ -168,14 +168,15 @@ func (t *Today) Aging(orderType string) (warn, late time.Duration) {
 	return time.Duration(a[0]) * time.Millisecond, time.Duration(a[1]) * time.Millisecond
 }
 
-// Route says where a station's work of an order type goes.
+// Route says where a station's work of an order type goes: to a station that there is, or
+// nowhere else.
 func (t *Today) Route(orderType string) func(station string) string {
 	if !slices.ContainsFunc(t.Config.Routes, func(r Route) bool { return r.Type == orderType }) {
 		return nil
 	}
 	return func(station string) string {
 		for _, r := range t.Config.Routes {
-			if r.Type == orderType && r.Station == station {
+			if r.Type == orderType && r.Station == station && t.Cooks(r.To) {
 				return r.To
 			}
 		}
