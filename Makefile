@@ -5,7 +5,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # One set of flags for all: what differs in one of them is compiled anew, dependencies included.
 export GOFLAGS := -trimpath $(filter-out -trimpath,$(GOFLAGS))
 # Packages whose tests need a real Postgres or real processes: `make test` runs them, `make check` does not.
-REAL := /persistence/postgres|/persistence/projection|/gateway/webhooks|/cmd/
+REAL := /persistence/postgres|/gateway/webhooks|/cmd/
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
