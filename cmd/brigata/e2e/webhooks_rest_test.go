@@ -132,12 +132,11 @@ func TestWebhooksOverREST(t *testing.T) {
 		t.Errorf("%+v", dead)
 	}
 	p.expects(n, []string{second})
-	p.refuse(victim, false)
 	var again struct{ Retried int64 }
 	if err := json.Unmarshal(n.rest(t, "POST", one+"/dead-letters/retry", newID(), fmt.Sprintf(`{"ids":[%q]}`, dead.Items[0].ID)), &again); err != nil || again.Retried != 1 {
 		t.Errorf("%+v %v", again, err)
 	}
-	p.forget(victim) // it is told from the dead letter on
+	p.refuse(victim, false) // only now: its order is told from the dead letter on, and nothing later of it has come
 	within(t, time.Minute, "the dead letter comes", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
