@@ -19,9 +19,11 @@ import (
 
 // EdgeModels measures the models of boxes on machines that they have not seen.
 type EdgeModels struct {
-	Models   string `help:"Folder of make train." default:"bin/models" type:"existingdir"`
-	Senses   bool   `help:"Train a net for each sense alone, with the same recipe, to compare with: some minutes."`
-	Markdown string `help:"File to write the tables to; the terminal by default." type:"path"`
+	Parts    []string `arg:"" optional:"" enum:"models,streams,elec" default:"models,streams,elec" help:"What to measure: ${enum}; all by default."`
+	Models   string   `help:"Folder of make train." default:"bin/models" type:"path"`
+	Elec     string   `help:"The elec2 data: rows of numbers and a class, as CSV or ARFF." type:"existingfile"`
+	Senses   bool     `help:"Train a net for each sense alone, with the same recipe, to compare with: some minutes."`
+	Markdown string   `help:"File to write the tables to; the terminal by default." type:"path"`
 }
 
 const (
@@ -151,6 +153,22 @@ func (e *EdgeModels) Run() error {
 		defer f.Close()
 		out = f
 	}
+	for _, part := range []struct {
+		name    string
+		measure func(io.Writer) error
+	}{{"models", e.models}, {"streams", e.streams}, {"elec", e.elec}} {
+		if !slices.Contains(e.Parts, part.name) {
+			continue
+		}
+		if err := part.measure(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// models measures the nets of make train.
+func (e *EdgeModels) models(out io.Writer) error {
 	nets, sizes := map[string]*fusion.Net{}, map[string]int{}
 	names := []string{trainer.FullName, trainer.PrunedName, trainer.RoundedName, trainer.TaughtName, trainer.CombinedName}
 	for _, name := range names {
