@@ -19,9 +19,13 @@ import (
 
 // EdgeModel is what is done about the models of boxes.
 type EdgeModel struct {
-	Train ModelTrain `cmd:"" help:"Train the models: the full one, and it pruned, in eight bits, distilled, and all three together."`
-	Key   ModelKey   `cmd:"" help:"Make a key that signs models. Keep it away from nodes and boxes."`
-	Sign  ModelSign  `cmd:"" help:"Sign a model, for nodes to put on boxes."`
+	Train    ModelTrain    `cmd:"" help:"Train the models: the full one, and it pruned, in eight bits, distilled, and all three together."`
+	Prune    ModelPrune    `cmd:"" help:"Make a model smaller by heads and hidden units."`
+	Quantise ModelQuantise `cmd:"" help:"Make a model smaller by the bits of its weights: eight."`
+	Distil   ModelDistil   `cmd:"" help:"Make a small model that says what a large one says."`
+	Onnx     ModelOnnx     `cmd:"" help:"Write a model as an ONNX graph, for other runtimes."`
+	Key      ModelKey      `cmd:"" help:"Make a key that signs models. Keep it away from nodes and boxes."`
+	Sign     ModelSign     `cmd:"" help:"Sign a model, for nodes to put on boxes."`
 }
 
 // ModelTrain trains models.

@@ -205,6 +205,17 @@ func softmax(v []float32, mask []bool) {
 	}
 }
 
+// Right is the share of examples whose class the net holds for the likeliest.
+func (n *Net) Right(list []Example) (share float64) {
+	p := n.NewPass(1)
+	for _, e := range list {
+		if Top(p.Read(e.Window)) == e.Class {
+			share += 1 / float64(len(list))
+		}
+	}
+	return share
+}
+
 // Top is the class of the highest probability.
 func Top[F float32 | float64](p []F) (best int) {
 	for i, v := range p {

@@ -125,27 +125,17 @@ func learn(t *testing.T, f Fit) (*Net, []Example) {
 	return n, list
 }
 
-func right(n *Net, list []Example) (share float64) {
-	p := n.NewPass(1)
-	for _, e := range list {
-		if Top(p.Read(e.Window)) == e.Class {
-			share += 1 / float64(len(list))
-		}
-	}
-	return share
-}
-
 func TestTrainingLearnsTheSameTwice(t *testing.T) {
 	a, list := learn(t, Fit{Epochs: 12, Rate: 1e-2, Seed: 1, Drop: 0.1})
 	b, _ := learn(t, Fit{Epochs: 12, Rate: 1e-2, Seed: 1, Drop: 0.1})
 	if !slices.Equal(a.Encode(false), b.Encode(false)) {
 		t.Error("two trainings of one seed differ")
 	}
-	if share := right(a, list); share < 0.9 {
+	if share := a.Right(list); share < 0.9 {
 		t.Errorf("%.2f right of what it was shown", share)
 	}
 	taught, _ := learn(t, Fit{Epochs: 12, Rate: 1e-2, Seed: 2, Teacher: a, Rounded: true})
-	if share := right(taught, list); share < 0.85 {
+	if share := taught.Right(list); share < 0.85 {
 		t.Errorf("%.2f right when taught and rounded", share)
 	}
 	file := taught.Encode(true)
@@ -153,7 +143,7 @@ func TestTrainingLearnsTheSameTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(read.Encode(true), file) || right(read, list) != right(taught, list) {
+	if !slices.Equal(read.Encode(true), file) || read.Right(list) != taught.Right(list) {
 		t.Error("what was trained rounded is another when it is read")
 	}
 }
@@ -174,7 +164,7 @@ func TestPruningNothingChangesNothing(t *testing.T) {
 	if less.Parameters() >= n.Parameters() || len(less.Encode(false)) >= len(n.Encode(false)) {
 		t.Error("nothing was pruned")
 	}
-	right(less, list) // it can be read
+	less.Right(list) // it can be read
 }
 
 func TestDamagedFilesAreRefused(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/brigata/brigata/edge/model/features"
+	"github.com/brigata/brigata/edge/model/fusion"
 )
 
 // Band is a range of severities.
@@ -69,6 +70,16 @@ func (s *Split) Make() []Sample {
 	close(next)
 	wait.Wait()
 	return out
+}
+
+// Examples makes a split's samples as a net is trained on them.
+func (s *Split) Examples() []fusion.Example {
+	samples := s.Make()
+	list := make([]fusion.Example, len(samples))
+	for i := range samples {
+		list[i] = fusion.Example{Window: samples[i].Window, Class: samples[i].Class}
+	}
+	return list
 }
 
 func (s *Split) machine(out []Sample, n int, x *features.Extractor) {

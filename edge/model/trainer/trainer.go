@@ -29,6 +29,7 @@ type Recipe struct {
 	Epochs   int     // of the full net; 0: 12
 	Share    float64 // of the training stores; 0: all. For tests
 	Progress func(step string)
+	made     *data
 }
 
 // Model is a net and how it was made.
@@ -55,15 +56,6 @@ type data struct {
 	training, calibration []fusion.Example
 }
 
-// Examples are samples as a net is trained on them.
-func Examples(s []synth.Sample) []fusion.Example {
-	list := make([]fusion.Example, len(s))
-	for i := range s {
-		list[i] = fusion.Example{Window: s[i].Window, Class: s[i].Class}
-	}
-	return list
-}
-
 // Only leaves one sense of each example.
 func Only(list []fusion.Example, sense features.Sense) []fusion.Example {
 	out := make([]fusion.Example, len(list))
@@ -79,14 +71,19 @@ func Only(list []fusion.Example, sense features.Sense) []fusion.Example {
 	return out
 }
 
-func (r *Recipe) make() data {
+// data makes the recipe's examples, once.
+func (r *Recipe) data() *data {
+	if r.made != nil {
+		return r.made
+	}
 	training, calibration := synth.Training, synth.Calibration
 	training.Seed, calibration.Seed = r.Seed, r.Seed
 	if r.Share > 0 {
 		training.To = max(1, int(r.Share*float64(training.To)))
 		calibration.To = calibration.From + max(1, int(r.Share*float64(calibration.To-calibration.From)))
 	}
-	return data{Examples(training.Make()), Examples(calibration.Make())}
+	r.made = &data{training.Examples(), calibration.Examples()}
+	return r.made
 }
 
 const (
@@ -97,7 +94,8 @@ const (
 )
 
 // fit trains and calibrates a net.
-func (r *Recipe) fit(n *fusion.Net, d data, f fusion.Fit, name string) *fusion.Net {
+func (r *Recipe) fit(n *fusion.Net, f fusion.Fit, name string) *fusion.Net {
+	d := r.data()
 	f.Seed, f.Drop = r.Seed, missing
 	f.Progress = func(epoch int, loss float64) {
 		if r.Progress != nil {
@@ -117,53 +115,74 @@ func (r *Recipe) epochs(share float64) int {
 }
 
 // fresh is a net that knows only the scales of its inputs.
-func (r *Recipe) fresh(s fusion.Shape, d data) (*fusion.Net, error) {
+func (r *Recipe) fresh(s fusion.Shape) (*fusion.Net, error) {
 	n, err := fusion.New(s, r.Seed)
 	if err != nil {
 		return nil, err
 	}
-	windows := make([]*features.Window, len(d.training))
-	for i, e := range d.training {
+	examples := r.data().training
+	windows := make([]*features.Window, len(examples))
+	for i, e := range examples {
 		windows[i] = e.Window
 	}
 	n.Normalise(windows)
 	return n, nil
 }
 
-// One trains the full net on one sense alone.
+// One trains the full net on one sense alone, and so whatever the recipe makes from then on.
 func (r *Recipe) One(sense features.Sense) (*fusion.Net, error) {
-	d := r.make()
+	d := r.data()
 	d.training, d.calibration = Only(d.training, sense), Only(d.calibration, sense)
-	n, err := r.fresh(Full, d)
+	n, err := r.fresh(Full)
 	if err != nil {
 		return nil, err
 	}
-	return r.fit(n, d, fusion.Fit{Epochs: r.epochs(1), Rate: rate}, features.Names[sense]), nil
+	return r.fit(n, fusion.Fit{Epochs: r.epochs(1), Rate: rate}, features.Names[sense]), nil
+}
+
+// Distil trains a small net on what a large one says.
+func (r *Recipe) Distil(teacher *fusion.Net, s fusion.Shape) (*fusion.Net, error) {
+	n, err := r.fresh(s)
+	if err != nil {
+		return nil, err
+	}
+	return r.fit(n, fusion.Fit{Epochs: r.epochs(2), Rate: 2 * rate, Teacher: teacher}, TaughtName), nil
+}
+
+// Prune takes heads and hidden units away, and trains what is left to say what the whole said.
+func (r *Recipe) Prune(n *fusion.Net, heads, hidden int) (*fusion.Net, error) {
+	less, err := n.Prune(heads, hidden)
+	if err != nil {
+		return nil, err
+	}
+	return r.fit(less, fusion.Fit{Epochs: r.epochs(0.3), Rate: tune, Teacher: n}, PrunedName), nil
+}
+
+// Round trains a copy to be rounded to eight bits.
+func (r *Recipe) Round(n *fusion.Net) *fusion.Net {
+	return r.fit(n.Clone(), fusion.Fit{Epochs: r.epochs(0.15), Rate: tune / 4, Rounded: true}, RoundedName)
 }
 
 // All trains the full net, and makes it smaller in each way and in all of them.
 func (r *Recipe) All() ([]Model, error) {
-	d := r.make()
-	full, err := r.fresh(Full, d)
+	full, err := r.fresh(Full)
 	if err != nil {
 		return nil, err
 	}
-	r.fit(full, d, fusion.Fit{Epochs: r.epochs(1), Rate: rate}, FullName)
-	taught, err := r.fresh(Small, d)
+	r.fit(full, fusion.Fit{Epochs: r.epochs(1), Rate: rate}, FullName)
+	taught, err := r.Distil(full, Small)
 	if err != nil {
 		return nil, err
 	}
-	r.fit(taught, d, fusion.Fit{Epochs: r.epochs(2), Rate: 2 * rate, Teacher: full}, TaughtName)
 	combined, err := taught.Prune(smallHeads, smallHidden)
 	if err != nil {
 		return nil, err
 	}
-	r.fit(combined, d, fusion.Fit{Epochs: r.epochs(1), Rate: rate, Teacher: full, Rounded: true}, CombinedName)
-	pruned, err := full.Prune(fullHeads, fullHidden)
+	r.fit(combined, fusion.Fit{Epochs: r.epochs(1), Rate: rate, Teacher: full, Rounded: true}, CombinedName)
+	pruned, err := r.Prune(full, fullHeads, fullHidden)
 	if err != nil {
 		return nil, err
 	}
-	r.fit(pruned, d, fusion.Fit{Epochs: r.epochs(0.3), Rate: tune, Teacher: full}, PrunedName)
-	rounded := r.fit(full.Clone(), d, fusion.Fit{Epochs: r.epochs(0.15), Rate: tune / 4, Rounded: true}, RoundedName)
+	rounded := r.Round(full)
 	return []Model{{FullName, full, false}, {PrunedName, pruned, false}, {RoundedName, rounded, true}, {TaughtName, taught, false}, {CombinedName, combined, true}}, nil
 }

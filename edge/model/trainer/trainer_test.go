@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/brigata/brigata/edge/model/features"
-	"github.com/brigata/brigata/edge/model/fusion"
 	"github.com/brigata/brigata/edge/model/shipped"
 	"github.com/brigata/brigata/edge/model/synth"
 )
@@ -45,22 +44,13 @@ func TestARecipeMakesTheSameModelsTwice(t *testing.T) {
 func TestTheShippedModelKnowsMachinesItHasNotSeen(t *testing.T) {
 	split := synth.NewStores
 	split.Units, split.Each = 2, 6
-	list := Examples(split.Make())
-	p := shipped.Net().NewPass(1)
-	right := func(list []fusion.Example) (share float64) {
-		for _, e := range list {
-			if fusion.Top(p.Read(e.Window)) == e.Class {
-				share += 1 / float64(len(list))
-			}
-		}
-		return share
-	}
-	fused := right(list)
+	list, net := split.Examples(), shipped.Net()
+	fused := net.Right(list)
 	if fused < 0.85 { // of 360; docs/edge-models.md has the measured figure
 		t.Errorf("%.3f right", fused)
 	}
 	for s := range features.Senses {
-		if one := right(Only(list, features.Sense(s))); one > fused-0.15 {
+		if one := net.Right(Only(list, features.Sense(s))); one > fused-0.15 {
 			t.Errorf("%s alone: %.3f, all %.3f", features.Names[s], one, fused)
 		}
 	}
