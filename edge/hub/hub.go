@@ -1,8 +1,8 @@
 // Package hub is a node's side of the links to the boxes in the stores: it lets them in,
 // tells how they are, and reads the streams of those whose store's cell is here.
 //
-// Its promises: a box reaches its own store's account and nothing else; a reading is
-// acknowledged to the box only when the cell has journaled it; two readers of one stream
+// Its promises: a box reaches its own store's account and nothing else; a reading is taken
+// off the box's stream only when the cell has journaled it; two readers of one stream
 // never make a reading count twice. cmd starts it and gives it the way to the cells.
 package hub
 
@@ -141,7 +141,7 @@ func (h *Hub) accounts(o *server.Options) error {
 		o.Nkeys = append(o.Nkeys, &server.NkeyUser{Nkey: public, Account: a, AllowedConnectionTypes: map[string]struct{}{"LEAFNODE": {}},
 			Permissions: &server.Permissions{
 				Publish:   &server.SubjectPermission{Allow: []string{link.Status, link.SettingsAsk, "_INBOX.>"}},
-				Subscribe: &server.SubjectPermission{Allow: append([]string{"$JS.*.API.CONSUMER.>", "$JS.ACK.>", "_INBOX.>"}, link.ModelSubjects...)}}})
+				Subscribe: &server.SubjectPermission{Allow: append([]string{"_INBOX.>"}, link.HubSubjects...)}}})
 		o.Users = append(o.Users, &server.User{Username: "cell-" + id, Password: h.secret, Account: a})
 	}
 	return nil

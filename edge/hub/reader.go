@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/brigata/brigata/actors/menu"
@@ -16,8 +15,8 @@ import (
 	"github.com/brigata/brigata/edge/link"
 )
 
-// reader takes what is on a box's stream to the cell, in order. After any doubt it begins
-// again at the first message that was not acknowledged: the sensors know what they had.
+// reader takes what is on a box's stream to the cell, in order, and then off the stream. After
+// any doubt it begins again at the first message that is there: the sensors know what they had.
 type reader struct {
 	link *storeLink
 	name string // of the box: its JetStream domain
@@ -29,10 +28,15 @@ type reader struct {
 var errAnother = errors.New("another reader was given messages")
 
 const (
-	fetchMax    = 500
-	fetchWithin = time.Second
-	answerIn    = 15 * time.Second
-	retryAfter  = 500 * time.Millisecond
+	// batchMax messages at most are given to the cell at once; as many more may be on their
+	// way meanwhile, of pullBytes bytes. A batch is given a second after its first message.
+	batchMax    = 500
+	batchWithin = time.Second
+	pullBytes   = 1 << 20
+	// pullFor is for how long a reader that does not go on takes messages from another.
+	pullFor    = 2 * time.Second
+	answerIn   = 15 * time.Second
+	retryAfter = 500 * time.Millisecond
 )
 
 func (r *reader) run(ctx context.Context) {
@@ -65,36 +69,71 @@ func (r *reader) consume(ctx context.Context) error {
 	if r.delivery, err = link.Rewind(start, r.link.conn, r.api, link.Stream, link.Consumer); err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
-	c, err := js.Consumer(start, link.Stream, link.Consumer)
+	queue, err := js.Stream(start, link.Stream)
 	if err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
-		batch, err := c.Fetch(fetchMax, jetstream.FetchMaxWait(fetchWithin))
+	c, err := queue.Consumer(start, link.Consumer)
+	if err != nil {
+		return err
+	}
+	waiting, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(2*batchMax, pullBytes), jetstream.PullExpiry(pullFor),
+		jetstream.WithMessagesErrOnMissingHeartbeat(false))
+	if err != nil {
+		return err
+	}
+	defer waiting.Stop()
+	for {
+		list, last, err := r.next(ctx, waiting)
 		if err != nil {
 			return err
-		}
-		var list []jetstream.Msg
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			// A node that has lost the cell may not know it yet. What it was given and
-			// cannot journal must not come after what follows it.
-			if r.delivery++; meta.Sequence.Consumer != r.delivery {
-				return errAnother
-			}
-			list = append(list, m)
 		}
 		if err := r.take(ctx, list); err != nil {
 			return err
 		}
-		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages) {
-			return err
+		if err := done(ctx, queue, last); err != nil {
+			return fmt.Errorf("done with: %w", err)
 		}
 	}
-	return ctx.Err()
+}
+
+// next waits for messages, and returns those that come soon after one another, with the
+// number that the last of them has in the stream.
+func (r *reader) next(ctx context.Context, waiting jetstream.MessagesContext) (list []jetstream.Msg, last uint64, err error) {
+	soon := ctx
+	for len(list) < batchMax {
+		m, err := waiting.Next(jetstream.NextContext(soon))
+		if len(list) > 0 && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return nil, 0, err
+		}
+		// A node that has lost the cell may not know it yet. What it was given and
+		// cannot journal must not come after what follows it.
+		if r.delivery++; meta.Sequence.Consumer != r.delivery {
+			return nil, 0, errAnother
+		}
+		if len(list) == 0 {
+			var cancel context.CancelFunc
+			soon, cancel = context.WithTimeout(ctx, batchWithin)
+			defer cancel()
+		}
+		list, last = append(list, m), meta.Sequence.Stream
+	}
+	return list, last, nil
+}
+
+// done takes all up to a message off the stream. Acknowledging them would, one by one, with a
+// sync of the box's disk for each.
+func done(ctx context.Context, queue jetstream.Stream, last uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	return queue.Purge(ctx, jetstream.WithPurgeSequence(last+1))
 }
 
 // note is what a batch says of one sensor.
@@ -103,8 +142,8 @@ type note struct {
 	trace wire.Trace // of the last reading that has one
 }
 
-// take gives a batch to the sensors, and acknowledges it when all of it is journaled. Times
-// of a box whose clock is off are not believed.
+// take gives a batch to the sensors, and returns when all of it is journaled. Times of a box
+// whose clock is off are not believed.
 func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
 	var order []string
 	notes := map[string]*note{}
@@ -133,11 +172,6 @@ func (r *reader) take(ctx context.Context, list []jetstream.Msg) error {
 	no, err := r.note(ctx, order, notes)
 	if err != nil {
 		return err
-	}
-	for _, m := range list {
-		if err := m.Ack(); err != nil {
-			return err
-		}
 	}
 	r.link.count(r.name, int64(len(list))-refused-no, refused+no)
 	return nil

@@ -44,8 +44,10 @@ const (
 // so each has its own subjects.
 func Models(box string) string { return models + box }
 
-// ModelSubjects are what a hub says to put a model into a box's bucket.
-var ModelSubjects = []string{"$O.>", "$JS.*.API.STREAM.INFO.*", "$JS.*.API.STREAM.PURGE.*", "$JS.*.API.STREAM.MSG.GET.*", "$JS.*.API.DIRECT.GET.>"}
+// HubSubjects are what a hub says to a box: to read its stream, to take what has been read off
+// it, and to put a model into its bucket.
+var HubSubjects = []string{"$JS.*.API.CONSUMER.>", "$JS.*.API.STREAM.INFO.*", "$JS.*.API.STREAM.PURGE.*",
+	"$O.>", "$JS.*.API.STREAM.MSG.GET.*", "$JS.*.API.DIRECT.GET.>"}
 
 // UpSubjects matches all readings.
 const UpSubjects = up + "*"

@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Rewind has a consumer begin again at the first message that was not acknowledged. A
-// reader that starts does so: what another reader was given and did not acknowledge
+// Rewind has a consumer begin again at the first message that nobody is done with. A
+// reader that starts does so: what another reader was given and is not done with
 // comes first, and everything in the order in which it was stored. api is the prefix of
 // JetStream's subjects. What is returned is the number of the last delivery: the next ones
 // count on from it, unless another reader is given some.

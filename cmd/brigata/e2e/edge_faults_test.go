@@ -228,7 +228,8 @@ func TestEdgeMemory(t *testing.T) {
 
 // TestEdgeFaults cuts the link under 1,000 readings a second. Meanwhile the box is killed,
 // and its power goes: its files are then as they were synced. The node is killed before
-// and after, and the box once more. Every reading that was acknowledged counts, once.
+// and after, then the box's power goes while it is read, and it is killed once more. Every
+// reading that was acknowledged counts, once.
 func TestEdgeFaults(t *testing.T) {
 	disk := newDisk(t)
 	k := newKitchen(t, disk.at)
@@ -248,12 +249,14 @@ func TestEdgeFaults(t *testing.T) {
 	s := k.box.status()
 	k.link.cut(false)
 	took := k.drained()
-	t.Logf("%d windows had waited; drained in %v", s.Backlog, took.Round(time.Millisecond))
+	t.Logf("%d windows had waited; drained in %v, %.0f a second", s.Backlog, took.Round(time.Millisecond), float64(s.Backlog)/took.Seconds())
 	if took > drainWithin {
 		t.Errorf("drained in %v, later than %v", took, drainWithin)
 	}
 	k.killNode()
 	step(around)
+	k.cutPower(disk)
+	step(around / 2)
 	k.killBox()
 	if err := <-played; err != nil {
 		t.Fatal(err)
