@@ -315,11 +315,22 @@ func TestTraceFromBox(t *testing.T) {
 	}
 }
 
-// TestMetrics reads the metrics after an order and a refusal, and shows who may.
+// TestMetrics reads the metrics after an order, two refusals and a resume, and shows who may.
 func TestMetrics(t *testing.T) {
 	n := startNode(t, t.TempDir(), "--metrics-from", "192.0.2.0/24")
 	n.terminal("order", "--table", "T01", "mapo-tofu")
 	n.terminal("order", "--table", "T01", "no-such-dish")
+	board := n.dial(n.token, "board")
+	must(t, send(t, board, "stock.count", newID(), `{"dish":"kung-pao-chicken","qty":7}`))
+	n.terminal("order", "--table", "T01", "kung-pao-chicken=8")
+	subs, _, err := board.Subscribe(t.Context(), client.Sub{T: "kitchen.all"})
+	if err != nil || subs[0].Mode != "snap" {
+		t.Fatal(subs, err)
+	}
+	subs, _, err = n.dial(n.token, "board, again").Subscribe(t.Context(), client.Sub{T: "kitchen.all", E: subs[0].E, S: subs[0].S})
+	if err != nil || subs[0].Mode != "delta" {
+		t.Fatal(subs, err)
+	}
 	for _, c := range []struct {
 		path, token string
 		status      int
@@ -349,6 +360,8 @@ func TestMetrics(t *testing.T) {
 		for _, line := range []string{
 			`brigata_command_duration_seconds_count{code="ok",command="order.place"} 1`,
 			`brigata_command_duration_seconds_count{code="invalid",command="order.place"} 1`,
+			`brigata_command_duration_seconds_count{code="sold_out",command="order.place"} 1`,
+			`brigata_subscriptions_total{mode="delta"} 1`, `brigata_subscriptions_total{mode="snap"} 1`,
 			"brigata_cells 1", "brigata_ready 1", `brigata_turns_total{kind="order"}`, "brigata_journal_commit_duration_seconds_bucket", "go_goroutines",
 		} {
 			if !strings.Contains(string(b), line) {
