@@ -138,19 +138,19 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	if b.conn, err = connect(b.server, secret); err != nil {
 		return b, fmt.Errorf("connect within the box: %w", err)
 	}
-	raw, err := b.streams(ctx)
+	raw, reader, err := b.streams(ctx)
 	if err != nil {
 		return b, err
 	}
 	b.model = newDeployment(&b.o, &b.counts)
-	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
+	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, raw: raw, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
 	b.loadSettings()
 	b.intake = newIntake(b.js, o.Log)
 	b.tasks.Go(func() { b.intake.run(run) })
 	if err := b.listen(); err != nil {
 		return b, err
 	}
-	b.tasks.Go(func() { b.pipe.run(run, raw) })
+	b.tasks.Go(func() { b.pipe.run(run, reader) })
 	b.tasks.Go(func() { b.tell(run) })
 	if len(o.ModelKeys) > 0 {
 		b.tasks.Go(func() { b.model.run(run, b.js, o.Credentials.Name) })
@@ -158,34 +158,34 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	return b, nil
 }
 
-// streams makes what the box keeps on disk, or finds it as it was left.
-func (b *Box) streams(ctx context.Context) (jetstream.Consumer, error) {
+// streams makes what the box keeps on disk, or finds it as it was left, and returns the batches
+// of devices' messages with the box's place in them.
+func (b *Box) streams(ctx context.Context) (raw jetstream.Stream, reader jetstream.Consumer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startIn)
 	defer cancel()
-	var err error
 	if b.js, err = jetstream.New(b.conn); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: link.Stream, Subjects: []string{link.UpSubjects}, Storage: jetstream.FileStorage,
 		Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, MaxBytes: b.o.StreamMax, Duplicates: duplicatesFor, Replicas: streamCopies})
 	if err != nil {
-		return nil, fmt.Errorf("the stream of readings: %w", err)
+		return nil, nil, fmt.Errorf("the stream of readings: %w", err)
 	}
 	_, err = b.js.CreateOrUpdateConsumer(ctx, link.Stream, jetstream.ConsumerConfig{Durable: link.Consumer, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: time.Hour, MaxAckPending: -1})
 	if err != nil {
-		return nil, fmt.Errorf("the cell's place in the stream: %w", err)
+		return nil, nil, fmt.Errorf("the cell's place in the stream: %w", err)
 	}
-	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: rawStream, Subjects: []string{rawSubject}, Storage: jetstream.FileStorage,
+	raw, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: rawStream, Subjects: []string{rawSubject}, Storage: jetstream.FileStorage,
 		Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew, MaxBytes: rawMax, Replicas: streamCopies})
 	if err != nil {
-		return nil, fmt.Errorf("the stream of devices' messages: %w", err)
+		return nil, nil, fmt.Errorf("the stream of devices' messages: %w", err)
 	}
-	raw, err := b.js.CreateOrUpdateConsumer(ctx, rawStream, jetstream.ConsumerConfig{Durable: rawConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
+	reader, err = raw.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: rawConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, MaxAckPending: rawPendingMax})
 	if err != nil {
-		return nil, fmt.Errorf("the box's place in it: %w", err)
+		return nil, nil, fmt.Errorf("the box's place in it: %w", err)
 	}
-	return raw, nil
+	return raw, reader, nil
 }
 
 // settingsFile keeps the newest settings for a start without a link.

@@ -34,6 +34,7 @@ type pipeline struct {
 	o      *Options
 	model  Model
 	js     jetstream.JetStream
+	raw    jetstream.Stream
 	conn   *nats.Conn
 	log    *slog.Logger
 	counts *counts
@@ -47,21 +48,27 @@ type pipeline struct {
 	assets  map[string]*asset
 	doors   map[string]bool // door sensors that are open
 	extract *extractor
-	again   uint64 // up to this batch they come again: those between them may be on the stream
+
+	delivery uint64   // number of the last batch that was given
+	under    []*batch // under way, in their order on the disk
+	cleared  time.Time
 }
 
+var errGap = errors.New("a batch was given to nobody")
+
 const (
-	fetchMax  = 32 // batches of batchMax
-	publishIn = 10 * time.Second
+	fetchMax   = 32 // batches of batchMax
+	publishIn  = 10 * time.Second
+	clearEvery = time.Second
 )
 
-// run consumes messages until ctx ends. A reader that starts goes back to the first
-// message that was not acknowledged: it sees all of them in the order in which they came.
-func (p *pipeline) run(ctx context.Context, raw jetstream.Consumer) {
+// run consumes messages until ctx ends. A reader that starts goes back to the first batch on
+// the disk: it sees all of them in the order in which they came.
+func (p *pipeline) run(ctx context.Context, reader jetstream.Consumer) {
 	for ctx.Err() == nil {
 		err := p.rewind(ctx)
 		if err == nil {
-			err = p.consume(ctx, raw)
+			err = p.consume(ctx, reader)
 		}
 		if ctx.Err() != nil {
 			return
@@ -71,18 +78,15 @@ func (p *pipeline) run(ctx context.Context, raw jetstream.Consumer) {
 	}
 }
 
-// rewind has all messages come again that are not in a window on the stream.
+// rewind has all messages come again from the first one that is not in a window on the stream.
 func (p *pipeline) rewind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publishIn)
 	defer cancel()
-	if _, err := link.Rewind(ctx, p.conn, "$JS.API.", rawStream, rawConsumer); err != nil {
+	var err error
+	if p.delivery, err = link.Rewind(ctx, p.conn, "$JS.API.", rawStream, rawConsumer); err != nil {
 		return err
 	}
-	stream, err := p.js.Stream(ctx, rawStream)
-	if err != nil {
-		return err
-	}
-	p.again = stream.CachedInfo().State.LastSeq
+	p.under = nil
 	for _, t := range p.twins {
 		t.back()
 	}
@@ -98,13 +102,13 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (p *pipeline) consume(ctx context.Context, raw jetstream.Consumer) error {
+func (p *pipeline) consume(ctx context.Context, reader jetstream.Consumer) error {
 	for ctx.Err() == nil {
 		if p.renew(); p.known == nil { // nobody knows what the sensors are: readings wait on the disk
 			pause(ctx, askEvery/2)
 			continue
 		}
-		batch, err := raw.Fetch(fetchMax, jetstream.FetchMaxWait(min(time.Second, p.o.Window)))
+		batch, err := reader.Fetch(fetchMax, jetstream.FetchMaxWait(min(time.Second, p.o.Window)))
 		if err != nil {
 			return err
 		}
@@ -117,6 +121,9 @@ func (p *pipeline) consume(ctx context.Context, raw jetstream.Consumer) error {
 			return err
 		}
 		if err := p.sweep(ctx, p.o.Now()); err != nil {
+			return err
+		}
+		if err := p.clear(ctx); err != nil {
 			return err
 		}
 	}
@@ -152,27 +159,25 @@ func (p *pipeline) renew() {
 			t.state = p.decide(t, &sensor.Calibrate{Header: command.Header{At: now}, Offset: offset})
 		}
 	}
-	for id := range p.twins {
+	for id, t := range p.twins {
 		if !slices.ContainsFunc(s.Sensors, func(x link.Sensor) bool { return x.ID == id }) {
+			t.leave()
 			delete(p.twins, id)
 		}
 	}
 	p.group()
 }
 
-// batch is a batch on the disk: it is acknowledged when nothing of it is under way.
+// batch is a batch on the disk: it is kept there while any of it is under way.
 type batch struct {
-	reply string
-	left  int  // messages that are not in a window on the stream
-	again bool // it was on the disk when the box began to read
+	seq  uint64 // in the stream
+	left int    // messages that are not in a window on the stream of readings
 }
 
-// done notes that one of a batch's messages needs to be kept no longer.
-func (p *pipeline) done(b *batch) error {
-	if b.left--; b.left > 0 {
-		return nil
-	}
-	return p.conn.Publish(b.reply, []byte("+ACK"))
+// drop counts a message of which nothing is kept.
+func (b *batch) drop(as *atomic.Int64) {
+	as.Add(1)
+	b.left--
 }
 
 // batch takes a batch of devices' messages.
@@ -181,17 +186,40 @@ func (p *pipeline) batch(ctx context.Context, m jetstream.Msg) error {
 	if err != nil {
 		return err
 	}
+	if p.delivery++; meta.Sequence.Consumer != p.delivery { // one came later than it was waited for
+		return errGap
+	}
 	list, err := decodeBatch(m.Data())
 	if err != nil {
 		p.log.Error("a batch on the disk is damaged", "error", err)
 	}
-	b := &batch{reply: m.Reply(), left: 1 + len(list), again: meta.Sequence.Stream <= p.again}
+	b := &batch{seq: meta.Sequence.Stream, left: len(list)}
+	p.under = append(p.under, b)
 	for i := range list {
 		if err := p.message(ctx, &list[i], b); err != nil {
 			return err
 		}
 	}
-	return p.done(b)
+	return nil
+}
+
+// clear takes the batches off the disk that nothing of is under way, up to the first that is
+// kept: all of a second with one sync, where each by itself would need its own.
+func (p *pipeline) clear(ctx context.Context) error {
+	n := 0
+	for n < len(p.under) && p.under[n].left == 0 {
+		n++
+	}
+	if n == 0 || time.Since(p.cleared) < clearEvery {
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, publishIn)
+	defer cancel()
+	if err := link.Done(within, p.raw, p.under[n-1].seq); err != nil {
+		return err
+	}
+	p.under, p.cleared = slices.Delete(p.under, 0, n), time.Now()
+	return nil
 }
 
 // message takes one message of a device: it is done with its window, or at once when
@@ -203,18 +231,18 @@ func (p *pipeline) message(ctx context.Context, m *item, b *batch) error {
 		t = p.twins[m.sensor]
 	}
 	if t == nil {
-		p.counts.unknown.Add(1)
-		return p.done(b)
+		b.drop(&p.counts.unknown)
+		return nil
 	}
 	s, err := check(t.set.Kind, m.body, m.came, p.o.Slack, p.extract)
 	if err != nil {
-		p.counts.malformed.Add(1)
+		b.drop(&p.counts.malformed)
 		p.log.Debug("not a reading", "sensor", m.sensor, "bytes", len(m.body))
-		return p.done(b)
+		return nil
 	}
 	if !t.place(s, b, p.o.Now()) {
-		p.counts.repeated.Add(1)
-		return p.done(b)
+		b.drop(&p.counts.repeated)
+		return nil
 	}
 	p.counts.rawBytes.Add(int64(len(m.body)))
 	return p.drain(ctx, t, p.o.Now())
@@ -227,10 +255,7 @@ func (p *pipeline) take(ctx context.Context, t *twin, s *sample, b *batch) error
 			return err
 		}
 	}
-	skipped := int64(0)
-	if !b.again {
-		skipped = t.skipped(s)
-	}
+	skipped := t.skipped(s)
 	p.count(s, skipped)
 	if t.set.Kind == "door" {
 		p.doors[t.set.ID] = s.value >= 0.5
@@ -298,7 +323,7 @@ func (p *pipeline) sumUp(t *twin) (sensor.Reading, []*batch) {
 	})
 }
 
-// close puts the open window on the stream, and then acknowledges its messages.
+// close puts the open window on the stream, and is then done with its messages.
 func (p *pipeline) close(ctx context.Context, t *twin) error {
 	r, raw := p.sumUp(t)
 	if err := p.send(ctx, t, &r); err != nil {
@@ -308,9 +333,7 @@ func (p *pipeline) close(ctx context.Context, t *twin) error {
 	p.counts.windows.Add(1)
 	t.onDisk = [2]int64{r.Boot, r.Last}
 	for _, b := range raw {
-		if err := p.done(b); err != nil {
-			return err
-		}
+		b.left--
 	}
 	return nil
 }

@@ -57,6 +57,16 @@ func (t *twin) skipped(s *sample) int64 {
 	return s.seq - 1
 }
 
+// leave is done with what is under way: nobody wants it any more.
+func (t *twin) leave() {
+	for _, b := range t.raw {
+		b.left--
+	}
+	for _, e := range t.early {
+		e.in.left--
+	}
+}
+
 // back forgets what is in the open window: its messages come again.
 func (t *twin) back() {
 	t.open, t.raw, t.early = sensor.Reading{}, nil, nil

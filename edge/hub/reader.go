@@ -91,8 +91,8 @@ func (r *reader) consume(ctx context.Context) error {
 		if err := r.take(ctx, list); err != nil {
 			return err
 		}
-		if err := done(ctx, queue, last); err != nil {
-			return fmt.Errorf("done with: %w", err)
+		if err := r.done(ctx, queue, last); err != nil {
+			return err
 		}
 	}
 }
@@ -128,12 +128,10 @@ func (r *reader) next(ctx context.Context, waiting jetstream.MessagesContext) (l
 	return list, last, nil
 }
 
-// done takes all up to a message off the stream. Acknowledging them would, one by one, with a
-// sync of the box's disk for each.
-func done(ctx context.Context, queue jetstream.Stream, last uint64) error {
+func (r *reader) done(ctx context.Context, queue jetstream.Stream, last uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	return queue.Purge(ctx, jetstream.WithPurgeSequence(last+1))
+	return link.Done(ctx, queue, last)
 }
 
 // note is what a batch says of one sensor.
