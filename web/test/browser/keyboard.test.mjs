@@ -7,7 +7,7 @@ import { stage, until } from "./stage.mjs";
 
 const s = stage({ lively: false });
 
-test("a guest orders and asks to pay", async () => {
+test("a guest orders, calls the waiter and asks to pay", async () => {
 	await s.node.do("table.open", { table: "T03", guests: 1 }, "waiter");
 	const p = await s.phone("T03", { hasTouch: false, isMobile: false });
 	await tabTo(p, "input[type=search]");
@@ -28,6 +28,9 @@ test("a guest orders and asks to pay", async () => {
 	await tabTo(p, "dialog .primary");
 	await p.keyboard.press("Enter");
 	await p.waitForSelector(".card ol");
+	await tabTo(p, ".calls .btn");
+	await p.keyboard.press("Enter");
+	await until(async () => (await s.node.rest("/v1/stores/demo/tables/T03")).calls.some((c) => c.kind === "waiter"), "the call");
 	await tabTo(p, "footer nav button:last-child");
 	await p.keyboard.press("Enter");
 	await p.waitForSelector(".due");
