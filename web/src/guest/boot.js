@@ -21,8 +21,8 @@
 		localStorage.setItem("brigata.phone", phone);
 	}
 	const kept = login && read(`brigata.menu.guest.${login.store}`);
-	const menu = fetch(`/v1/guest/menu?qr=${code}`, { headers: kept ? { "If-None-Match": kept.etag } : {} }).then((r) =>
-		r.ok || r.status === 304 ? r : undefined,
+	const menu = fetch(`/v1/guest/menu?qr=${code}`, { headers: kept ? { "If-None-Match": kept.etag } : {} }).then(async (r) =>
+		r.ok ? { etag: r.headers.get("ETag") ?? "", menu: await r.json() } : r.status === 304 ? {} : undefined,
 	);
 	const exchange = () => {
 		const body = JSON.stringify({ qr: key, guest: phone });
@@ -31,4 +31,7 @@
 	const granted = login ? undefined : exchange();
 	for (const p of [granted, menu]) p?.catch(() => {});
 	globalThis.brigataBoot = { key, granted, menu };
+	// The first of its kind loads the language's data, a tenth of a second on a slow phone: now nobody waits for it.
+	const lang = new URLSearchParams(location.search).get("lang") ?? localStorage.getItem("brigata.lang") ?? navigator.language;
+	new Intl.NumberFormat(lang.startsWith("zh") ? "zh-CN" : "en", { style: "currency", currency: "CNY", currencyDisplay: "narrowSymbol" });
 })();

@@ -1,5 +1,6 @@
 // Who is logged in on this device, and how the next token is had.
 
+import * as boot from "./boot";
 import { offline, Refused } from "./frames";
 import { newID } from "./id";
 import type { Code, Fields, Role } from "./wire";
@@ -32,18 +33,6 @@ interface Grant {
 }
 
 const early = 0.8;
-
-/** What boot.js started before the app was there; each is taken once. */
-export const boot = {
-	take(what: "granted" | "menu", key?: string): Promise<Response | undefined> | undefined {
-		const b = (globalThis as { brigataBoot?: { key: string; granted?: Promise<Response>; menu?: Promise<Response | undefined> } })
-			.brigataBoot;
-		if (!b || (key !== undefined && b.key !== key)) return undefined;
-		const early = b[what];
-		b[what] = undefined;
-		return early;
-	},
-};
 
 /** One REST call; what the server refuses is thrown as Refused. */
 export function rest<T>(

@@ -1,13 +1,8 @@
-import { boot } from "./auth";
+import * as boot from "./boot";
 import type { Client, View } from "./client.svelte";
 import { Refused } from "./frames";
 import { MenuIndex } from "./menu";
 import type { Availability, Menu, MenuVersion } from "./wire";
-
-interface Kept {
-	etag: string;
-	menu: Menu;
-}
 
 /**
  * Menus keeps a store's menu: at once from this device if it was here before, then the
@@ -28,7 +23,7 @@ export class Menus {
 		this.key = `brigata.menu.${audience}.${store}`;
 		this.topic = client.topic("menu");
 		try {
-			const kept = JSON.parse(localStorage.getItem(this.key) ?? "null") as Kept | null;
+			const kept = JSON.parse(localStorage.getItem(this.key) ?? "null") as boot.Kept | null;
 			if (kept) this.take(kept);
 		} catch {
 			localStorage.removeItem(this.key);
@@ -47,12 +42,10 @@ export class Menus {
 		if (this.loading) return;
 		this.loading = true;
 		try {
-			const r = (await boot.take("menu")) ?? (await this.ask());
-			if (r.status === 200) {
-				const kept = { etag: r.headers.get("ETag") ?? "", menu: (await r.json()) as Menu };
-				this.take(kept);
-				localStorage.setItem(this.key, JSON.stringify(kept));
-			}
+			const now = (await boot.take("menu")) ?? (await this.ask());
+			if (!now.menu) return;
+			this.take(now as boot.Kept);
+			localStorage.setItem(this.key, JSON.stringify(now));
 		} catch (e) {
 			if (!(e instanceof Refused || e instanceof TypeError)) throw e; // offline, or not logged in: the old one stands
 		} finally {
@@ -60,13 +53,15 @@ export class Menus {
 		}
 	}
 
-	private async ask(): Promise<Response> {
-		return fetch(`/v1/stores/${this.store}/menu`, {
+	/** The server's menu; nothing if it is the one that is here. */
+	private async ask(): Promise<Partial<boot.Kept>> {
+		const r = await fetch(`/v1/stores/${this.store}/menu`, {
 			headers: { Authorization: `Bearer ${await this.client.auth.token()}`, ...(this.etag ? { "If-None-Match": this.etag } : {}) },
 		});
+		return r.ok ? { etag: r.headers.get("ETag") ?? "", menu: (await r.json()) as Menu } : {};
 	}
 
-	private take(k: Kept) {
+	private take(k: boot.Kept) {
 		this.etag = k.etag;
 		this.index = new MenuIndex(k.menu);
 	}
