@@ -111,8 +111,8 @@ func newNode(t testing.TB, change func(*Config)) *node {
 	if n.Server, err = New(c); err != nil {
 		t.Fatal(err)
 	}
-	n.http = httptest.NewUnstartedServer(n.Server)
-	n.http.Config.ConnContext = n.ConnContext
+	n.http = httptest.NewUnstartedServer(nil)
+	n.http.Config = n.HTTP(n.Server)
 	n.http.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

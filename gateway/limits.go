@@ -30,6 +30,8 @@ type Limits struct {
 	QueueFrames   int           // 512
 	ReplyBytes    int           // replies that wait for a connection: 8 MiB
 	ReplyFrames   int           // 1024
+	HeaderWithin  time.Duration // a request's headers: 10 s
+	RequestWithin time.Duration // a request with its body, but for streams: 30 s
 	AuthWithin    time.Duration // 5 s
 	Ping          time.Duration // 25 s, whole seconds
 	WriteWithin   time.Duration // 10 s
@@ -63,6 +65,8 @@ func (l *Limits) ensureDefaults() {
 	def(&l.QueueFrames, 512)
 	def(&l.ReplyBytes, 8<<20)
 	def(&l.ReplyFrames, 1024)
+	def(&l.HeaderWithin, 10*time.Second)
+	def(&l.RequestWithin, 30*time.Second)
 	def(&l.AuthWithin, 5*time.Second)
 	def(&l.Ping, 25*time.Second)
 	def(&l.WriteWithin, 10*time.Second)

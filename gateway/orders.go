@@ -201,7 +201,7 @@ func readBody(c *call, most int64) ([]byte, *refusal.Refusal) {
 		return nil, refusal.New(refusal.BadRequest, "too_large", "The body is too large")
 	}
 	if err != nil {
-		return nil, refusal.New(refusal.BadRequest, "json", "The body ends early")
+		return nil, refusal.New(refusal.BadRequest, "json", "The body ends early, or came too slowly")
 	}
 	return b, nil
 }

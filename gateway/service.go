@@ -38,7 +38,7 @@ func (s *Server) serviceRoutes(m *http.ServeMux) {
 	options := connect.WithHandlerOptions(connect.WithReadMaxBytes(s.limits.Message), connect.WithInterceptors(&entrance{s}))
 	path, handler := serviceconnect.NewOrderServiceHandler(&orderService{s}, options)
 	m.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), unblockKey{}, http.NewResponseController(w))))
+		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), controllerKey{}, http.NewResponseController(w))))
 	})
 	m.Handle(grpchealth.NewHandler((*health)(s)))
 	reflector := grpcreflect.NewStaticReflector(serviceconnect.OrderServiceName, grpchealth.HealthV1ServiceName)
@@ -71,15 +71,15 @@ type caller struct {
 }
 
 type (
-	callerKey  struct{}
-	unblockKey struct{}
+	callerKey     struct{}
+	controllerKey struct{}
 )
 
 func callerOf(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }
 
 func (e *entrance) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
-		ctx, leave, bad := e.server.admitService(ctx, r.Header(), r.Peer().Addr)
+		ctx, leave, bad := e.server.admitService(ctx, r.Header(), r.Peer().Addr, false)
 		if bad != nil {
 			return nil, statusOf(bad)
 		}
@@ -94,7 +94,7 @@ func (e *entrance) WrapStreamingClient(next connect.StreamingClientFunc) connect
 
 func (e *entrance) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, c connect.StreamingHandlerConn) error {
-		ctx, leave, bad := e.server.admitService(ctx, c.RequestHeader(), c.Peer().Addr)
+		ctx, leave, bad := e.server.admitService(ctx, c.RequestHeader(), c.Peer().Addr, true)
 		if bad != nil {
 			return statusOf(bad)
 		}
@@ -108,8 +108,9 @@ func (e *entrance) WrapStreamingHandler(next connect.StreamingHandlerFunc) conne
 }
 
 // admitService checks a call's token and counts it among its user's connections. The
-// context ends, with the reason, when the token does or the node drains.
-func (s *Server) admitService(ctx context.Context, h http.Header, peer string) (context.Context, func(), *refusal.Refusal) {
+// context ends, with the reason, when the token does or the node drains. A stream may
+// speak until then, and is not held to a request's time.
+func (s *Server) admitService(ctx context.Context, h http.Header, peer string, stream bool) (context.Context, func(), *refusal.Refusal) {
 	if s.draining.Load() {
 		return nil, nil, errDraining
 	}
@@ -137,11 +138,13 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string) (
 	c.end = cancel
 	ctx = context.WithValue(ctx, callerKey{}, c)
 	leave := s.streams.join(who, cancel)
+	rc := ctx.Value(controllerKey{}).(*http.ResponseController)
+	if stream {
+		rc.SetReadDeadline(time.Time{})
+	}
 	unblocked := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // a handler that waits for its client hears of nothing else
-		if rc, ok := ctx.Value(unblockKey{}).(*http.ResponseController); ok {
-			rc.SetReadDeadline(time.Unix(1, 0))
-		}
+		rc.SetReadDeadline(time.Unix(1, 0))
 		close(unblocked)
 	})
 	return ctx, func() {

@@ -34,20 +34,10 @@ type house struct {
 const ownStore, otherStore = "demo", "demo-1"
 
 func newHouse(t *testing.T) *house {
-	n, err := Start(context.Background(), Options{Listen: "127.0.0.1:0", Data: t.TempDir(), Name: "n1", Demo: true, Out: io.Discard,
-		Limits: gateway.Limits{Rate: 1e6, Burst: 1e6, CallRate: 1e6, PerUser: 1000, UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, bad := n.Apply(context.Background(), otherStore, demo.Numbered(1)); bad != nil {
+	h := limited(t, gateway.Limits{Rate: 1e6, Burst: 1e6, CallRate: 1e6, PerUser: 1000, UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6})
+	if _, bad := h.Apply(context.Background(), otherStore, demo.Numbered(1)); bad != nil {
 		t.Fatal(bad)
 	}
-	h := &house{Node: n, t: t, sessions: map[string]string{}, orders: map[string]string{}}
 	for _, s := range []string{ownStore, otherStore} {
 		boss := h.dial(h.token("boss", command.Manager, s, ""))
 		for _, table := range []string{"T01", "T02"} {
@@ -60,6 +50,21 @@ func newHouse(t *testing.T) *house {
 		}
 	}
 	return h
+}
+
+// limited is a node with the demo store, and limits that a test can reach.
+func limited(t *testing.T, l gateway.Limits) *house {
+	t.Helper()
+	n, err := Start(context.Background(), Options{Listen: "127.0.0.1:0", Data: t.TempDir(), Name: "n1", Demo: true, Out: io.Discard, Limits: l, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &house{Node: n, t: t, sessions: map[string]string{}, orders: map[string]string{}}
 }
 
 // token is one of store's; a guest's is for the session at the table.

@@ -131,8 +131,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		listener.Close()
 		return n, err
 	}
-	n.http = &http.Server{Handler: web.Handler(n.demoLogins(n.gateway)), ConnContext: n.gateway.ConnContext, ReadHeaderTimeout: 10 * time.Second,
-		Protocols: protocols(), IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	n.http = n.gateway.HTTP(web.Handler(n.demoLogins(n.gateway)))
 	if err := n.writeLocal(); err != nil { // before anybody is told that the node is ready
 		listener.Close()
 		return n, err
@@ -143,15 +142,6 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 
 // DatabaseFile is the SQLite database's name in the data folder.
 const DatabaseFile = "brigata.db"
-
-// protocols speaks HTTP/2 on a plain connection too: gRPC needs it.
-func protocols() *http.Protocols {
-	p := new(http.Protocols)
-	p.SetHTTP1(true)
-	p.SetHTTP2(true)
-	p.SetUnencryptedHTTP2(true)
-	return p
-}
 
 // KeyFile is the signing key's name in the data folder.
 const KeyFile = "signing-key.pem"
