@@ -25,6 +25,7 @@ type endpoint struct {
 	permission   string // "": any token, and the handler checks for itself
 	public       bool   // no token is needed; the rate of the address is limited
 	anyStore     bool   // the path's store need not be one of the token's, nor exist
+	remembers    bool   // it may be answered though the store does not answer
 	status       int    // of success; 0: 200
 	body         any    // a value of the request body's type; nil: none
 	bodyNote     string
@@ -142,15 +143,21 @@ func (s *Server) enterCall(c *call, e *endpoint) *refusal.Refusal {
 		return nil
 	}
 	bad := s.check(c, e)
-	if bad == nil && c.store != "" && !e.anyStore && s.config.Engine.Today(c.store) == nil {
-		if bad = notFound("store", c.store); s.exists(c.store) {
-			bad = errAway
-		}
+	if bad == nil && c.store != "" && !e.anyStore && !e.remembers && s.config.Engine.Today(c.store) == nil {
+		bad = s.away(c.store)
 	}
 	if bad != nil {
 		s.auditCall(c, e, bad)
 	}
 	return bad
+}
+
+// away says why a store's values are not known.
+func (s *Server) away(storeID string) *refusal.Refusal {
+	if s.exists(storeID) {
+		return errAway
+	}
+	return notFound("store", storeID)
 }
 
 func tooMany(scope string) *refusal.Refusal {

@@ -30,12 +30,13 @@ func TestStoreAway(t *testing.T) {
 	n := newNode(t, func(c *Config) {
 		c.Exists = func(store string) bool { return store == "s1" || store == "away" }
 	})
-	of := func(store string) string {
-		return n.token("boss", "manager", func(c *auth.Claims) { c.Store = auth.Stores{store} })
+	of := func(stores ...string) string {
+		return n.token("boss", "manager", func(c *auth.Claims) { c.Store = stores })
 	}
 	order := "0192f3a1-7b2c-7d3e-8f40-5a6b7c8d9e0f"
 	n.wantProblem(n.call("GET", "/v1/stores/away/orders/"+order, of("away"), ""), 503, refusal.Unavailable)
-	n.wantProblem(n.call("GET", "/v1/stores/none/orders/"+order, of("none"), ""), 404, refusal.NotFound)
+	n.wantProblem(n.call("GET", "/v1/stores/none/orders/"+order, of("none", "s1"), ""), 404, refusal.NotFound)
+	n.wantProblem(n.call("GET", "/v1/stores/none/orders/"+order, of("none"), ""), 401, refusal.Unauthenticated)
 	c := n.enter(of("away"), "")
 	c.send(`{"id":2,"sub":[{"t":"stock"}]}`)
 	if got := string(c.next().OK); !strings.Contains(got, `"unavailable"`) {

@@ -36,26 +36,21 @@ type codeParams struct {
 
 func (s *Server) guestRoutes(api huma.API) {
 	route(s, api, endpoint{method: "POST", path: "/v1/guest", tag: "guests", public: true,
-		summary: "Exchange a table's code for a token that is good while the table's session is open", body: guestBody{}, reply: auth.Grant{}}, s.postGuest)
+		summary: "Exchange a table's code for a token that is good while the table's session is open", body: guestBody{}, reply: auth.Grant{}}, accounts(s, s.postGuest))
 	route(s, api, endpoint{method: "GET", path: "/v1/guest/menu", tag: "guests", public: true,
-		summary: "The published menu of the store that a table's code is of, open or not; the ETag is its version", reply: menu.Menu{}}, s.getGuestMenu)
+		summary: "The published menu of the store that a table's code is of, open or not; the ETag is its version", reply: menu.Menu{}}, accounts(s, s.getGuestMenu))
 	route(s, api, endpoint{method: "POST", path: "/v1/stores/{store}/tables/{id}/qr", tag: "tables", permission: "rest:codes:write",
-		summary: "A table's code with the guests' link; the link is in the header Link too", types: []string{"image/svg+xml", "image/png"}}, s.postCode)
+		summary: "A table's code with the guests' link; the link is in the header Link too", types: []string{"image/svg+xml", "image/png"}}, accounts(s, s.postCode))
 }
 
-func (s *Server) postGuest(c *call, _ *noParams) *refusal.Refusal {
-	if s.config.Accounts == nil {
-		return errNoAccounts
-	}
+func (s *Server) postGuest(ctx context.Context, c *call, _ *noParams) error {
 	var in guestBody
 	if bad := s.decode(c, &in); bad != nil {
 		return bad
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), accountsWithin)
-	defer cancel()
 	place, err := s.config.Accounts.FindTable(ctx, in.QR)
 	if err != nil {
-		return s.accountsFault("find a code", err)
+		return err
 	}
 	session, bad := s.sessionAt(ctx, place.Store, place.Table)
 	if bad != nil {
@@ -63,7 +58,7 @@ func (s *Server) postGuest(c *call, _ *noParams) *refusal.Refusal {
 	}
 	grant, err := s.config.Accounts.Guest(ctx, place, session, in.Guest, in.Name)
 	if err != nil {
-		return s.accountsFault("let a guest in", err)
+		return err
 	}
 	c.value(http.StatusOK, grant)
 	return nil
@@ -75,20 +70,16 @@ type guestMenuParams struct {
 
 // getGuestMenu shows the menu to who has scanned a code: a phone then need not wait for
 // its token before it asks.
-func (s *Server) getGuestMenu(c *call, in *guestMenuParams) *refusal.Refusal {
-	if s.config.Accounts == nil {
-		return errNoAccounts
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), accountsWithin)
-	defer cancel()
+func (s *Server) getGuestMenu(ctx context.Context, c *call, in *guestMenuParams) error {
 	place, err := s.config.Accounts.FindTable(ctx, in.QR)
 	if err != nil {
-		return s.accountsFault("find a code", err)
+		return err
 	}
-	if c.store = place.Store; s.config.Engine.Today(c.store) == nil {
-		return errAway
+	c.store = place.Store
+	if bad := s.sendMenu(c, menuPart{guests: true}); bad != nil {
+		return bad
 	}
-	return s.sendMenu(c, menuPart{guests: true})
+	return nil
 }
 
 // sessionAt returns the session that is open at a table, or "". The boards know of it
@@ -134,18 +125,13 @@ func (s *Server) seatedNow(ctx context.Context, who *auth.Principal) bool {
 }
 
 // postCode draws a table's code.
-func (s *Server) postCode(c *call, in *codeParams) *refusal.Refusal {
-	if s.config.Accounts == nil {
-		return errNoAccounts
-	}
+func (s *Server) postCode(ctx context.Context, c *call, in *codeParams) error {
 	if _, ok := s.config.Engine.Today(c.store).Table(in.ID); !ok {
 		return notFound("table", in.ID)
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), accountsWithin)
-	defer cancel()
 	key, err := s.config.Accounts.TableCode(ctx, auth.Place{Store: c.store, Table: in.ID}, in.Rotate)
 	if err != nil {
-		return s.accountsFault("make a code", err)
+		return err
 	}
 	link, bad := guestLink(c.Request, in.Base, key)
 	if bad != nil {

@@ -73,6 +73,16 @@ func (c *menuCache) get(storeID string, m *menu.Menu, part menuPart) []byte {
 	return b
 }
 
+// last is the menu of a store that was sent last; nil: none was.
+func (c *menuCache) last(storeID string) *menu.Menu {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.by[storeID]; x != nil {
+		return x.of
+	}
+	return nil
+}
+
 func zip(b []byte) []byte {
 	var to bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&to, gzip.BestCompression) // the level is valid
@@ -183,7 +193,8 @@ type menuParams struct {
 // menuRoutes serves the menu without huma between: it is read more than all else.
 func (s *Server) menuRoutes(m *http.ServeMux, api huma.API) {
 	get := endpoint{method: "GET", path: "/v1/stores/{store}/menu", tag: "menu", permission: "rest:menu:read",
-		summary: "The published menu; the ETag is its version", reply: menu.Menu{}}
+		remembers: true,
+		summary:   "The published menu; the ETag is its version. While the store does not answer, it is the last one that was read here", reply: menu.Menu{}}
 	m.HandleFunc(get.method+" "+get.path, func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w, r, nil, r.PathValue("store")}
 		bad := s.enterCall(c, &get)
@@ -207,11 +218,25 @@ func (s *Server) getMenu(c *call) *refusal.Refusal {
 	return s.sendMenu(c, part)
 }
 
+// menuOf is a store's published menu, or the last one that was sent while the store is away.
+func (s *Server) menuOf(storeID string) (*menu.Menu, *refusal.Refusal) {
+	if today := s.config.Engine.Today(storeID); today != nil {
+		if today.Menu == nil {
+			return nil, notFound("menu", storeID)
+		}
+		return today.Menu, nil
+	}
+	if m := s.menus.last(storeID); m != nil && s.exists(storeID) {
+		return m, nil
+	}
+	return nil, s.away(storeID)
+}
+
 // sendMenu answers with a part of the call's store's menu, unless the caller has it.
 func (s *Server) sendMenu(c *call, part menuPart) *refusal.Refusal {
-	m := s.config.Engine.Today(c.store).Menu
-	if m == nil {
-		return notFound("menu", c.store)
+	m, bad := s.menuOf(c.store)
+	if bad != nil {
+		return bad
 	}
 	part.zipped = strings.Contains(c.Request.Header.Get("Accept-Encoding"), "gzip")
 	b := s.menus.get(c.store, m, part)

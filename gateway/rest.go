@@ -102,6 +102,9 @@ func bearer(r *http.Request) string {
 // check says who calls, and whether they may.
 func (s *Server) check(c *call, e *endpoint) *refusal.Refusal {
 	who, err := s.config.Keys.Verify(bearer(c.Request), s.now())
+	if err == nil && !e.anyStore {
+		err = s.storesOf(who)
+	}
 	if err != nil {
 		s.stats.BadTokens.Add(1)
 		return asRefusal(err)

@@ -279,10 +279,7 @@ func (s *Server) storesOf(who *auth.Principal) error {
 }
 
 func (s *Server) exists(store string) bool {
-	if s.config.Exists != nil {
-		return s.config.Exists(store)
-	}
-	return s.config.Engine.Today(store) != nil
+	return s.config.Engine.Today(store) != nil || s.config.Exists != nil && s.config.Exists(store)
 }
 
 // enter counts the session for its user and closes an older one of the same client.

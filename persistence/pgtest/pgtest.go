@@ -239,6 +239,42 @@ func (s *Server) signal(sig syscall.Signal) error {
 	}
 }
 
+// Pause stops every process of the server where it stands, as a machine that hangs does:
+// connections stay, and nobody answers. Resume has them go on. Both need /proc.
+func (s *Server) Pause() error {
+	if err := syscall.Kill(s.PID(), syscall.SIGSTOP); err != nil { // first: it starts no other
+		return err
+	}
+	return s.signalChildren(syscall.SIGSTOP)
+}
+
+// Resume is the end of Pause.
+func (s *Server) Resume() error {
+	return errors.Join(s.signalChildren(syscall.SIGCONT), syscall.Kill(s.PID(), syscall.SIGCONT))
+}
+
+func (s *Server) signalChildren(sig syscall.Signal) error {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return errors.Join(errors.New("pgtest: there is no /proc"), err)
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(b), ") ") // of the name, which is Postgres's own
+		if f := strings.Fields(rest); len(f) < 2 || f[1] != strconv.Itoa(s.PID()) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Restart kills the server and starts it again on the same port.
 func (s *Server) Restart() error {
 	if err := s.Kill(); err != nil {

@@ -183,13 +183,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	engine, watch := n.engine()
-	var exists func(string) bool
-	if n.joined != nil {
-		exists = func(id string) bool { _, ok := n.where(id); return ok }
-	}
-	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Exists: exists, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
+	n.gateway, err = gateway.New(gateway.Config{Engine: engine, Watch: watch, Exists: n.exists, Nodes: n.Nodes, Keys: n.keys, Accounts: n.accounts, StoreNames: n.Stores, Archive: archive{actors.Archive{Journal: n.journal}}, Origins: o.Origins, Limits: o.Limits,
 		Log: o.Log, Ready: n.ready, Stores: n.Apply, Notifications: n.notifications(engine), Reconcile: n.reconcile(), Webhooks: n.webhooks, StoreDocument: n.document,
-		Hooks: n.hooks(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
+		Hooks: n.told.Gateway(), Operations: gateway.Operations{Metrics: n.told.Handler(), MetricsFrom: o.MetricsFrom, Profiles: profiles(), Backup: n.backup()}})
 	if err != nil {
 		return err
 	}
@@ -344,6 +340,17 @@ func (n *Node) Stores() (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.stores)
+}
+
+// exists says that a store is somewhere, open or not.
+func (n *Node) exists(storeID string) bool {
+	if n.options.DatabaseURL != "" {
+		_, ok := n.where(storeID)
+		return ok
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.stores, storeID)
 }
 
 // Err returns what ended the server, if it ended by itself.
