@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+
+	"github.com/brigata/brigata/actors/refusal"
 )
 
 // operators lets those through who come from one of the networks, or whose token is
-// good for the permission.
+// good for the permission; the audit tells who took what but metrics, and who was denied.
 func (s *Server) operators(permission string, from []netip.Prefix, h http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		peer, _ := netip.ParseAddr(address(r))
@@ -17,17 +19,28 @@ func (s *Server) operators(permission string, from []netip.Prefix, h http.Handle
 			return
 		}
 		who, err := s.config.Keys.Verify(bearer(r), s.now())
+		var bad *refusal.Refusal
 		switch {
 		case err != nil:
 			s.stats.BadTokens.Add(1)
-			writeProblem(w, asRefusal(err))
+			bad = asRefusal(err)
 		case !who.May(permission):
-			writeProblem(w, forbidden(permission))
-		default:
-			h.ServeHTTP(w, r)
+			bad = forbidden(permission)
 		}
+		if s.config.Accounts != nil && (bad != nil || permission != metricsRead) {
+			e := s.entry(who, address(r), "", permission)
+			e.Detail = r.Method + " " + r.URL.Path
+			s.config.Accounts.Audit(because(e, bad))
+		}
+		if bad != nil {
+			writeProblem(w, bad)
+			return
+		}
+		h.ServeHTTP(w, r)
 	}
 }
+
+const metricsRead = "rest:metrics:read"
 
 // Operations are what operators may read over HTTP. Handlers that are nil are not there.
 type Operations struct {
@@ -40,7 +53,7 @@ type Operations struct {
 func (s *Server) operations(m *http.ServeMux) {
 	o := &s.config.Operations
 	if o.Metrics != nil {
-		m.Handle("GET /metrics", s.operators("rest:metrics:read", o.MetricsFrom, o.Metrics))
+		m.Handle("GET /metrics", s.operators(metricsRead, o.MetricsFrom, o.Metrics))
 	}
 	if o.Backup != nil {
 		m.Handle("GET /v1/backup", s.operators("rest:backup:read", nil, o.Backup))

@@ -24,7 +24,12 @@ func (a *audited) note(m *message) {
 		return
 	}
 	var d struct {
-		Reason, Table, Order, Dish, Option, Payment string
+		Reason  string `json:"reason"`
+		Table   string `json:"table"`
+		Order   string `json:"order"`
+		Dish    string `json:"dish"`
+		Option  string `json:"option"`
+		Payment string `json:"payment"`
 	}
 	if json.Unmarshal(m.D, &d) != nil {
 		return
@@ -93,12 +98,15 @@ func (s *Server) auditCall(c *call, e *endpoint, no *refusal.Refusal) {
 	s.config.Accounts.Audit(because(x, no))
 }
 
-// auditTopic writes a subscription that was denied.
-func (s *Server) auditTopic(who *auth.Principal, address, storeID, topic string) {
-	if s.config.Accounts == nil || who == nil {
-		return
+// auditDenied writes e, which was neither a command nor a REST call, if it was denied.
+func (s *Server) auditDenied(e auth.Entry, no *refusal.Refusal) {
+	if s.config.Accounts != nil && (no.Code == refusal.Forbidden || no.Code == refusal.Unauthenticated) {
+		s.config.Accounts.Audit(because(e, no))
 	}
+}
+
+func (s *Server) auditTopic(who *auth.Principal, address, storeID, topic string, no *refusal.Refusal) {
 	e := s.entry(who, address, storeID, "subscribe")
-	e.Outcome, e.Detail = string(refusal.Forbidden), topic
-	s.config.Accounts.Audit(e)
+	e.Detail = topic
+	s.auditDenied(e, no)
 }

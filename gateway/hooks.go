@@ -44,9 +44,12 @@ type Published struct {
 // begin notes a command and gives it its place in a trace. What it is called comes
 // from a closed set, whatever the client says.
 func (s *Server) begin(who *auth.Principal, address string, m *message, parent wire.Trace) (c Command) {
-	c = Command{Name: m.Cmd, Received: s.now(), Trace: parent, Parent: parent, by: audited{who: who, address: address}}
+	c = Command{Name: m.Cmd, Store: m.Store, Received: s.now(), Trace: parent, Parent: parent, by: audited{who: who, address: address}}
 	if !wire.KnownCommand(m.Cmd) {
 		c.Name = "unknown"
+	}
+	if c.Store == "" && !who.Several() {
+		c.Store = who.Stores[0]
 	}
 	c.by.note(m)
 	if hook := s.config.Hooks.Trace; hook != nil {

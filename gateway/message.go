@@ -184,6 +184,7 @@ func (c *session) authenticate(m *message) {
 	if err != nil {
 		r := refusal.Of(err)
 		c.server.stats.BadTokens.Add(1)
+		c.server.auditDenied(c.server.entry(nil, c.address, "", "socket"), r)
 		c.refuse(m.ID, r)
 		if r.Fields.Reason == "expired" {
 			c.end(closeExpired)

@@ -245,7 +245,6 @@ func (s *Server) run(ctx context.Context, who *auth.Principal, address string, m
 		return actors.Answer{Refusal: errDraining}
 	}
 	is := s.begin(who, address, m, trace)
-	is.Store = m.Store
 	of := classOf(who, m.Cmd)
 	r, bad := s.request(who, m)
 	if bad == nil {

@@ -114,6 +114,10 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string, s
 	if s.draining.Load() {
 		return nil, nil, errDraining
 	}
+	from := peer
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		from = host
+	}
 	token, _ := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
 	who, err := s.config.Keys.Verify(token, s.now())
 	if err == nil {
@@ -121,7 +125,9 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string, s
 	}
 	if err != nil {
 		s.stats.BadTokens.Add(1)
-		return nil, nil, asRefusal(err)
+		bad := asRefusal(err)
+		s.auditDenied(s.entry(nil, from, "", "call"), bad)
+		return nil, nil, bad
 	}
 	key := "user " + who.ID()
 	switch {
@@ -130,10 +136,7 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string, s
 	case !s.counts.take(key, s.limits.PerUser):
 		return nil, nil, tooMany("user")
 	}
-	c := caller{who: who, address: peer, trace: wire.ParseTrace(h.Get("traceparent"))}
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		c.address = host
-	}
+	c := caller{who: who, address: from, trace: wire.ParseTrace(h.Get("traceparent"))}
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.end = cancel
 	ctx = context.WithValue(ctx, callerKey{}, c)
@@ -226,21 +229,26 @@ func errorOf(r *refusal.Refusal) *service.Error {
 }
 
 func (o *orderService) GetOrder(ctx context.Context, r *connect.Request[service.GetOrderRequest]) (*connect.Response[service.Order], error) {
-	s, who := o.server, callerOf(ctx).who
-	storeID, bad := chooseStore(who, r.Msg.Store)
-	switch {
-	case bad != nil:
-		return nil, statusOf(bad)
-	case !who.May("rest:order:read"):
-		return nil, statusOf(forbidden("rest:order:read"))
+	const permission = "rest:order:read"
+	s, c := o.server, callerOf(ctx)
+	var v *order.View
+	var version int64
+	storeID, bad := chooseStore(c.who, r.Msg.Store)
+	if bad == nil && !c.who.May(permission) {
+		bad = forbidden(permission)
 	}
-	v, version, bad := s.readOrder(ctx, who, storeID, r.Msg.Order)
+	if bad == nil {
+		v, version, bad = s.readOrder(ctx, c.who, storeID, r.Msg.Order)
+	}
 	if bad != nil {
+		e := s.entry(c.who, c.address, storeID, permission)
+		e.Detail = r.Msg.Order
+		s.auditDenied(e, bad)
 		return nil, statusOf(bad)
 	}
 	return connect.NewResponse(&service.Order{Store: storeID, Id: v.ID, Version: version, No: int64(v.No), Type: string(v.Type), Channel: v.Channel,
 		Table: v.Table, State: string(v.State), Progress: string(v.Progress), Payment: string(v.Payment), Currency: v.Currency,
-		Total: v.Total, Paid: v.Paid, Json: wire.AppendOrder(nil, v, audience(who))}), nil
+		Total: v.Total, Paid: v.Paid, Json: wire.AppendOrder(nil, v, audience(c.who))}), nil
 }
 
 // readOrder returns an order that who may see.

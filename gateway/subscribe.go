@@ -119,9 +119,7 @@ func (c *session) subscribed(m *message, asks []boards.Ask) {
 		b = append(b, ',')
 		c.server.tellSubscribed(a)
 		if a.Got == nil {
-			if a.Refusal.Code == refusal.Forbidden {
-				c.server.auditTopic(c.who, c.address, a.Store, m.Sub[i].Topic)
-			}
+			c.server.auditTopic(c.who, c.address, a.Store, m.Sub[i].Topic, a.Refusal)
 			b = append(wire.AppendRefusal(append(b, `"err":`...), a.Refusal), '}')
 			continue
 		}

@@ -124,7 +124,7 @@ func (w *watch) subscribe(c caller, r *service.WatchOrdersRequest) *refusal.Refu
 			m.Topic = storeID + "/" + name
 		}
 		if asks[i] = askFor(c.who, &m); asks[i].Refusal != nil {
-			w.server.auditTopic(c.who, c.address, storeID, name)
+			w.server.auditTopic(c.who, c.address, storeID, name, asks[i].Refusal)
 			return asks[i].Refusal
 		}
 		asks[i].Prefix = ""
@@ -133,12 +133,12 @@ func (w *watch) subscribe(c caller, r *service.WatchOrdersRequest) *refusal.Refu
 	w.server.watches.join(w) // before the boards are asked: what goes stale then is heard of
 	reader := readerOf(c.who)
 	reader.Push, reader.Wake, reader.End = w.push, w.start, w.ended
-	w.server.boards.Subscribe(reader, asks, func() { bad = w.subscribed(asks) })
+	w.server.boards.Subscribe(reader, asks, func() { bad = w.subscribed(c, asks) })
 	return bad
 }
 
 // subscribed queues the states of topics as pushes, with their stores locked.
-func (w *watch) subscribed(asks []boards.Ask) (bad *refusal.Refusal) {
+func (w *watch) subscribed(c caller, asks []boards.Ask) (bad *refusal.Refusal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range asks {
@@ -146,6 +146,7 @@ func (w *watch) subscribed(asks []boards.Ask) (bad *refusal.Refusal) {
 		w.server.tellSubscribed(a)
 		if a.Got == nil {
 			bad = a.Refusal
+			w.server.auditTopic(c.who, c.address, a.Store, a.Kind+"."+a.ID, bad)
 			continue
 		}
 		w.subs[a.Got.Name] = a.Got

@@ -18,7 +18,7 @@ type Entry struct {
 	Who     string `json:"who" doc:"user:<id>, guest:<id> or channel:<id>"`
 	Role    string `json:"role,omitempty"`
 	Store   string `json:"store,omitempty"`
-	Action  string `json:"action" doc:"A permission, or login, refresh.reused, guest, logout"`
+	Action  string `json:"action" doc:"A permission, or login, refresh.reused, guest, logout, subscribe, and socket or call for one whose token is not good"`
 	Outcome string `json:"outcome" doc:"ok, or a refusal's code"`
 	Reason  string `json:"reason,omitempty" doc:"The reason that was given for it, or that it was refused for"`
 	Address string `json:"address,omitempty"`
@@ -55,7 +55,7 @@ type auditQueue struct {
 // entries are counted as lost, and the count is written.
 func (a *Accounts) Audit(e Entry) {
 	const most = 200
-	e.Who, e.Detail, e.Reason = short(e.Who, most), short(e.Detail, most), short(e.Reason, most)
+	e.Who, e.Store, e.Detail, e.Reason = short(e.Who, most), short(e.Store, most), short(e.Detail, most), short(e.Reason, most)
 	q := &a.audit
 	q.mu.Lock()
 	defer q.mu.Unlock()
