@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/cmd/brigata/server"
 	"github.com/brigata/brigata/cmd/brigata/telemetry"
 	"github.com/brigata/brigata/gateway"
@@ -30,6 +29,7 @@ type ServeBrigata struct {
 	EdgeListen  string   `help:"Address for boxes; their authority is in the data folder."`
 	Profile     string
 	After, For  time.Duration `help:"When the profile begins after the start, and how long it takes."`
+	Guarded     bool          `help:"With the limits that a node has, but for those of one address: every client is at this one."`
 	Untold      bool          `help:"Without telemetry."`
 	Traced      bool          `help:"With one command in a hundred traced, and its spans sent to a collector that reads no further."`
 }
@@ -38,6 +38,9 @@ type ServeBrigata struct {
 func (s *ServeBrigata) Run(ctx context.Context) error {
 	limits := gateway.Limits{Rate: 1e6, Burst: 1e6, PerAddress: 1e5, PerUser: 1e5, DialRate: 1e5,
 		UserRate: 1e6, AddressRate: 1e6, StoreRate: 1e6, CallRate: 1e9, AnswerWithin: -1}
+	if s.Guarded {
+		limits = gateway.Limits{PerAddress: 1e5, DialRate: 1e5, AddressRate: 1e6}
+	}
 	told := telemetry.Options{Off: s.Untold}
 	if s.Traced {
 		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
@@ -104,13 +107,7 @@ func (b *bench) brigata(w workload, system string) error {
 	if err != nil {
 		return err
 	}
-	w.token = func(store, role string) string {
-		t, err := keys.Issue(auth.Subject("bench-"+role, "Bench", []string{store}, command.Role(role)), time.Now(), time.Hour)
-		if err != nil {
-			panic(err) // the claims above are complete
-		}
-		return t
-	}
+	w.token = func(store, role string) string { return tokenOf(keys, "bench-"+role, store, role) }
 	postmaster := b.postmaster
 	if sqlite {
 		postmaster = 0

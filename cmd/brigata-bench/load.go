@@ -34,7 +34,10 @@ type socket struct {
 	buf  []byte
 }
 
-func dial(addr string) (*socket, error) {
+func dial(addr string) (*socket, error) { return dialWith(addr, 64<<10) }
+
+// dialWith is dial with a buffer of so many bytes.
+func dialWith(addr string, buffer int) (*socket, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -45,7 +48,7 @@ func dial(addr string) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, raw: raw, r: bufio.NewReaderSize(conn, 64<<10)}
+	s := &socket{conn: conn, raw: raw, r: bufio.NewReaderSize(conn, buffer)}
 	resp, err := http.ReadResponse(s.r, nil)
 	if err != nil {
 		return nil, err

@@ -17,12 +17,14 @@ type cli struct {
 	Suite             Suite             `cmd:"" help:"Run W1 to W9 beside their peers and write one report."`
 	Start             Start             `cmd:"" help:"Measure how long a node takes to be ready."`
 	Readings          Readings          `cmd:"" help:"Measure what share of a core boxes with 10,000 readings a second cost a node."`
+	Flood             Flood             `cmd:"" help:"Have 2,000 phones ask ten times what a node can do, and measure what its kitchens and tills notice."`
 	Edge              EdgeModels        `cmd:"" help:"Measure the models of boxes on machines that they have not seen."`
 	ServeBrigata      ServeBrigata      `cmd:"" hidden:""`
 	ServeConventional ServeConventional `cmd:"" hidden:""`
 	ServeEcho         ServeEcho         `cmd:"" hidden:""`
 	ServeLoop         ServeLoop         `cmd:"" hidden:""`
 	ServeNode         ServeNode         `cmd:"" hidden:""`
+	FloodPhones       FloodPhones       `cmd:"" hidden:""`
 }
 
 func main() {

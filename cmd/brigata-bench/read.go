@@ -95,7 +95,7 @@ func (s *suite) menu() error {
 			}
 		}
 		s.report.add(c.name+"/article", "qps_ratio", s.report.median(c.name, "reads_per_s")/articleQPS, "1")
-		s.report.add("article/"+c.name, "p99_ratio", articleMS/s.report.median(c.name, "p99_ms"), "1")
+		s.report.add("article/"+c.name, "p99_ratio", articleMS/s.report.median(c.name, "p99_at_half_ms"), "1")
 	}
 	s.report.add("article", "reads_per_s", articleQPS, "1/s")
 	s.report.add("article", "p99_ms", articleMS, "ms")
@@ -105,8 +105,8 @@ func (s *suite) menu() error {
 // readers is the connections that read at once.
 const readers = 16
 
-// reads finds how many reads a second there can be, and then, at a third of that, how
-// long they take from when each was due.
+// reads finds how many reads a second there can be, and then, at half of that, how long
+// they take from when each was due.
 func (s *suite) reads(h *house, name, query, etag string, status int) error {
 	once := func(r *reader) error {
 		got, _, _, err := r.read()
@@ -120,13 +120,13 @@ func (s *suite) reads(h *house, name, query, etag string, status int) error {
 		return err
 	}
 	rate := float64(count) / s.Duration.Seconds()
-	_, took, err := s.paced(h, query, etag, rate/3, once)
+	_, took, err := s.paced(h, query, etag, rate/2, once)
 	if err != nil {
 		return err
 	}
 	s.report.add(name, "reads_per_s", rate, "1/s")
-	s.report.add(name, "p50_ms", ms(percentile(took, 0.5)), "ms")
-	s.report.add(name, "p99_ms", ms(percentile(took, 0.99)), "ms")
+	s.report.add(name, "p50_at_half_ms", ms(percentile(took, 0.5)), "ms")
+	s.report.add(name, "p99_at_half_ms", ms(percentile(took, 0.99)), "ms")
 	return nil
 }
 

@@ -216,12 +216,15 @@ type house struct {
 	drop func()
 }
 
-// node starts a node of a database of its own with these stores' documents.
+// node starts a node of a database of its own with these stores' documents; without a
+// server for databases it is on SQLite.
 func (s *suite) node(documents [][]byte, more ...string) (h *house, err error) {
 	b := s.bench(Run{})
-	h = &house{}
-	if h.url, h.drop, err = b.newDatabase(); err != nil {
-		return nil, err
+	h = &house{drop: func() {}}
+	if s.database != "" {
+		if h.url, h.drop, err = b.newDatabase(); err != nil {
+			return nil, err
+		}
 	}
 	if h.data, err = os.MkdirTemp("", "brigata-bench"); err != nil {
 		return nil, err
@@ -247,8 +250,10 @@ func (h *house) end() {
 	os.RemoveAll(h.data)
 }
 
-func (h *house) token(store, role string) string {
-	t, err := h.keys.Issue(auth.Subject("bench-"+role, "Bench", []string{store}, command.Role(role)), time.Now(), time.Hour)
+func (h *house) token(store, role string) string { return tokenOf(h.keys, "bench-"+role, store, role) }
+
+func tokenOf(keys *auth.Keys, user, store, role string) string {
+	t, err := keys.Issue(auth.Subject(user, "Bench", []string{store}, command.Role(role)), time.Now(), time.Hour)
 	if err != nil {
 		panic(err) // the claims above are complete
 	}

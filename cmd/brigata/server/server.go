@@ -61,8 +61,6 @@ type Options struct {
 	MetricsFrom         []netip.Prefix // networks that read /metrics without a token
 	Out                 io.Writer      // for people
 	Log                 *slog.Logger
-
-	answered func(gateway.Command) // beside telemetry, where a test measures
 }
 
 const (
@@ -210,19 +208,6 @@ func (n *Node) engine() (gateway.Engine, func(string) *refusal.Refusal) {
 	}
 	n.joined.route()
 	return n.joined.routes, n.joined.watch
-}
-
-// hooks are what the gateway tells of its work.
-func (n *Node) hooks() gateway.Hooks {
-	h := n.told.Gateway()
-	if also := n.options.answered; also != nil {
-		told := h.Answered
-		h.Answered = func(c gateway.Command) {
-			told(c)
-			also(c)
-		}
-	}
-	return h
 }
 
 // publish takes the views of cells that are here.
