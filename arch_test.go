@@ -63,6 +63,7 @@ var owners = []struct{ dependency, area, why string }{
 	{"github.com/hashicorp/memberlist", "cluster", "membership has one home"},
 	{"github.com/nats-io", "cluster edge", "the bus has one home on each side"},
 	{"gonum.org/v1/gonum", "edge", "numerics are for the box's features"},
+	{"github.com/yalue/onnxruntime_go", "edge/model/ort", "one package speaks to the runtime, where it is compiled in"},
 	{"github.com/eclipse/paho.mqtt.golang", "edge/simulate", "only the simulator is a device"},
 	{"go.opentelemetry.io", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
 	{"github.com/prometheus", "cmd/brigata/telemetry", "hooks tell what happens; one package turns them into metrics and traces"},
