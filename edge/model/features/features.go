@@ -7,8 +7,10 @@
 // trainer import it.
 package features
 
+import "slices"
+
 // Schema names the meaning of the tokens and of the classes. A model that was trained on another is refused.
-const Schema = "unit-1"
+const Schema = "unit-2"
 
 // Sense is one way to observe a machine.
 type Sense int
@@ -38,6 +40,9 @@ func Of(kind string) (Sense, bool) {
 	}
 	return 0, false
 }
+
+// ClassOf is the index of a class; -1 where there is none of the name.
+func ClassOf(name string) int { return slices.Index(Classes, name) }
 
 const (
 	// Width is how many features a token has.

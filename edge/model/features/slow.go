@@ -1,6 +1,9 @@
 package features
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Sound makes the tokens of the last readings of sound, newest last: the level and
 // the bands relative to it, in tens of dB.
@@ -71,13 +74,16 @@ func Temperature(w *Window, minutes []float64, low, high float64) {
 	mean := trace(t, minutes, func(v, mean float64) float64 { return v - mean })
 	s := t[4*Width:]
 	rise, fall, rising, falling, turns, top, bottom, dev := 0.0, 0.0, 0.0, 0.0, 0.0, minutes[0], minutes[0], 0.0
+	var rises, falls []float64
 	up := false
 	for i := 3; i < len(minutes); i++ {
 		d := (minutes[i] - minutes[i-3]) / 3
 		if d < -0.01 {
 			fall, falling = fall-d, falling+1
+			falls = append(falls, -d)
 		} else {
 			rise, rising = rise+max(0, d), rising+1
+			rises = append(rises, max(0, d))
 		}
 		if now := d > 0; now != up && math.Abs(d) > 0.02 {
 			turns, up = turns+1, now
@@ -96,9 +102,23 @@ func Temperature(w *Window, minutes []float64, low, high float64) {
 	s[4], s[5] = float32(math.Sqrt(dev/n)), float32(top-bottom)
 	s[6], s[7] = float32(steep*10), float32(slope(minutes[len(minutes)-30:])*10)
 	s[8] = float32(math.Log(rise/(rising+1)+1e-3) - math.Log(fall/(falling+1)+1e-3))
+	// Medians know nothing of doors: how fast the warmth comes in through the walls, how fast
+	// the machine takes it away, and the share of the time that it has to run for that.
+	in, out := median(rises), median(falls)
+	s[11], s[12] = float32(math.Log(in+1e-3)), float32(math.Log(out+1e-3))
+	s[13], s[14] = float32(in/(in+out+1e-3)), float32(mean/10)
 	if high > low {
 		s[9], s[10] = float32(mean-high), float32((mean-low)/(high-low))
 	}
+}
+
+// median of values, which it sorts; 0 of none.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 // Watts makes the tokens of a machine's power over the last minutes: its share of the

@@ -35,7 +35,7 @@ type Split struct {
 
 // The splits of training and of the report.
 var (
-	Training     = Split{Name: "training", From: 0, To: 48, Units: 4, Each: 36, Severities: Trained}
+	Training     = Split{Name: "training", From: 0, To: 96, Units: 4, Each: 36, Severities: Trained}
 	Calibration  = Split{Name: "calibration", From: 100, To: 110, Units: 4, Each: 24, Severities: Trained}
 	NewStores    = Split{Name: "unseen stores", From: 200, To: 230, Units: 4, Each: 24, Severities: All}
 	NewUnits     = Split{Name: "unseen units of known stores", From: 0, To: 48, Unit: 4, Units: 2, Each: 24, Severities: All}
