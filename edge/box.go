@@ -101,7 +101,7 @@ type Box struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	pipe    *pipeline
-	model   *deployment
+	model   *learner
 	counts  counts
 	intake  *intake
 	mqtt    *mqtt.Server // nil: none
@@ -142,7 +142,7 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.model = newDeployment(&b.o, &b.counts)
+	b.model = newLearner(&b.o, &b.counts)
 	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, raw: raw, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
 	b.loadSettings()
 	b.intake = newIntake(b.js, o.Log)
@@ -152,6 +152,7 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	}
 	b.tasks.Go(func() { b.pipe.run(run, reader) })
 	b.tasks.Go(func() { b.tell(run) })
+	b.tasks.Go(func() { b.model.learn(run) })
 	if len(o.ModelKeys) > 0 {
 		b.tasks.Go(func() { b.model.run(run, b.js, o.Credentials.Name) })
 	}
@@ -200,6 +201,7 @@ func (b *Box) loadSettings() {
 	if json.Unmarshal(text, s) == nil {
 		b.pipe.set(s)
 		b.pipe.renew()
+		b.model.hear(s.Labels)
 	}
 }
 

@@ -59,6 +59,7 @@ type installed struct {
 	Model
 	version release.Version
 	sent    bool        // it is on the disk
+	base    string      // of what the box has trained itself: the model that it began with
 	before  *installed  // the last one that stood its trial; nil: it had none to stand
 	stood   atomic.Bool // it has
 	seen    int
@@ -66,6 +67,14 @@ type installed struct {
 }
 
 func (n *installed) onTrial() bool { return n.before != nil && !n.stood.Load() }
+
+// origin is the model that was made elsewhere.
+func (n *installed) origin() string {
+	if n.base != "" {
+		return n.base
+	}
+	return n.Version()
+}
 
 const (
 	manifestName = "manifest.json"
@@ -139,6 +148,14 @@ func (d *deployment) back(n *installed) {
 	}
 	d.counts.modelsBack.Add(1)
 	d.log.Error("a model does not judge as the one before it: it is taken back", "model", n.Version(), "agreed", n.agreed, "of", n.seen)
+	if n.base != "" {
+		l := d.learnt()
+		l.File = ""
+		if err := d.noteLearnt(l); err != nil {
+			d.log.Error("what the box has learnt cannot be forgotten", "error", err)
+		}
+		return
+	}
 	err := errors.Join(os.WriteFile(filepath.Join(d.dir, refusedName), []byte(n.version.String()), 0o600),
 		os.Remove(filepath.Join(d.dir, manifestName)), os.Remove(filepath.Join(d.dir, modelName)))
 	if before := filepath.Join(d.dir, "before"); err == nil && n.before.sent {
@@ -184,7 +201,7 @@ func (d *deployment) install(text, file []byte) error {
 	if err := d.keep(text, file, proven == n && n.sent); err != nil {
 		return err
 	}
-	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: proven.Model, version: proven.version, sent: proven.sent}})
+	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: proven.Model, version: proven.version, sent: proven.sent, base: proven.base}})
 	d.counts.modelsIn.Add(1)
 	d.log.Info("a model has come", "model", m.String(), "before", n.Version())
 	return nil

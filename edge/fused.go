@@ -16,6 +16,7 @@ type Fused struct {
 	version string
 	net     *fusion.Net
 	pass    *fusion.Pass
+	sure    float64 // of the last window: fusion.Sure
 }
 
 // ClaimAt is how much of the belief a fault needs to be told of.
@@ -52,6 +53,7 @@ func (f *Fused) Judge(w *Window) Verdict {
 // believe moves the belief towards what the window says.
 func (f *Fused) believe(m *Machine) []float64 {
 	p := f.pass.Read(&m.Tokens)
+	f.sure = fusion.Sure(p)
 	if len(m.Belief) != len(p) {
 		m.Belief, m.Weight = make([]float64, len(p)), 1
 	}

@@ -15,6 +15,7 @@ type Machine struct {
 	// towards what this one says, by the share Weight.
 	Belief []float64
 	Weight float64
+	At     time.Time // of the window
 }
 
 const (
@@ -121,7 +122,7 @@ func (a *asset) machine(x *extractor, at time.Time) *Machine {
 	if a.suppressed() {
 		return nil
 	}
-	m := &Machine{Weight: 1}
+	m := &Machine{Weight: 1, At: at}
 	if a.burst != nil {
 		burst := x.burst[:len(a.burst)/2]
 		for i := range burst {

@@ -24,7 +24,7 @@ import (
 // counts are what the box has seen since its start.
 type counts struct {
 	taken, repeated, malformed, unknown, absurd, skewed, lost, windows, rawBytes, sentBytes, alerts, refused, denied atomic.Int64
-	modelsIn, modelsRefused, modelsBack                                                                              atomic.Int64
+	modelsIn, modelsRefused, modelsBack, modelsLearnt, modelsKept, modelDrifts                                       atomic.Int64
 	full                                                                                                             atomic.Bool // the stream takes no more
 }
 

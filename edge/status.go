@@ -32,7 +32,8 @@ func (b *Box) Report() link.Report {
 		Full: c.full.Load(), Alerts: int(c.alerts.Load()), Taken: c.taken.Load(), Repeated: c.repeated.Load(), Malformed: c.malformed.Load(),
 		Unknown: c.unknown.Load(), Absurd: c.absurd.Load(), Skewed: c.skewed.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(), Denied: c.denied.Load(),
 		Raw: c.rawBytes.Load(), Sent: c.sentBytes.Load(), Most: uint64(b.o.StreamMax), Links: b.server.NumLeafNodes(),
-		ModelsIn: c.modelsIn.Load(), ModelsNo: c.modelsRefused.Load(), ModelsOut: c.modelsBack.Load()}
+		ModelsIn: c.modelsIn.Load(), ModelsNo: c.modelsRefused.Load(), ModelsOut: c.modelsBack.Load(),
+		Learnt: c.modelsLearnt.Load(), Kept: c.modelsKept.Load(), Drifts: c.modelDrifts.Load()}
 	if b.mqtt != nil {
 		s := &b.mqtt.Stats
 		r.Devices, r.Refused, r.Denied = s.Connections.Load(), r.Refused+s.Refused.Load(), r.Denied+s.Denied.Load()
@@ -81,6 +82,7 @@ func (b *Box) ask(ctx context.Context) {
 		return
 	}
 	b.pipe.set(s)
+	b.model.hear(s.Labels)
 	b.o.Log.Info("settings", "sensors", len(s.Sensors))
 	next := filepath.Join(b.o.Data, "settings.new")
 	if os.WriteFile(next, m.Data, 0o600) != nil || os.Rename(next, b.settingsFile()) != nil {

@@ -68,6 +68,21 @@ type Settings struct {
 	Sensors []Sensor           `json:"sensors"`
 	Safety  store.FoodSafety   `json:"food_safety"`
 	Offsets map[string]float64 `json:"offsets"`
+	// Labels are what people have found of faults that were predicted, the oldest first;
+	// at most LabelsMax.
+	Labels []Label `json:"labels,omitzero"`
+}
+
+// LabelsMax is how many labels a box hears of.
+const LabelsMax = 32
+
+// Label says what a machine had from a prediction until its work order was done.
+type Label struct {
+	WorkOrder string    `json:"workorder"`
+	Asset     string    `json:"asset"`
+	Class     string    `json:"class"` // of features.Classes
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
 }
 
 // Report is how a box is.
@@ -99,5 +114,8 @@ type Report struct {
 	ModelsIn  int64     `json:"models_in"`      // models that took another's place
 	ModelsNo  int64     `json:"models_refused"` // that were not let in
 	ModelsOut int64     `json:"models_back"`    // that were taken back
+	Learnt    int64     `json:"models_learnt"`  // copies, trained on what people found, that took their net's place
+	Kept      int64     `json:"models_kept"`    // copies that did not
+	Drifts    int64     `json:"model_drifts"`   // times that the model has become less sure
 	Leaving   bool      `json:"leaving"`
 }

@@ -35,7 +35,7 @@ func TestPredictedFaultToWorkOrder(t *testing.T) {
 	box := func(model string) func(string) bool {
 		return func(d string) bool { return strings.Contains(d, `"model":"`+model+`"`) }
 	}
-	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.0.0"))
+	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.0.1"))
 	brigata("edge-model", "sign", file, "--key", key, "--version", "1.1.0", "--out", filepath.Join(models, "demo"))
 	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.1.0"))
 
@@ -70,5 +70,16 @@ func TestPredictedFaultToWorkOrder(t *testing.T) {
 		status, _ := rest(t, n, n.token, "GET", "/v1/stores/demo/workorders/"+motor.Workorder, "", &w)
 		return status == 200 && w.Finding == "confirmed" && w.LeadMS > 0
 	})
+	// The box is told, and has the windows that it was told of.
+	within(t, 90*time.Second, "the box hears of the finding", func() bool {
+		var s struct {
+			Labels []struct{ WorkOrder, Asset, Class string }
+		}
+		text, err := os.ReadFile(filepath.Join(b.data, "settings.json"))
+		return err == nil && json.Unmarshal(text, &s) == nil && len(s.Labels) == 1 && s.Labels[0].WorkOrder == motor.Workorder && s.Labels[0].Class == "bearing"
+	})
+	if kept, err := os.ReadDir(filepath.Join(b.data, "cases")); err != nil || len(kept) != 1 {
+		t.Errorf("windows of %d machines are kept, %v", len(kept), err)
+	}
 	n.verify()
 }

@@ -36,6 +36,7 @@ func (n *Node) openHub() error {
 	if err != nil {
 		return err
 	}
+	n.findings = findings{archive: actors.Archive{Journal: n.journal}, of: map[string]found{}}
 	n.hub, err = hub.Start(hub.Options{Listen: o.EdgeListen, Name: o.Name, Authority: authority, Stores: n.Stores, Note: n.note, Settings: n.edgeSettings,
 		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Model: n.boxModel, Log: o.Log})
 	if err != nil {
@@ -102,7 +103,7 @@ func (n *Node) edgeSettings(store string) *link.Settings {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settingsWithin)
 	defer cancel()
-	s := &link.Settings{Sensors: t.Config.Sensors, Safety: t.Config.Safety(), Offsets: map[string]float64{}}
+	s := &link.Settings{Sensors: t.Config.Sensors, Safety: t.Config.Safety(), Offsets: map[string]float64{}, Labels: n.findings.labels(ctx, store)}
 	for _, x := range t.Config.Sensors {
 		got := make(once, 1)
 		n.host.Do(&actors.Request{Store: store, Target: command.Target{Kind: "sensor", ID: x.ID}, To: got})
@@ -175,6 +176,8 @@ func (n *Node) edgeGauges() error {
 			tell(float64(b.Report.ModelsIn), [2]string{"outcome", "installed"})
 			tell(float64(b.Report.ModelsNo), [2]string{"outcome", "refused"})
 			tell(float64(b.Report.ModelsOut), [2]string{"outcome", "taken_back"})
+			tell(float64(b.Report.Learnt), [2]string{"outcome", "learnt"})
+			tell(float64(b.Report.Kept), [2]string{"outcome", "not_better"})
 		})),
 		t.Sums("brigata.edge.bytes", "By", "Bytes of readings since the box's start: that it took, and that it sent of them.", each(func(b *hub.Box, tell func(float64, ...[2]string)) {
 			tell(float64(b.Report.Raw), [2]string{"side", "taken"})

@@ -80,6 +80,7 @@ type Node struct {
 	accounts *auth.Accounts
 	gateway  *gateway.Server
 	hub      *hub.Hub
+	findings findings
 	payments *payments.Driver // nil: no provider is set up
 	printing *printing.Driver
 	chains   *chains

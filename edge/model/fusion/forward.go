@@ -205,6 +205,18 @@ func softmax(v []float32, mask []bool) {
 	}
 }
 
+// Sure is how far probabilities are from saying nothing: 1 less their entropy, by that of
+// classes that are all as likely.
+func Sure(p []float32) float64 {
+	entropy := 0.0
+	for _, v := range p {
+		if v > 0 {
+			entropy -= float64(v) * math.Log(float64(v))
+		}
+	}
+	return 1 - entropy/math.Log(float64(len(p)))
+}
+
 // Right is the share of examples whose class the net holds for the likeliest.
 func (n *Net) Right(list []Example) (share float64) {
 	p := n.NewPass(1)

@@ -202,3 +202,43 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Products of a window's tokens with a matrix, in floats as the net computes them, and in
+// integers: docs/decisions/0104.
+func BenchmarkProducts(b *testing.B) {
+	for _, s := range []struct {
+		name    string
+		in, out int
+	}{{"embedding", width, 16}, {"hidden", 40, 80}} {
+		b.Run(s.name+"/floats", func(b *testing.B) {
+			l := linear{newTensor(s.out, s.in), newTensor(1, s.out)}
+			x, y := make([]float32, tokens*s.in), make([]float32, tokens*s.out)
+			for b.Loop() {
+				apply(tokens, x, l, y)
+			}
+		})
+		b.Run(s.name+"/integers", func(b *testing.B) {
+			x, w, y := make([]int8, tokens*s.in), make([]int8, s.out*s.in), make([]int32, tokens*s.out)
+			for b.Loop() {
+				for r := range tokens {
+					for o := range s.out {
+						y[r*s.out+o] = dot(x[r*s.in:(r+1)*s.in], w[o*s.in:(o+1)*s.in])
+					}
+				}
+			}
+		})
+	}
+}
+
+// dot is of vectors of the same length, a multiple of four.
+func dot(x, w []int8) int32 {
+	w = w[:len(x)]
+	var a, b, c, d int32
+	for i := 0; i+4 <= len(x); i += 4 {
+		a += int32(x[i]) * int32(w[i])
+		b += int32(x[i+1]) * int32(w[i+1])
+		c += int32(x[i+2]) * int32(w[i+2])
+		d += int32(x[i+3]) * int32(w[i+3])
+	}
+	return a + b + c + d
+}

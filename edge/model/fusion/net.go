@@ -149,6 +149,19 @@ func (n *Net) Clone() *Net {
 	return c
 }
 
+// Towards is a net whose weights are on the way to those of another of the same shape, by a
+// share, rounded to eight bits.
+func (n *Net) Towards(to *Net, share float32) *Net {
+	c := n.Clone()
+	for i, t := range c.tensors {
+		for j, w := range to.tensors[i].W {
+			t.W[j] += share * (w - t.W[j])
+		}
+	}
+	c.Round()
+	return c
+}
+
 // Normalise sets what inputs are scaled by: the mean and deviation over windows, of the
 // senses that they have.
 func (n *Net) Normalise(windows []*features.Window) {

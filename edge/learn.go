@@ -1,0 +1,200 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/brigata/brigata/edge/link"
+	"github.com/brigata/brigata/edge/model/fusion"
+	"github.com/brigata/brigata/edge/model/retrain"
+)
+
+// learner trains the box's net again when people have said what they found. What comes of
+// it is the box's own: it stays here, and goes when another model comes.
+type learner struct {
+	*deployment
+	cases  *cases
+	watch  *retrain.Watch
+	labels chan []link.Label // the newest
+}
+
+func newLearner(o *Options, c *counts) *learner {
+	d := newDeployment(o, c)
+	d.resume()
+	return &learner{deployment: d, cases: &cases{dir: filepath.Join(o.Data, "cases"), last: map[string]time.Time{}}, watch: retrain.NewWatch(), labels: make(chan []link.Label, 1)}
+}
+
+// learnt is what the box has made of its model, on the disk.
+type learnt struct {
+	Base  string `json:"base"`  // the model that was trained again
+	Times int    `json:"times"` // that a copy has taken its place
+	File  string `json:"file"`  // of the copy; "": none, or it was taken back
+	Seen  string `json:"seen"`  // hash of the labels
+}
+
+const learntName = "learnt.json"
+
+func (d *deployment) learnt() (l learnt) {
+	if text, err := os.ReadFile(filepath.Join(d.dir, learntName)); err == nil {
+		_ = json.Unmarshal(text, &l) // damaged: it is learnt again
+	}
+	return l
+}
+
+func (d *deployment) noteLearnt(l learnt) error {
+	text, err := json.Marshal(&l)
+	if err != nil {
+		return err
+	}
+	at := filepath.Join(d.dir, learntName)
+	return errors.Join(os.MkdirAll(d.dir, 0o700), os.WriteFile(at+".new", text, 0o600), os.Rename(at+".new", at))
+}
+
+// resume puts the copy of the installed model in its place that the box had made before it
+// was stopped.
+func (d *deployment) resume() {
+	base, l := d.now.Load(), d.learnt()
+	if l.File == "" || l.Base != base.Version() {
+		return
+	}
+	file, err := os.ReadFile(filepath.Join(d.dir, l.File))
+	if err == nil {
+		var net *fusion.Net
+		if net, err = fusion.Decode(file); err == nil {
+			d.now.Store(&installed{Model: NewFused(l.name(), net), version: base.version, sent: base.sent, base: base.Version()})
+			return
+		}
+	}
+	d.log.Error("what the box has learnt cannot be used", "error", err)
+}
+
+// name is that of the copy: the model's, and how often it was trained again.
+func (l *learnt) name() string { return fmt.Sprintf("%s+%d", l.Base, l.Times) }
+
+// hear hands the newest labels over; it never waits.
+func (l *learner) hear(labels []link.Label) {
+	if len(labels) == 0 {
+		return
+	}
+	for {
+		select {
+		case l.labels <- labels:
+			return
+		default:
+		}
+		select {
+		case <-l.labels: // older ones that nobody has taken
+		default:
+		}
+	}
+}
+
+// Judge implements Model. Every ten minutes of each machine it notes how sure the model is,
+// and keeps the window if it tells of a fault. A machine that defrosts, or whose door is
+// open, has no window.
+func (l *learner) Judge(w *Window) Verdict {
+	v := l.deployment.Judge(w)
+	if w.Machine == nil || !l.cases.due(w.Set.Asset, w.Machine.At) {
+		return v
+	}
+	if f, ok := l.now.Load().Model.(*Fused); ok && l.watch.Sure(f.sure) {
+		l.counts.modelDrifts.Add(1)
+		l.log.Warn("the model has become less sure of what it says", "model", f.Version())
+	}
+	if v.Fault != nil {
+		if err := l.cases.keep(w.Set.Asset, w.Machine.At, &w.Machine.Tokens); err != nil {
+			l.log.Error("a window cannot be kept", "error", err)
+		}
+	}
+	return v
+}
+
+const trialWait = time.Minute
+
+// learn learns what people say, until ctx ends.
+func (l *learner) learn(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case labels := <-l.labels:
+			for l.now.Load().onTrial() && ctx.Err() == nil {
+				pause(ctx, trialWait)
+			}
+			if err := l.again(labels); err != nil {
+				l.log.Error("the model cannot be trained again", "error", err)
+			}
+		}
+	}
+}
+
+// again trains a copy of the model, unless it has seen the labels, and puts it in the
+// model's place if it is better.
+func (l *learner) again(labels []link.Label) error {
+	n := l.now.Load()
+	f, ok := n.Model.(*Fused)
+	if !ok {
+		return nil
+	}
+	was, seen := l.learnt(), sumOf(labels)
+	if was.Base != n.origin() {
+		was = learnt{Base: n.origin()}
+	}
+	if was.Seen == seen {
+		return nil
+	}
+	recent, err := l.cases.found(labels)
+	if err != nil || !recent.Enough() {
+		return err
+	}
+	next, o := retrain.Try(f.net, recent, uint64(was.Times))
+	l.log.Info("trained again", "model", n.Version(), "now", o.Now.Net, "then", o.Now.Copy, "before_now", o.Before.Net, "before_then", o.Before.Copy, "promoted", o.Better)
+	was.Seen = seen
+	if !o.Better {
+		l.counts.modelsKept.Add(1)
+		return l.noteLearnt(was)
+	}
+	return l.promote(n, next, was)
+}
+
+// promote puts a copy in the place of the net that it was trained from, on trial beside it.
+func (l *learner) promote(of *installed, net *fusion.Net, was learnt) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now.Load() != of {
+		return nil // another has come meanwhile: the labels are learnt again with the next
+	}
+	old := was.File
+	was.Times++
+	was.File = fmt.Sprintf("learnt-%d.bin", was.Times)
+	err := errors.Join(os.MkdirAll(l.dir, 0o700), os.WriteFile(filepath.Join(l.dir, was.File), net.Encode(true), 0o600))
+	if err == nil {
+		err = l.noteLearnt(was)
+	}
+	if err != nil {
+		return err
+	}
+	if old != "" {
+		_ = os.Remove(filepath.Join(l.dir, old)) // nothing names it any more
+	}
+	l.now.Store(&installed{Model: NewFused(was.name(), net), version: of.version, sent: of.sent, base: was.Base,
+		before: &installed{Model: of.Model, version: of.version, sent: of.sent, base: of.base}})
+	l.counts.modelsLearnt.Add(1)
+	return nil
+}
+
+// sumOf names a list of labels.
+func sumOf(labels []link.Label) string {
+	h := sha256.New()
+	for _, l := range labels {
+		fmt.Fprintln(h, l.WorkOrder, l.Class)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

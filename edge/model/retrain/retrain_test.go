@@ -1,0 +1,72 @@
+package retrain
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/brigata/brigata/edge/model/fusion"
+	"github.com/brigata/brigata/edge/model/shipped"
+	"github.com/brigata/brigata/edge/model/synth"
+)
+
+// The watch says nothing while machines are as they were, and notices within 300 windows
+// that their stores have become hotter and louder.
+func TestTheWatchNoticesDrift(t *testing.T) {
+	split := synth.NewStores
+	split.Each = 6 // 720 windows
+	drifted := split
+	drifted.Drift, drifted.First = 1, 500
+	w, pass := NewWatch(), shipped.Net().NewPass(1)
+	across := func(s synth.Split) (list []fusion.Example) { // one window of each machine, then the next
+		all := s.Examples()
+		for i := range s.Each {
+			for at := i; at < len(all); at += s.Each {
+				list = append(list, all[at])
+			}
+		}
+		return list
+	}
+	for i, e := range across(split) {
+		if w.Sure(fusion.Sure(pass.Read(e.Window))) {
+			t.Fatalf("an alarm at window %d, before anything changes", i)
+		}
+	}
+	for i, e := range across(drifted) {
+		if w.Sure(fusion.Sure(pass.Read(e.Window))) {
+			t.Logf("alarm %d windows after the drift", i)
+			return
+		}
+		if i == 300 {
+			break
+		}
+	}
+	t.Error("no alarm within 300 windows")
+}
+
+// A case is in training or held out as a whole, about one in four is, and the oldest windows
+// go when there are too many.
+func TestRecent(t *testing.T) {
+	r := new(Recent)
+	for i := range 2 * Max {
+		r.Add(fusion.Example{Class: i}, fmt.Sprint("case ", i/16))
+	}
+	train, held := r.Parts()
+	if len(train)+len(held) != Max || len(held) < Max/8 || len(held) > Max*3/8 {
+		t.Fatalf("%d to train on, %d held out", len(train), len(held))
+	}
+	part := map[int]string{}
+	for name, list := range map[string][]fusion.Example{"train": train, "held": held} {
+		for _, e := range list {
+			if e.Class < Max {
+				t.Fatalf("window %d is there yet", e.Class)
+			}
+			if of := part[e.Class/16]; of != "" && of != name {
+				t.Fatalf("case %d is in both parts", e.Class/16)
+			}
+			part[e.Class/16] = name
+		}
+	}
+	if !r.Enough() || new(Recent).Enough() {
+		t.Error("enough, or not")
+	}
+}
