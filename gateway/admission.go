@@ -26,8 +26,12 @@ const (
 )
 
 // shares of the work that may be under way for each class, in percent of what is admitted
-// now; the kitchen and payments are bounded by the node's limit alone.
-var shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100}
+// now, and how much is never too much for it; the kitchen and payments are bounded by the
+// node's limit alone.
+var (
+	shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100}
+	floors = [...]int64{guestReads: 8, guestCommands: 16, staffWork: 256}
+)
 
 // classOf says in which class somebody's command is.
 func classOf(who *auth.Principal, name string) class {
@@ -49,9 +53,15 @@ func readClass(who *auth.Principal) class {
 }
 
 const (
-	admitMin   = 256 // requests under way that are never too many
-	admitStep  = 32
+	admitFirst = 256 // requests that may be under way when nothing is known yet
+	admitMin   = 16
+	admitStep  = 16
 	adjustEach = 100 * time.Millisecond
+	// quietUnder requests under way, on average, answers take what the machine and its
+	// database take for one.
+	quietUnder = 4
+	// answerWithinMost bounds what a slow database may make of that.
+	answerWithinMost = 200 * time.Millisecond
 	// stalledAfter without any answer nobody waits any more.
 	stalledAfter = 2 * time.Second
 	probeEach    = time.Second
@@ -70,7 +80,7 @@ func (s *Server) Shed() map[string]func() int64 {
 // they take longer than they should, and more while they do not and more is asked for. What would only
 // queue is refused at once, and says when to come back.
 type admission struct {
-	target time.Duration // what answers should take, on average
+	target time.Duration // what answers may take on average, at least
 	most   int64
 
 	limit    atomic.Int64
@@ -81,12 +91,13 @@ type admission struct {
 	shed     [kitchenAndPayments + 1]atomic.Int64
 	since    atomic.Int64 // ms when it began
 
-	mu sync.Mutex // of who adjusts
+	mu    sync.Mutex    // of who adjusts
+	quiet time.Duration // what answers take on average while few are under way
 }
 
 func (a *admission) init(target time.Duration, most int) {
 	a.target, a.most = target, int64(most)
-	a.limit.Store(min(a.most, admitMin))
+	a.limit.Store(min(a.most, admitFirst))
 	if target < 0 {
 		a.limit.Store(a.most)
 	}
@@ -118,7 +129,7 @@ func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 	}
 	allowed := a.most
 	if of < kitchenAndPayments {
-		allowed = max(admitMin, a.limit.Load()) * shares[of] / 100
+		allowed = max(floors[of], a.limit.Load()*shares[of]/100)
 	}
 	switch {
 	case n > allowed:
@@ -155,7 +166,8 @@ func (a *admission) leave(now time.Time, took time.Duration, done bool) {
 }
 
 func (a *admission) adjust(ms int64) {
-	if ms-a.since.Load() < adjustEach.Milliseconds() {
+	elapsed := time.Duration(ms-a.since.Load()) * time.Millisecond
+	if elapsed < adjustEach {
 		return
 	}
 	a.since.Store(ms)
@@ -163,10 +175,13 @@ func (a *admission) adjust(ms int64) {
 	if n == 0 {
 		return
 	}
-	limit, under := a.limit.Load(), a.inflight.Load()
+	limit, under, mean := a.limit.Load(), a.inflight.Load(), time.Duration(sum/n)
+	if under < quietUnder && time.Duration(sum) < quietUnder*elapsed { // Little's law
+		a.quiet += (mean - a.quiet) / 8
+	}
 	switch {
 	case a.target < 0:
-	case time.Duration(sum/n) > a.target:
+	case mean > min(max(a.target, 2*a.quiet), answerWithinMost):
 		a.limit.Store(max(admitMin, limit*7/10))
 	case under*2 > limit: // what nobody needs is not known to be good
 		a.limit.Store(min(a.most, limit+max(admitStep, limit/8)))

@@ -37,19 +37,26 @@ func TestAdmissionShedsByClass(t *testing.T) {
 	if a.shed[guestReads].Load() != 1 || a.shed[kitchenAndPayments].Load() != 0 {
 		t.Error("what was shed is not counted by class")
 	}
-	a.inflight.Store(admitMin * 6 / 10)
-	for of, want := range map[class]bool{guestReads: false, guestCommands: true, staffWork: true} {
-		if bad := a.would(of, now); (bad == nil) != want {
-			t.Errorf("half full: class %d: %v", of, bad)
+	for under, admitted := range map[int64]map[class]bool{
+		floors[guestReads]:    {guestReads: false, guestCommands: true, staffWork: true},
+		floors[guestCommands]: {guestReads: false, guestCommands: false, staffWork: true},
+		floors[staffWork]:     {guestReads: false, guestCommands: false, staffWork: false},
+	} {
+		a.inflight.Store(under)
+		for of, want := range admitted {
+			if bad := a.would(of, now); (bad == nil) != want {
+				t.Errorf("%d under way: class %d: %v", under, of, bad)
+			}
 		}
 	}
-	for i := 0; a.would(guestReads, now) != nil; i++ {
-		if i == 20 {
-			t.Fatal("2 s of quick answers, and guests may not read")
-		}
+	for range 20 { // quick answers, while as much is asked as is admitted
 		now = now.Add(adjustEach)
-		a.inflight.Add(1)
+		a.inflight.Store(a.limit.Load() + 1)
 		a.leave(now, time.Millisecond, true)
+	}
+	a.inflight.Store(2 * floors[guestReads])
+	if bad := a.would(guestReads, now); bad != nil {
+		t.Fatal("2 s of quick answers, and guests may not read")
 	}
 	most := a.limit.Load()
 	a.inflight.Store(0)
@@ -169,5 +176,33 @@ func TestBreaker(t *testing.T) {
 	}
 	if calls != 2*breakerFailures+5 {
 		t.Fatal("refusals opened the breaker")
+	}
+}
+
+// What answers take when little is asked is what they are held to: on a slow disk guests
+// are admitted although every answer takes long, on a fast one no more than leave the
+// kitchen's as they are.
+func TestAdmissionKnowsQuietTimes(t *testing.T) {
+	for quiet, within := range map[time.Duration]bool{2 * time.Millisecond: false, 40 * time.Millisecond: true} {
+		var a admission
+		a.init(4*time.Millisecond, 10_000)
+		now := start
+		for range 100 {
+			now = now.Add(adjustEach)
+			if bad := a.enter(staffWork, now); bad != nil {
+				t.Fatal(bad)
+			}
+			a.leave(now, quiet, true)
+		}
+		before := a.limit.Load()
+		a.inflight.Store(200) // of 256
+		for range 20 {
+			now = now.Add(adjustEach)
+			a.inflight.Add(1)
+			a.leave(now, 30*time.Millisecond, true)
+		}
+		if got := a.limit.Load(); (got > before) != within || (got < before) == within {
+			t.Errorf("answers of 30 ms where %v are usual: %d after %d", quiet, got, before)
+		}
 	}
 }

@@ -124,9 +124,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 		return
 	}
 	of, now := classOf(who, m.Cmd), c.server.now()
-	if bad := c.server.admission.would(of, now); bad != nil { // before it costs anything
-		c.refuse(m.ID, bad)
-		c.rest = time.Duration(bad.AfterMS) * time.Millisecond
+	if c.sheds(m.ID, of, now) { // before it costs anything
 		return
 	}
 	is := c.server.begin(who, c.address, m, c.trace)

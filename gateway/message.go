@@ -101,12 +101,9 @@ func (c *session) message(b []byte) {
 	case m.Cmd != "":
 		c.command(who, &m)
 	case m.Sub != nil:
-		if bad := c.server.admission.would(readClass(who), c.server.now()); bad != nil {
-			c.refuse(m.ID, bad)
-			c.rest = time.Duration(bad.AfterMS) * time.Millisecond
-			return
+		if !c.sheds(m.ID, readClass(who), c.server.now()) {
+			c.subscribe(who, &m)
 		}
-		c.subscribe(who, &m)
 	case m.Unsub != nil:
 		c.unsubscribe(&m)
 	default:

@@ -202,22 +202,22 @@ const idleWithin = 2 * time.Minute
 
 type connKey struct{}
 
-// connContext lets a socket shrink its send buffer, so that a client that does not read
-// is noticed before megabytes wait in the kernel.
+// connContext lets a socket see to its connection's buffers: the one for sending is small,
+// so that a client that does not read is noticed before megabytes wait in the kernel.
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
 const sendBuffer = 16 << 10
 
-func smallSendBuffer(ctx context.Context) {
+// tcpOf is the connection that a request came on; nil: it is none that we know.
+func tcpOf(ctx context.Context) *net.TCPConn {
 	c := ctx.Value(connKey{})
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = t.NetConn()
 	}
-	if t, ok := c.(*net.TCPConn); ok {
-		t.SetWriteBuffer(sendBuffer) // an error leaves the kernel's size
-	}
+	tcp, _ := c.(*net.TCPConn)
+	return tcp
 }
 
 func (s *Server) sweepEachSecond() {

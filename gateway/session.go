@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,9 @@ type session struct {
 	out     feed.Queue
 	limiter *rate.Limiter
 	over    int           // refusals for rate in a row; the reader's
-	rest    time.Duration // before the next message is read: a node that refuses has no time to refuse more; the reader's
+	rest    time.Duration // before the next message is read: who was refused for load; the reader's
+	early   int           // bytes of messages that came meanwhile, and are still to be read; the reader's
+	tcp     *net.TCPConn  // nil: not known
 	ponged  int64         // ms when a client's own ping was last answered; the reader's
 
 	writing atomic.Int64 // ms since when a write runs; 0: none
@@ -70,7 +73,10 @@ func putBuffer(p *[]byte, b []byte) {
 // its request go, only the reader stays.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	from := address(r)
-	smallSendBuffer(r.Context())
+	tcp := tcpOf(r.Context())
+	if tcp != nil {
+		tcp.SetWriteBuffer(sendBuffer) // an error leaves the kernel's size
+	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: []string{subprotocol}, OriginPatterns: s.config.Origins})
 	if err != nil {
@@ -83,7 +89,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.now().UnixMilli()
-	c := &session{server: s, ws: ws, id: newID(), address: from, since: now,
+	c := &session{server: s, ws: ws, id: newID(), address: from, since: now, tcp: tcp,
 		trace:   wire.ParseTrace(r.Header.Get("traceparent")),
 		limiter: rate.NewLimiter(rate.Limit(s.limits.Rate), s.limits.Burst)}
 	c.out.Init(s.limits.queue(), &s.stats.Feed)
@@ -125,9 +131,10 @@ func (c *session) read() {
 		if err != nil {
 			return
 		}
+		c.early = max(0, c.early-onWire(len(b)))
 		if c.rest > 0 {
-			time.Sleep(c.rest) // half a second or so; nobody waits for a reader but its client
-			c.rest = 0
+			time.Sleep(c.rest) // a second at most; nobody waits for a reader but its client
+			c.rest, c.early = 0, unread(c.tcp)
 		}
 	}
 }

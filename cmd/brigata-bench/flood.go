@@ -277,7 +277,7 @@ func (r *floodRun) heard(h *heard, capacity float64) error {
 	}
 	r.add("closed", float64(h.Closed), "1")
 	if refused == 0 {
-		return errors.New("nothing was refused: this was no flood")
+		return fmt.Errorf("nothing was refused: this was no flood: %d messages in %.1f s, %d answered, where %.0f a second can be", h.Sent, h.Seconds, h.Done, capacity)
 	}
 	r.add("says_when_to_retry", float64(refused-h.Unclear)/float64(refused), "1")
 	if h.Unclear > 0 {
