@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// told matches the metrics that queries name; recorded ones have colons.
-var told = regexp.MustCompile(`\b(?:brigata|process|go)_[a-z0-9_]+|\bbrigata:[a-z0-9_:]+`)
+// told matches the metrics that queries name, with what selects some of their series; recorded
+// ones have colons.
+var (
+	told    = regexp.MustCompile(`\b((?:brigata|process|go)_[a-z0-9_]+|brigata:[a-z0-9_:]+)(?:\{([^}]*)\})?`)
+	selects = regexp.MustCompile(`([a-z_]+) *(?:=~|!~|!=|=)`)
+)
 
 // sampleLine matches a line of what nodes tell: a metric, and its labels if it has any.
 var (
@@ -121,9 +125,14 @@ func TestDashboards(t *testing.T) {
 		have[m[1]] = ""
 	}
 	check := func(file, query string) {
-		for _, name := range told.FindAllString(query, -1) {
-			if !tells(name) {
-				t.Errorf("%s: nobody tells %s\n%s", file, name, query)
+		for _, m := range told.FindAllStringSubmatch(query, -1) {
+			if !tells(m[1]) {
+				t.Errorf("%s: nobody tells %s\n%s", file, m[1], query)
+			}
+			for _, l := range selects.FindAllStringSubmatch(m[2], -1) {
+				if !slices.Contains(strings.Split(have[m[1]]+",instance,job", ","), l[1]) { // Prometheus adds two
+					t.Errorf("%s: %s has no label %s\n%s", file, m[1], l[1], query)
+				}
 			}
 		}
 	}
