@@ -178,3 +178,46 @@ func TestMixedCluster(t *testing.T) {
 	has(t, b, ids)
 	b.verify()
 }
+
+// TestMixedBoxes: boxes and nodes need not be of one build. A node reads a box that is older, and
+// one that is newer; then the older box is given this build, and what waits on its disk is read.
+func TestMixedBoxes(t *testing.T) {
+	old := previousProgram(t)
+	data, address, hub := t.TempDir(), freePort(t), freePort(t)
+	serve := func() *node { return startNodeAt(t, address, data, "--edge-listen", hub) }
+	const sensors, minutes = 6, 60
+	total := int64(0)
+	play := func(b *box) {
+		t.Helper()
+		if err := b.simulate("--for", "1h", "--speed", "0")(); err != nil {
+			t.Fatal(err)
+		}
+		total += minutes
+	}
+
+	var n *node
+	with(old, func() { n = serve() })
+	b := newBox(t, n, hub, "--believe")
+	play(b)
+	n.counts(b, total)
+	n.kill()
+	b.kill()
+
+	n = serve()
+	with(old, func() { b = newBox(t, n, hub, "--believe") })
+	play(b)
+	n.counts(b, total)
+	n.kill()
+	play(b)
+	within(t, time.Minute, "all is in windows", func() bool { return b.status().Backlog == sensors*minutes })
+	b.kill()
+	b.command[0] = program
+	b.start()
+	n = serve()
+	n.counts(b, total)
+	play(b)
+	n.counts(b, total)
+	within(t, time.Minute, "nothing waits", func() bool { return b.status().Backlog == 0 })
+	n.args = nil // what serve alone understands
+	n.verify()
+}
