@@ -62,13 +62,14 @@ func newNetwork() (*network, error) {
 
 func (n *network) bridge() string          { return fmt.Sprintf("bgf%d", n.id) }
 func (n *network) space(i int) string      { return fmt.Sprintf("bgf%d-%d", n.id, i) }
+func (n *network) outer(i int) string      { return fmt.Sprintf("bgf%dv%d", n.id, i) }
 func (n *network) address(host int) string { return fmt.Sprintf("10.77.%d.%d", n.id, host) }
 func (n *network) database() string        { return n.address(2) }
 func (n *network) subnet() string          { return n.address(0) + "/24" }
 
 // add makes the namespace of a node and returns its address.
 func (n *network) add(i int) (string, error) {
-	out, in, at := fmt.Sprintf("bgf%dv%d", n.id, i), fmt.Sprintf("bgf%dp%d", n.id, i), n.at(i)
+	out, in, at := n.outer(i), fmt.Sprintf("bgf%dp%d", n.id, i), n.at(i)
 	n.spaces = append(n.spaces, n.space(i))
 	for _, c := range [][]string{
 		{"netns", "add", n.space(i)},
@@ -102,8 +103,11 @@ func (n *network) mend(from, to int) error {
 	return ip("-n", n.space(from), "neigh", "del", n.at(to), "dev", "eth0")
 }
 
+// remove takes the links first: a namespace gives up its own some time after it is
+// deleted, and the next round has links of the same names.
 func (n *network) remove() {
-	for _, s := range n.spaces {
+	for i, s := range n.spaces {
+		ip("link", "del", n.outer(i))
 		ip("netns", "del", s)
 	}
 	ip("link", "del", n.bridge())
