@@ -147,6 +147,14 @@ func (f *fleet) prepare() (err error) {
 	return nil
 }
 
+// document is a demo store whose business day begins half a day from now: no round goes
+// on until then, and what a new day does to counts is not in the checkers' models.
+func document(n int) []byte {
+	const shanghai = 8 * time.Hour
+	begins := time.Now().UTC().Add(shanghai + 12*time.Hour).Format("15:04")
+	return bytes.Replace(demo.Numbered(n), []byte(`"day_starts": "05:00"`), fmt.Appendf(nil, `"day_starts": %q`, begins), 1)
+}
+
 // wire puts proxies between the nodes, and between each of them and the database.
 func (f *fleet) wire() error {
 	first, err := ports.Reserve(4)
@@ -332,7 +340,7 @@ func (f *fleet) load(ctx context.Context, stores []string) error {
 			return err
 		}
 		n := up[cells.Preferred(s, names)]
-		if _, err := f.call(ctx, n, "PUT", "/v1/stores/"+s, token, demo.Numbered(i+1)); err != nil {
+		if _, err := f.call(ctx, n, "PUT", "/v1/stores/"+s, token, document(i+1)); err != nil {
 			return fmt.Errorf("load %s at %s: %w", s, n.name, err)
 		}
 	}
