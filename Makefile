@@ -80,16 +80,16 @@ operations: ## deploy/: alert rules, manifests, an image, rotation, a real Prome
 	cd deploy/prometheus && promtool check config prometheus.yml && promtool test rules rules_test.yml
 	go test -tags operations -run 'Image|Rotation|Alert|Upgrade|Mixed' ./cmd/brigata/e2e
 
-train: bin/brigata ## train the boxes' models into bin/models, and the one that boxes come with: some minutes
-	nice ./bin/brigata edge-model train bin/models --ship edge/model/shipped/fused.bin
+train: bin/brigata ## train the boxes' models into bin/models, and those that boxes come with: some minutes
+	nice ./bin/brigata edge-model train bin/models --ship edge/model/shipped/fused.bin --pass edge/model/pass/pass.bin
 
 RUNS ?= 200
 money: deps ## RUNS (200) orders by each kind of payment, on SQLite and Postgres, the node killed at one step of each: a line for each kind
 	go test -count=1 -timeout 90m -v -run TestMoneySurvivesKills ./cmd/brigata/e2e -runs $(RUNS)
 
 CUT ?= 10m
-edge: deps ## a box under 1,000 readings a second: its memory; link, power, box and node fail, with the link cut for CUT (10m)
-	go test -tags edge -count=1 -timeout 40m -v -run 'TestEdge(Memory|Faults)' ./cmd/brigata/e2e -cut $(CUT)
+edge: deps ## a box under 1,000 readings a second, and with 50 machines: its memory; link, power, box and node fail, with the link cut for CUT (10m)
+	go test -tags edge -count=1 -timeout 40m -v -run 'TestEdge(Memory|Units|Faults)' ./cmd/brigata/e2e -cut $(CUT)
 
 # Of cluster, peers and what starts several of them in one process are left out: every start of
 # Proto.Actor's remote sets gRPC's logger anew, which gRPC's own goroutines read.

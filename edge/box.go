@@ -104,6 +104,7 @@ type Box struct {
 	model   *learner
 	counts  counts
 	intake  *intake
+	passes  *passes
 	mqtt    *mqtt.Server // nil: none
 	http    *http.Server
 	address net.Addr
@@ -123,7 +124,7 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
-	b := &Box{o: o, began: o.Now()}
+	b := &Box{o: o, began: o.Now(), passes: newPasses()}
 	run, cancel := context.WithCancel(context.Background())
 	b.cancel = cancel
 	defer func() {
@@ -143,7 +144,7 @@ func Start(ctx context.Context, o Options) (_ *Box, err error) {
 		return b, err
 	}
 	b.model = newLearner(&b.o, &b.counts)
-	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, raw: raw, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
+	b.pipe = &pipeline{o: &b.o, model: b.model, js: b.js, raw: raw, conn: b.conn, log: o.Log, counts: &b.counts, tell: b.alert, warm: b.passes.warm, twins: map[string]*twin{}, doors: map[string]bool{}, extract: newExtractor()}
 	b.loadSettings()
 	b.intake = newIntake(b.js, o.Log)
 	b.tasks.Go(func() { b.intake.run(run) })

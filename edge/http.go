@@ -51,6 +51,8 @@ func (b *Box) listenHTTP() error {
 	b.address = l.Addr()
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/readings/{sensor}", b.postReading)
+	m.HandleFunc("POST /v1/pass/{sensor}", b.postPass)
+	m.HandleFunc("GET /v1/pass/{sensor}", b.getPass)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	m.HandleFunc("GET /status", b.getStatus)
 	m.HandleFunc("GET /metrics", b.getMetrics)
@@ -62,8 +64,7 @@ func (b *Box) listenHTTP() error {
 func (b *Box) postReading(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("sensor")
 	if !b.mayPost(r, id) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="brigata"`)
-		http.Error(w, "not a device of this sensor", http.StatusUnauthorized)
+		unauthorised(w)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, payloadMax-1024))

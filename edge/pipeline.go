@@ -39,6 +39,7 @@ type pipeline struct {
 	log    *slog.Logger
 	counts *counts
 	tell   func(sensor string, now sensor.Status)
+	warm   func(sensor string, frame []float64, at time.Time) // newest of a thermal camera
 
 	mu       sync.Mutex
 	settings *link.Settings // newest; nil: none yet
@@ -264,6 +265,9 @@ func (p *pipeline) take(ctx context.Context, t *twin, s *sample, b *batch) error
 	t.raw = append(t.raw, b)
 	if a := p.assets[t.set.Asset]; a != nil {
 		a.hear(t, s)
+	}
+	if s.frame != nil {
+		p.warm(t.set.ID, s.frame, p.o.Now())
 	}
 	return nil
 }

@@ -19,10 +19,11 @@ import (
 
 // EdgeModels measures the models of boxes on machines that they have not seen.
 type EdgeModels struct {
-	Parts    []string `arg:"" optional:"" enum:"models,streams,drift,elec,cwru" default:"models,streams,drift,elec,cwru" help:"What to measure: ${enum}; all by default."`
+	Parts    []string `arg:"" optional:"" enum:"models,streams,drift,pass,elec,cwru" default:"models,streams,drift,pass,elec,cwru" help:"What to measure: ${enum}; all by default."`
 	Models   string   `help:"Folder of make train." default:"bin/models" type:"path"`
 	Elec     string   `help:"The elec2 data: rows of numbers and a class, as CSV or ARFF." type:"existingfile"`
 	CWRU     string   `name:"cwru" help:"Folder with records of the Bearing Data Center of Case Western Reserve University (.mat)." type:"existingdir"`
+	Images   string   `help:"Folder with pictures of the pass, DIR/<dishes>/*.jpg." type:"existingdir"`
 	Senses   bool     `help:"Train a net for each sense alone, with the same recipe, to compare with: some minutes."`
 	Markdown string   `help:"File to write the tables to; the terminal by default." type:"path"`
 }
@@ -157,7 +158,7 @@ func (e *EdgeModels) Run() error {
 	for _, part := range []struct {
 		name    string
 		measure func(io.Writer) error
-	}{{"models", e.models}, {"streams", e.streams}, {"drift", e.drift}, {"elec", e.elec}, {"cwru", e.cwru}} {
+	}{{"models", e.models}, {"streams", e.streams}, {"drift", e.drift}, {"pass", e.pass}, {"elec", e.elec}, {"cwru", e.cwru}} {
 		if !slices.Contains(e.Parts, part.name) {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/brigata/brigata/cmd/brigata/box"
 	"github.com/brigata/brigata/cmd/brigata/server"
 	"github.com/brigata/brigata/cmd/brigata/terminal"
+	"github.com/brigata/brigata/edge/model/pass"
 	"github.com/brigata/brigata/edge/model/release"
 	"github.com/brigata/brigata/edge/model/trainer"
 )
@@ -34,6 +35,7 @@ type ModelTrain struct {
 	Seed   uint64 `help:"The same seed gives the same bytes." default:"0"`
 	Epochs int    `help:"Of the full model; 0 is as the shipped one was trained."`
 	Ship   string `help:"File to write the model that boxes come with to." type:"path"`
+	Pass   string `help:"File to write the net of the pass camera to; it is trained only then." type:"path"`
 }
 
 // Run trains.
@@ -58,7 +60,13 @@ func (m *ModelTrain) Run() error {
 		}
 		fmt.Printf("%-10s %7d parameters %8d bytes\n", x.Name, x.Net.Parameters(), len(x.File()))
 	}
-	return nil
+	if m.Pass == "" {
+		return nil
+	}
+	net := pass.Recipe(func(epoch int, loss float64) {
+		fmt.Printf("%6s  pass: epoch %d, loss %.3f\n", time.Since(began).Round(time.Second), epoch+1, loss)
+	})
+	return os.WriteFile(m.Pass, net.Encode(), 0o644)
 }
 
 // ModelKey makes a key.

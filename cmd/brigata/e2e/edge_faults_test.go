@@ -48,8 +48,33 @@ type kitchen struct {
 	peak   int // bytes that the box has had resident, at most, before it ended
 }
 
-// newKitchen builds brigata-edge and starts all of it; the box keeps its data in folder.
+// newKitchen starts a kitchen of probes; the box keeps its data in folder.
 func newKitchen(t *testing.T, folder string) *kitchen {
+	t.Helper()
+	var sensors, devices []map[string]any
+	for i := range probes {
+		id := probe(i)
+		sensors = append(sensors, sensorOf(id, "temperature", "room"))
+		if i%probesEach == 0 {
+			devices = append(devices, map[string]any{"user": device(i / probesEach), "password": "a-long-secret", "sensors": []string{}})
+		}
+		d := devices[len(devices)-1]
+		d["sensors"] = append(d["sensors"].([]string), id)
+	}
+	return startKitchen(t, folder, sensors, devices)
+}
+
+// sensorOf is one of the store's document, with limits that no probe is beyond.
+func sensorOf(id, kind, asset string) map[string]any {
+	s := map[string]any{"id": id, "name": map[string]string{"zh": id, "en": id}, "kind": kind, "asset": asset, "dishes": []string{}}
+	if kind == "temperature" {
+		s["limits"] = map[string]any{"low": -30, "high": 40, "delay_ms": 600_000}
+	}
+	return s
+}
+
+// startKitchen builds brigata-edge, and starts a node with a store of these sensors, a link and a box.
+func startKitchen(t *testing.T, folder string, sensors, devices []map[string]any) *kitchen {
 	t.Helper()
 	k := &kitchen{t: t, hub: freePort(t), folder: folder, data: t.TempDir()}
 	k.n = startNode(t, k.data, "--edge-listen", k.hub)
@@ -57,17 +82,6 @@ func newKitchen(t *testing.T, folder string) *kitchen {
 	var doc map[string]any
 	if err := json.Unmarshal(demo.Store(), &doc); err != nil {
 		t.Fatal(err)
-	}
-	var sensors, devices []map[string]any
-	for i := range probes {
-		id := probe(i)
-		sensors = append(sensors, map[string]any{"id": id, "name": map[string]string{"zh": id, "en": id}, "kind": "temperature", "asset": "room", "dishes": []string{},
-			"limits": map[string]any{"low": -30, "high": 40, "delay_ms": 600_000}})
-		if i%probesEach == 0 {
-			devices = append(devices, map[string]any{"user": device(i / probesEach), "password": "a-long-secret", "sensors": []string{}})
-		}
-		d := devices[len(devices)-1]
-		d["sensors"] = append(d["sensors"].([]string), id)
 	}
 	doc["sensors"] = sensors
 	write := func(name string, v any) string {
@@ -104,20 +118,36 @@ func device(i int) string { return fmt.Sprintf("device-%02d", i) }
 // play has every probe say something five times a second for so long; done says when all
 // of it is acknowledged.
 func (k *kitchen) play(d time.Duration) (done chan error) {
+	var machines [][]*simulate.Machine
+	for i := range probes / probesEach {
+		machines = append(machines, nil)
+		for j := range probesEach {
+			machines[i] = append(machines[i], &simulate.Machine{Sensor: probe(i*probesEach + j), Low: 2, High: 4, Leak: 6 * time.Hour, Cooling: 0.35})
+		}
+	}
+	return k.playOf(machines, simulate.Options{For: d, Every: probeEvery, Speed: 1})
+}
+
+// playOf has devices play their machines.
+func (k *kitchen) playOf(devices [][]*simulate.Machine, o simulate.Options) (done chan error) {
 	done = make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for i := range probes / probesEach {
-		var machines []*simulate.Machine
-		for j := range probesEach {
-			machines = append(machines, &simulate.Machine{Sensor: probe(i*probesEach + j), Low: 2, High: 4, Leak: 6 * time.Hour, Cooling: 0.35})
-		}
+	for i, machines := range devices {
 		all.Go(func() {
-			sent, err := simulate.Run(ctx, simulate.Options{Broker: "tcp://" + k.box.mqtt, User: device(i), Password: "a-long-secret", For: d, Every: probeEvery, Speed: 1,
-				Machines: machines, Seed: uint64(i)})
-			if want := int(d/probeEvery) * probesEach; err == nil && sent != want && ctx.Err() == nil {
+			o := o
+			o.Broker, o.User, o.Password, o.Machines, o.Seed = "tcp://"+k.box.mqtt, device(i), "a-long-secret", machines, uint64(i)
+			sent, err := simulate.Run(ctx, o)
+			want := 0
+			for _, m := range machines {
+				want += int(o.For / o.Every)
+				if m.Extras {
+					want += 3 * int(o.For/o.Every)
+				}
+			}
+			if err == nil && sent != want && ctx.Err() == nil {
 				err = fmt.Errorf("%s: %d of %d acknowledged", device(i), sent, want)
 			}
 			mu.Lock()
