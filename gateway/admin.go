@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/brigata/brigata/actors/refusal"
 )
@@ -36,11 +37,17 @@ func (s *Server) operators(permission string, from []netip.Prefix, h http.Handle
 			writeProblem(w, bad)
 			return
 		}
+		if permission == backupRead { // it is as large as the database
+			http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		}
 		h.ServeHTTP(w, r)
 	}
 }
 
-const metricsRead = "rest:metrics:read"
+const (
+	metricsRead = "rest:metrics:read"
+	backupRead  = "rest:backup:read"
+)
 
 // Operations are what operators may read over HTTP. Handlers that are nil are not there.
 type Operations struct {
@@ -56,7 +63,7 @@ func (s *Server) operations(m *http.ServeMux) {
 		m.Handle("GET /metrics", s.operators(metricsRead, o.MetricsFrom, o.Metrics))
 	}
 	if o.Backup != nil {
-		m.Handle("GET /v1/backup", s.operators("rest:backup:read", nil, o.Backup))
+		m.Handle("GET /v1/backup", s.operators(backupRead, nil, o.Backup))
 	}
 	if o.Profiles != nil {
 		m.Handle("GET /debug/pprof/", s.operators("rest:profiles:read", nil, o.Profiles))

@@ -32,6 +32,8 @@ type Limits struct {
 	ReplyFrames   int           // 1024
 	HeaderWithin  time.Duration // a request's headers: 10 s
 	RequestWithin time.Duration // a request with its body, but for streams: 30 s
+	TakenWithin   time.Duration // an answer, with the time to make it, but for streams and backups: 2 min
+	IdleWithin    time.Duration // a connection without a request: 2 min
 	AuthWithin    time.Duration // 5 s
 	Ping          time.Duration // 25 s, whole seconds
 	WriteWithin   time.Duration // 10 s
@@ -67,6 +69,8 @@ func (l *Limits) ensureDefaults() {
 	def(&l.ReplyFrames, 1024)
 	def(&l.HeaderWithin, 10*time.Second)
 	def(&l.RequestWithin, 30*time.Second)
+	def(&l.TakenWithin, 2*time.Minute)
+	def(&l.IdleWithin, 2*time.Minute)
 	def(&l.AuthWithin, 5*time.Second)
 	def(&l.Ping, 25*time.Second)
 	def(&l.WriteWithin, 10*time.Second)

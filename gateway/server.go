@@ -185,20 +185,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // HTTP returns the server that clients' connections come to, with h behind it. A client
-// that sends its headers, or its body, a byte at a time is answered or cut when its time
-// is over, whatever h does meanwhile. What streams lifts that bound for itself: a socket
-// by its upgrade, the service's streams once their caller is known.
+// that sends its headers or its body a byte at a time, or takes its answer so, is cut when
+// its time is over, whatever h does meanwhile. What streams lifts these bounds for itself:
+// a socket by its upgrade, the service's streams once their caller is known.
 func (s *Server) HTTP(h http.Handler) *http.Server {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true) // gRPC needs HTTP/2, and TLS may end before us
 	return &http.Server{Handler: h, Protocols: p, ConnContext: connContext, ReadHeaderTimeout: s.limits.HeaderWithin, ReadTimeout: s.limits.RequestWithin,
-		IdleTimeout: idleWithin, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+		WriteTimeout: s.limits.TakenWithin, IdleTimeout: s.limits.IdleWithin, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 }
-
-// idleWithin is how long a connection without a request stays.
-const idleWithin = 2 * time.Minute
 
 type connKey struct{}
 

@@ -144,6 +144,7 @@ func (s *Server) admitService(ctx context.Context, h http.Header, peer string, s
 	rc := ctx.Value(controllerKey{}).(*http.ResponseController)
 	if stream {
 		rc.SetReadDeadline(time.Time{})
+		rc.SetWriteDeadline(time.Time{})
 	}
 	unblocked := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // a handler that waits for its client hears of nothing else

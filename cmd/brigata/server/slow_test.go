@@ -32,12 +32,12 @@ func (b byByte) Read(p []byte) (int, error) {
 	}
 }
 
-// A client that sends headers or a body a byte at a time holds nothing for longer than a
-// request may take, over HTTP/1 and HTTP/2, whether its handler reads the body or not.
+// A client that sends headers or a body a byte at a time, or takes no answer, holds nothing
+// for longer than a request may take, over HTTP/1 and HTTP/2, whether its handler reads the body or not.
 // Sockets and the service's streams live on.
 func TestSlowClients(t *testing.T) {
 	const within = 400 * time.Millisecond
-	h := limited(t, gateway.Limits{HeaderWithin: within, RequestWithin: within})
+	h := limited(t, gateway.Limits{HeaderWithin: within, RequestWithin: within, TakenWithin: 3 * within, IdleWithin: within})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	token := h.token("ann", command.Expo, "demo", "")
@@ -61,6 +61,7 @@ func TestSlowClients(t *testing.T) {
 	var all sync.WaitGroup
 	for name, start := range map[string]string{
 		"headers":                   "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+		"headers over HTTP/2":       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x01\x00\x00\x00\x00\x01", // settings, and 1,024 bytes of headers to come
 		"body":                      "POST /v1/login" + post,
 		"body that nobody reads":    "GET /v1/stores/demo/menu" + post,
 		"body of a page":            "GET /" + post,
@@ -79,15 +80,17 @@ func TestSlowClients(t *testing.T) {
 			}
 			go io.Copy(c, slow) // until c is closed
 			c.SetReadDeadline(time.Now().Add(10 * time.Second))
-			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err == nil {
+			if strings.HasPrefix(start, "PRI") {
+				_, err = io.Copy(io.Discard, c)
+			} else if answer, bad := http.ReadResponse(bufio.NewReader(c), nil); bad != nil {
+				err = bad
+			} else {
 				if answer.StatusCode < 400 && name == "body" {
 					t.Errorf("%s: %s", name, answer.Status)
 				}
-				_, err = io.Copy(io.Discard, answer.Body)
-			}
-			if err == nil {
-				_, err = c.Read(make([]byte, 1))
+				if _, err = io.Copy(io.Discard, answer.Body); err == nil {
+					_, err = c.Read(make([]byte, 1))
+				}
 			}
 			if e, ok := err.(net.Error); ok && e.Timeout() {
 				t.Errorf("%s: the connection stays", name)
@@ -122,6 +125,21 @@ func TestSlowClients(t *testing.T) {
 			}
 		})
 	}
+	all.Go(func() { // asks and asks, and takes nothing
+		c, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		for err == nil {
+			_, err = io.WriteString(c, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+		}
+		if e, ok := err.(net.Error); ok && e.Timeout() {
+			t.Error("who takes no answer keeps the connection")
+		}
+	})
 	all.Wait()
 	if took := time.Since(began); took < within {
 		t.Fatalf("the slow ones were turned away after %v", took)
