@@ -60,7 +60,7 @@ func addLinks(options *server.Options, c *credentials.Credentials) error {
 	for _, hub := range c.Hubs {
 		options.LeafNode.Remotes = append(options.LeafNode.Remotes, &server.RemoteLeafOpts{
 			URLs: []*url.URL{{Scheme: "nats-leaf", Host: hub}}, TLS: true, TLSConfig: config, TLSTimeout: linkTimeout.Seconds(), DialTimeout: linkTimeout,
-			Nkey: c.Seed})
+			Nkey: c.Seed, Compression: server.CompressionOpts{Mode: server.CompressionOff}}) // its buffers would be a fifth of the box
 	}
 	return nil
 }

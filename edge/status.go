@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -63,23 +64,31 @@ func (b *Box) report(leaving bool) {
 	}
 }
 
-// ask asks the node that owns the store's cell for the store's sensors, and keeps them
-// for a start without a link.
+// ask asks the node that owns the store's cell for the store's sensors, unless they are as the
+// box has them, and keeps them for a start without a link.
 func (b *Box) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	m, err := b.conn.RequestWithContext(ctx, link.SettingsAsk, nil)
+	var have []byte
+	if b.Ready() {
+		if text, err := os.ReadFile(b.settingsFile()); err == nil {
+			have = link.Digest(text)
+		}
+	}
+	m, err := b.conn.RequestWithContext(ctx, link.SettingsAsk, have)
 	if err != nil {
 		return // no link: what is known holds
+	}
+	if have != nil && len(m.Data) == 0 {
+		return // as they were
 	}
 	s := new(link.Settings)
 	if err := json.Unmarshal(m.Data, s); err != nil {
 		b.o.Log.Warn("settings cannot be read", "error", err)
 		return
 	}
-	old, _ := os.ReadFile(b.settingsFile())
-	if string(old) == string(m.Data) {
-		return
+	if have != nil && bytes.Equal(have, link.Digest(m.Data)) {
+		return // of a node that always says all
 	}
 	b.pipe.set(s)
 	b.model.hear(s.Labels)

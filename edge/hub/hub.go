@@ -108,7 +108,8 @@ func Start(o Options) (*Hub, error) {
 	h := &Hub{o: o, secret: rand.Text(), links: map[string]*storeLink{}, stop: make(chan struct{})}
 	h.options = &server.Options{ServerName: "hub-" + o.Name, DontListen: true, NoSigs: true, MaxPayload: payloadMax, DisableShortFirstPing: true,
 		PingInterval: 5 * time.Second, MaxPingsOut: 2,
-		LeafNode: server.LeafNodeOpts{Host: host, Port: port, TLSConfig: config, TLSTimeout: 3, AuthTimeout: 5, NoAdvertise: true, WriteDeadline: 10 * time.Second}}
+		LeafNode: server.LeafNodeOpts{Host: host, Port: port, TLSConfig: config, TLSTimeout: 3, AuthTimeout: 5, NoAdvertise: true, WriteDeadline: 10 * time.Second,
+			Compression: server.CompressionOpts{Mode: server.CompressionOff}}} // its buffers are 10 MB and more of each box
 	h.stores = o.Stores()
 	if err := h.accounts(h.options); err != nil {
 		return nil, err

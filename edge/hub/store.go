@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,10 +77,15 @@ func (h *Hub) open(store string) (*storeLink, error) {
 }
 
 // settings answers a box that asks, if the store's cell is here: another node's hub does
-// otherwise.
+// otherwise. A box that has them as they are is told nothing: they are 100 bytes a sensor.
 func (l *storeLink) settings(m *nats.Msg) {
 	if s := l.hub.o.Settings(l.store); s != nil {
-		if b, err := json.Marshal(s); err == nil {
+		b, err := json.Marshal(s)
+		switch {
+		case err != nil:
+		case bytes.Equal(m.Data, link.Digest(b)):
+			m.Respond(nil)
+		default:
 			m.Respond(b)
 		}
 	}

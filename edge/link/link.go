@@ -4,6 +4,7 @@
 package link
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -83,6 +84,12 @@ type Label struct {
 	Class     string    `json:"class"` // of features.Classes
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"`
+}
+
+// Digest is what a box says of the settings that it has.
+func Digest(settings []byte) []byte {
+	sum := sha256.Sum256(settings)
+	return sum[:]
 }
 
 // Report is how a box is.

@@ -107,6 +107,7 @@ type boxStatus struct {
 	Repeated int64 `json:"repeated"`
 	Unknown  int64 `json:"unknown"`
 	Lost     int64 `json:"lost"`
+	Raw      int64 `json:"raw"` // bytes
 }
 
 func (b *box) status() (s boxStatus) {
