@@ -3,8 +3,9 @@ package gateway
 import (
 	mathrand "math/rand/v2"
 	"net"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sheds refuses a message when the node has too much to do, and says so. The connection
@@ -40,10 +41,7 @@ func onWire(message int) int {
 	return head + mask + message
 }
 
-// unreadMost is more than a client sends that waits as it was told.
-const unreadMost = 64 << 10
-
-// unread returns how many bytes wait in the kernel to be read, up to unreadMost.
+// unread returns how many bytes wait in the kernel to be read.
 func unread(tcp *net.TCPConn) (n int) {
 	if tcp == nil {
 		return 0
@@ -52,14 +50,6 @@ func unread(tcp *net.TCPConn) (n int) {
 	if err != nil {
 		return 0
 	}
-	p := buffers.Get().(*[]byte)
-	b := *p
-	if cap(b) < unreadMost {
-		b = make([]byte, unreadMost)
-	}
-	raw.Control(func(fd uintptr) {
-		n, _, _ = syscall.Recvfrom(int(fd), b[:cap(b)], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	})
-	putBuffer(p, b)
-	return max(0, n)
+	raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unreadRequest) }) // 0 where it is not known
+	return n
 }

@@ -35,6 +35,9 @@ const (
 	askedAtOnce = 96
 	// senders share the phones between them.
 	senders = 4
+	// sentAtOnce is how many messages of a flood a phone sends in one go: the node has as
+	// much to do, and the phones less.
+	sentAtOnce = 4
 )
 
 // heard is what phones were answered in a flood.
@@ -63,7 +66,8 @@ type phone struct {
 	id       int64
 	answered chan struct{} // of capacity, which waits
 
-	mu sync.Mutex // of the socket's buffer: its reader answers pings
+	mu           sync.Mutex // of the buffers: its reader answers pings
+	text, frames []byte
 }
 
 // Run runs it.
@@ -137,15 +141,23 @@ func (c *flooders) connect() error {
 	return nil
 }
 
-// send asks for something: each phone orders and looks, in turn.
-func (p *phone) send() error {
+// send asks for some things at once: each phone orders and looks, in turn.
+func (p *phone) send(count int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.id++
-	if p.id%2 == 0 {
-		return p.socket.send(fmt.Appendf(nil, `{"id":%d,"sub":[{"t":"store"},{"t":"menu"}]}`, p.id))
+	p.frames = p.frames[:0]
+	for range count {
+		p.id++
+		p.text = append(strconv.AppendInt(append(p.text[:0], `{"id":`...), p.id, 10), `,"`...)
+		if p.id%2 == 0 {
+			p.text = append(p.text, `sub":[{"t":"store"},{"t":"menu"}]}`...)
+		} else {
+			p.text = append(append(append(p.text, `cmd":"order.place","cid":"`...), newID()...), `","d":`+pickup+`}`...)
+		}
+		p.frames = append(p.frames, p.masked(p.text)...)
 	}
-	return p.socket.send(fmt.Appendf(nil, `{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, p.id, newID(), pickup))
+	_, err := p.conn.Write(p.frames)
+	return err
 }
 
 func (c *flooders) read(p *phone) {
@@ -215,7 +227,7 @@ func (c *flooders) capacity(d time.Duration) (perSecond float64) {
 		all.Go(func() {
 			for j := i; time.Since(began) < d; j += askedAtOnce {
 				p := c.phones[j%len(c.phones)]
-				if p.send() != nil {
+				if p.send(1) != nil {
 					return
 				}
 				select {
@@ -240,9 +252,9 @@ func (c *flooders) flood(rate float64) (stop func() heard) {
 	for i := range senders {
 		all.Go(func() {
 			for n := 0; !over.Load(); n++ {
-				time.Sleep(time.Until(began.Add(time.Duration(float64(n) * senders / rate * float64(time.Second)))))
-				if p := c.phones[(i+n*senders)%len(c.phones)]; p.send() == nil {
-					sent.Add(1)
+				time.Sleep(time.Until(began.Add(time.Duration(float64(n) * senders * sentAtOnce / rate * float64(time.Second)))))
+				if p := c.phones[(i+n*senders)%len(c.phones)]; p.send(sentAtOnce) == nil {
+					sent.Add(sentAtOnce)
 				}
 			}
 		})

@@ -1,0 +1,3 @@
+package gateway
+
+const unreadRequest = 0x4004667f // FIONREAD

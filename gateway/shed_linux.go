@@ -1,0 +1,5 @@
+package gateway
+
+import "golang.org/x/sys/unix"
+
+const unreadRequest = unix.TIOCINQ
