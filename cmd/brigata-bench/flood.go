@@ -39,8 +39,7 @@ type Flood struct {
 const (
 	screensEach = 4 // kitchens, and tills, of a store
 	// workEvery is how often each of them has something to do.
-	workEvery = 200 * time.Millisecond
-	// capacityFor is short: what is ordered meanwhile stays in the node's memory.
+	workEvery   = 200 * time.Millisecond
 	capacityFor = 3 * time.Second
 	// recoveredAfter guests' orders in a row are taken, each within recoveredWithin.
 	recoveredAfter  = 20
@@ -59,13 +58,17 @@ func (f *Flood) Run(ctx context.Context) error {
 		defer pg.Stop()
 		s.database, s.postmaster = pg.URL(), pg.PID()
 	}
+	s.report.workload = "flood"
 	r := floodRun{Flood: f, suite: s}
 	defer r.end()
-	if err := r.start(); err != nil {
-		return err
-	}
 	capacity, err := r.capacity()
 	if err != nil {
+		return err
+	}
+	if err := r.start("--guarded"); err != nil {
+		return err
+	}
+	if err := r.screens(); err != nil {
 		return err
 	}
 	for range f.Rounds {
@@ -99,17 +102,21 @@ type taken struct {
 
 func (r *floodRun) store(i int) string { return fmt.Sprintf("bench-%d", i%r.Stores) }
 
-func (r *floodRun) start() (err error) {
+// start starts a node, and phones that log in.
+func (r *floodRun) start(flags ...string) (err error) {
 	var documents [][]byte
 	for i := range r.Stores {
 		documents = append(documents, benchDocument(r.store(i)))
 	}
-	if r.house, err = r.suite.node(documents, "--guarded"); err != nil {
+	if r.house, err = r.suite.node(documents, flags...); err != nil {
 		return err
 	}
-	if r.phones, err = r.startPhones(); err != nil {
-		return err
-	}
+	r.phones, err = r.startPhones()
+	return err
+}
+
+// screens logs the kitchens and tills in.
+func (r *floodRun) screens() error {
 	for i := range screensEach * r.Stores {
 		for _, screen := range []struct {
 			role string
@@ -141,6 +148,7 @@ func (r *floodRun) end() {
 	if r.house != nil {
 		r.house.end()
 	}
+	r.phones, r.house = nil, nil
 }
 
 // take has waiters order what the kitchens and tills need for a round, each at the pace
@@ -193,12 +201,15 @@ func (r *floodRun) takeAt(store string, i, count int) (all []taken, err error) {
 const pickup = `{"type":"pickup","lines":[{"dish":"mapo-tofu","qty":1}]}`
 
 // capacity is how many messages a second the phones are answered when each waits for its
-// answer, and no more of them ask at once than the node admits.
+// answers, by a node that refuses nothing for load.
 func (r *floodRun) capacity() (perSecond float64, err error) {
+	defer r.end()
+	if err := r.start(); err != nil {
+		return 0, err
+	}
 	if err := r.phones.ask("capacity "+capacityFor.String(), &perSecond); err != nil {
 		return 0, err
 	}
-	r.suite.report.workload = "flood"
 	r.add("capacity_per_s", perSecond, "1/s")
 	return perSecond, nil
 }

@@ -30,9 +30,8 @@ type FloodPhones struct {
 }
 
 const (
-	// askedAtOnce is how many phones wait for an answer while capacity is measured: fewer
-	// than a node admits at its start.
-	askedAtOnce = 96
+	// askedAtOnce is how many phones wait for their answers while capacity is measured.
+	askedAtOnce = 64
 	// senders share the phones between them.
 	senders = 4
 	// sentAtOnce is how many messages of a flood a phone sends in one go: the node has as
@@ -122,7 +121,7 @@ func (c *flooders) connect() error {
 	for i := range senders {
 		all.Go(func() {
 			for j := i; j < c.Phones && errs[i] == nil; j += senders {
-				p := &phone{store: fmt.Sprintf("bench-%d", j%c.Stores), id: 1, answered: make(chan struct{}, 1)}
+				p := &phone{store: fmt.Sprintf("bench-%d", j%c.Stores), id: 1, answered: make(chan struct{}, sentAtOnce)}
 				if p.socket, errs[i] = dialWith(c.Addr, 4<<10); errs[i] != nil {
 					return
 				}
@@ -227,12 +226,14 @@ func (c *flooders) capacity(d time.Duration) (perSecond float64) {
 		all.Go(func() {
 			for j := i; time.Since(began) < d; j += askedAtOnce {
 				p := c.phones[j%len(c.phones)]
-				if p.send(1) != nil {
+				if p.send(sentAtOnce) != nil {
 					return
 				}
-				select {
-				case <-p.answered:
-				case <-time.After(time.Second):
+				for range sentAtOnce {
+					select {
+					case <-p.answered:
+					case <-time.After(time.Second):
+					}
 				}
 			}
 		})
