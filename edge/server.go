@@ -20,7 +20,7 @@ const (
 	diskMax    = 4 << 30
 	memoryMax  = 8 << 20
 	readyIn    = 20 * time.Second
-	// A batch is acknowledged with the last window that a reading of it is in.
+	// The box is done with a batch with the last window that a reading of it is in.
 	rawPendingMax = 1 << 17
 	linkTimeout   = 3 * time.Second
 )
