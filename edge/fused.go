@@ -10,12 +10,18 @@ import (
 	"github.com/brigata/brigata/edge/model/fusion"
 )
 
+// Reader gives the probability of each class of a window; the slice is the reader's own,
+// until the next. A fusion.Pass is one.
+type Reader interface {
+	Read(w *features.Window) []float32
+}
+
 // Fused judges machines by all of their senses at once, and the rest by Rules.
 type Fused struct {
 	Rules
 	version string
-	net     *fusion.Net
-	pass    *fusion.Pass
+	net     *fusion.Net // nil: it cannot be trained again
+	pass    Reader
 	sure    float64 // of the last window: fusion.Sure
 }
 
@@ -31,6 +37,9 @@ const (
 func NewFused(version string, net *fusion.Net) *Fused {
 	return &Fused{version: version, net: net, pass: net.NewPass(1)}
 }
+
+// NewRead makes a model of what another runtime reads. version names it.
+func NewRead(version string, r Reader) *Fused { return &Fused{version: version, pass: r} }
 
 // Version implements Model.
 func (f *Fused) Version() string { return f.version }

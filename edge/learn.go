@@ -140,7 +140,7 @@ func (l *learner) learn(ctx context.Context) {
 func (l *learner) again(labels []link.Label) error {
 	n := l.now.Load()
 	f, ok := n.Model.(*Fused)
-	if !ok {
+	if !ok || f.net == nil {
 		return nil
 	}
 	was, seen := l.learnt(), sumOf(labels)

@@ -33,6 +33,8 @@ type Command struct {
 	HTTP         string        `name:"http" help:"Address for devices without MQTT, /healthz and /status." default:"127.0.0.1:8090"`
 	ClockSlack   time.Duration `help:"How far a device's clock may be off before the box's is taken." default:"2m"`
 	ModelKey     []string      `help:"File of a key (.pub) whose models may take the place of the box's own; may be repeated." type:"existingfile"`
+	Onnx         string        `help:"ONNX graph to judge machines with, in place of the box's own model; the program must be built with ONNX Runtime." type:"existingfile"`
+	OnnxLibrary  string        `help:"ONNX Runtime's shared library." type:"existingfile" env:"ONNXRUNTIME_LIBRARY"`
 	BacklogMax   int64         `help:"Bytes of readings that may wait for the node." default:"1073741824"`
 	Believe      bool          `help:"Take devices' times as they are: for simulations that are faster than time."`
 	logs.Options `embed:""`
@@ -90,6 +92,11 @@ func (c *Command) options() (o edge.Options, err error) {
 	o = edge.Options{Credentials: cred, Data: c.Data, MQTT: c.MQTT, HTTP: c.HTTP, Slack: c.ClockSlack, StreamMax: c.BacklogMax, Version: build.Version(), Log: c.Logger(os.Stderr)}
 	if c.Believe {
 		o.Slack = -1
+	}
+	if c.Onnx != "" {
+		if o.Model, err = onnxModel(c.OnnxLibrary, c.Onnx); err != nil {
+			return o, err
+		}
 	}
 	for _, file := range c.ModelKey {
 		key, err := ReadKey(file, ed25519.PublicKeySize)
