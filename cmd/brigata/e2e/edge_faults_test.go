@@ -119,30 +119,30 @@ func device(i int) string { return fmt.Sprintf("device-%02d", i) }
 // play has every probe say something five times a second for so long; done says when all
 // of it is acknowledged.
 func (k *kitchen) play(d time.Duration) (done chan error) {
-	var machines [][]*simulate.Machine
+	var devices []simulate.Options
 	for i := range probes / probesEach {
-		machines = append(machines, nil)
+		o := simulate.Options{For: d, Every: probeEvery, Speed: 1}
 		for j := range probesEach {
-			machines[i] = append(machines[i], &simulate.Machine{Sensor: probe(i*probesEach + j), Low: 2, High: 4, Leak: 6 * time.Hour, Cooling: 0.35})
+			o.Machines = append(o.Machines, &simulate.Machine{Sensor: probe(i*probesEach + j), Low: 2, High: 4, Leak: 6 * time.Hour, Cooling: 0.35})
 		}
+		devices = append(devices, o)
 	}
-	return k.playOf(machines, simulate.Options{For: d, Every: probeEvery, Speed: 1})
+	return k.playAll(devices)
 }
 
-// playOf has devices play their machines.
-func (k *kitchen) playOf(devices [][]*simulate.Machine, o simulate.Options) (done chan error) {
+// playAll has each device play its machines.
+func (k *kitchen) playAll(devices []simulate.Options) (done chan error) {
 	done = make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for i, machines := range devices {
+	for i, o := range devices {
 		all.Go(func() {
-			o := o
-			o.Broker, o.User, o.Password, o.Machines, o.Seed = "tcp://"+k.box.mqtt, device(i), "a-long-secret", machines, uint64(i)
+			o.Broker, o.User, o.Password, o.Seed = "tcp://"+k.box.mqtt, device(i), "a-long-secret", uint64(i)
 			sent, err := simulate.Run(ctx, o)
 			want := 0
-			for _, m := range machines {
+			for _, m := range o.Machines {
 				want += int(o.For / o.Every)
 				if m.Extras {
 					want += 3 * int(o.For/o.Every)

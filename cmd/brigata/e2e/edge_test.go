@@ -108,6 +108,8 @@ type boxStatus struct {
 	Unknown  int64 `json:"unknown"`
 	Lost     int64 `json:"lost"`
 	Raw      int64 `json:"raw"` // bytes
+	Learnt   int64 `json:"models_learnt"`
+	Kept     int64 `json:"models_kept"`
 }
 
 func (b *box) status() (s boxStatus) {

@@ -36,8 +36,8 @@ const (
 // Before are machines as they were when the net was made: the generator's, by number none
 // that it was trained on among those it is judged by.
 var (
-	replay  = synth.Split{Name: "replay", From: 0, To: 96, Units: 4, Each: 8, First: 1000, Severities: synth.Trained}
-	oldHeld = synth.Split{Name: "as before", From: 920, To: 950, Units: 2, Each: 16, Severities: synth.All}
+	replay  = synth.Split{Name: "replay", From: 0, To: 96, Units: 4, Each: 4, First: 1000, Severities: synth.Trained}
+	oldHeld = synth.Split{Name: "as before", From: 920, To: 950, Units: 2, Each: 10, Severities: synth.All}
 )
 
 // Watch notices that a net has become less sure of what it says. It needs no labels.
