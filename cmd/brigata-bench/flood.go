@@ -72,15 +72,15 @@ func (f *Flood) Run(ctx context.Context) error {
 		return err
 	}
 	for range f.Rounds {
-		if err := r.round(capacity); err != nil {
-			return err
+		if err = r.round(capacity); err != nil {
+			break
 		}
 	}
 	if f.JSON {
-		return s.report.json(os.Stdout)
+		return errors.Join(err, s.report.json(os.Stdout))
 	}
 	s.report.table(os.Stdout)
-	return nil
+	return err
 }
 
 // floodRun is a node, its phones, and the kitchens and tills that go on.
