@@ -24,7 +24,7 @@ type Limits struct {
 	UserRate      int           // commands per second of a user, over all its connections: 300
 	AddressRate   int           // commands per second of an address: 2000
 	StoreRate     int           // commands per second of a store, without the kitchen's and payments: 2000
-	AnswerWithin  time.Duration // what answers may take on average, or twice what they take in quiet times; the node admits less while they take longer: 10 ms; negative: never less
+	AnswerWithin  time.Duration // what answers may take on average, or twice what they take in quiet times; the node admits less while they take longer: 4 ms; negative: never less
 	CallRate      int           // REST requests per second of a principal: 100
 	QueueBytes    int           // views that wait for a connection: 65536
 	QueueFrames   int           // 512
