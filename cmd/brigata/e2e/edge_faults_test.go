@@ -191,11 +191,15 @@ func (k *kitchen) resident() (now, most, own int) {
 	return field("VmRSS"), field("VmHWM"), field("RssAnon")
 }
 
-// weigh notes the most that the box has had resident.
+// weigh notes the most that the box has had resident, and that it misses no reading.
 func (k *kitchen) weigh() {
 	now, most, own := k.resident()
 	k.peak = max(k.peak, most)
-	k.t.Logf("resident: %.1f MB, of them %.1f MB its own; %.1f MB at most; %+v", mb(now), mb(own), mb(most), k.box.status())
+	s := k.box.status()
+	k.t.Logf("resident: %.1f MB, of them %.1f MB its own; %.1f MB at most; %+v", mb(now), mb(own), mb(most), s)
+	if s.Lost != 0 {
+		k.t.Errorf("the box says that devices skipped %d readings", s.Lost)
+	}
 }
 
 func mb(n int) float64 { return float64(n) / 1e6 }
