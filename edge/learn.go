@@ -54,7 +54,10 @@ func (d *deployment) noteLearnt(l learnt) error {
 		return err
 	}
 	at := filepath.Join(d.dir, learntName)
-	return errors.Join(os.MkdirAll(d.dir, 0o700), os.WriteFile(at+".new", text, 0o600), os.Rename(at+".new", at))
+	if err := errors.Join(os.MkdirAll(d.dir, 0o700), os.WriteFile(at+".new", text, 0o600)); err != nil {
+		return err // the old one stands
+	}
+	return os.Rename(at+".new", at)
 }
 
 // resume puts the copy of the installed model in its place that the box had made before it

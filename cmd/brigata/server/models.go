@@ -23,9 +23,15 @@ func WriteModel(folder string, manifest, file []byte) error {
 	}
 	put := func(name string, b []byte) error {
 		next := filepath.Join(folder, "."+name)
-		return errors.Join(os.WriteFile(next, b, 0o644), os.Rename(next, filepath.Join(folder, name)))
+		if err := os.WriteFile(next, b, 0o644); err != nil {
+			return err
+		}
+		return os.Rename(next, filepath.Join(folder, name))
 	}
-	return errors.Join(put(modelFile, file), put(modelManifest, manifest))
+	if err := put(modelFile, file); err != nil {
+		return err
+	}
+	return put(modelManifest, manifest)
 }
 
 // boxModel is the release that the operator has put there for a box, or for all boxes of
