@@ -246,8 +246,8 @@ func (r *round) rolling() (string, error) {
 // mix is what a long round does, shuffled: the shares of what a long run is to do.
 var mix = map[string]int{"kill": 16, "pause": 8, "partition": 8, "database": 4}
 
-// betweenMax is how long at most before the next fault: some come while the last one heals.
-const betweenMax = time.Second
+// betweenMax is how long at most before the next fault: most come while the last one heals.
+const betweenMax = 4 * time.Second
 
 // many does faults of every kind, at random.
 func (r *round) many() (string, error) {
@@ -291,5 +291,5 @@ func (r *round) one(kind string) error {
 		r.happens(kind)
 		return r.cutFor(shapes[rand.N(len(shapes))].cuts(r), d)
 	}
-	return r.crashDatabase(rand.N(2) == 0)
+	return r.crashDatabase(true)
 }

@@ -148,8 +148,10 @@ func TestReport(t *testing.T) {
 	for i, x := range []result{
 		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, Waits: map[string][]int64{"kill": {600, 4000}}, LongestMS: 4000},
 		{Scenario: "kill", Round: 2, Load: "10.1", Orders: 20, Happened: map[string]int{"kill": 1}, Found: map[string]int{}},
+		{Scenario: "long", Round: 1, Load: "9.9", Orders: 70, Happened: map[string]int{"kill": 3, "database": 2}, Waits: map[string][]int64{"database": {700, 5000}}, Found: map[string]int{}},
+		{Scenario: "long", Round: 2, Load: "9.9", Orders: 7, Happened: map[string]int{"kill": 2}, Found: map[string]int{}},
 	} {
-		if i == 1 {
+		if i == 1 || i == 3 {
 			x.found("I2", []string{"s/o"})
 		}
 		if err := x.keep(file); err != nil {
@@ -161,7 +163,8 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := markdown(all)
-	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| kill | 2 | 4000 | 4000 | 4000 |\n\n## What was checked", "| I2 | 1 |", "1 I2, lost (s/o)", "9.5 to 10.1", "`brigata-fleet faults --rounds 2`"} {
+	for _, line := range []string{"| kill | 2 | 1 | 2 |", "| kill | 2 | 4000 | 4000 | 4000 |", "| database | 2 | 5000 | 5000 | 5000 |\n\n## What was checked", "| I2 | 2 |",
+		"2 rounds, counted together", "| ≥ 100000 | 77 |", "| kill -9 of a node | ≥ 200 | 5 |", "| kill -9 of Postgres | ≥ 50 | 2 |", "| violations of what is checked below | 0 | 1 |", "ms | ≤ 10000 | 5000 |", "1 I2, lost (s/o)", "9.5 to 10.1", "`brigata-fleet faults --rounds 2`"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}

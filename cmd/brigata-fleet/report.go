@@ -115,6 +115,9 @@ func markdown(all []result) string {
 		row(n, sumOf(by[n]))
 	}
 	row("**all**", total)
+	if is := by[long.name]; len(is) > 0 {
+		b.WriteString(longRun(sumOf(is)))
+	}
 	p("\n## How long clients waited\n\nOf every store and fault that it felt: the longest that one of its clients waited for an answer, from the fault or from when it asked, until the next fault. A store felt a fault if a command failed at first or took more than %d ms. "+
 		"A fault is from its beginning: one that lasts 5 s is felt for as long. \"Every store answers\" is from the round's first fault until the last store had answered a command; it holds the time between two commands of a client. \"Boards seen right\" holds the looking itself, at every topic of every store on every node.\n\n", felt.Milliseconds())
 	p("| scenario | felt | p50 ms | p99 ms | longest ms | every store answers, ms | boards seen right, ms |\n|---|---|---|---|---|---|---|\n")
@@ -143,6 +146,23 @@ func markdown(all []result) string {
 			}
 		}
 	}
+	return b.String()
+}
+
+// longRun holds what the rounds of the long run came to, counted together, to what they were to be.
+func longRun(s *sum) string {
+	var b strings.Builder
+	p := func(format string, v ...any) { fmt.Fprintf(&b, format, v...) }
+	p("\n## The long run\n\nFaults of every kind at random, most of them while the last one heals; %d rounds, counted together.\n\n| | is to be | is |\n|---|---|---|\n", s.rounds)
+	p("| orders acknowledged, each held to the log | ≥ %d | %d |\n", enough["orders"], s.orders)
+	for _, k := range []struct{ kind, what string }{{"kill", "kill -9 of a node"}, {"pause", "SIGSTOP of a node"}, {"partition", "partitions"}, {"database", "kill -9 of Postgres"}} {
+		p("| %s | ≥ %d | %d |\n", k.what, enough[k.kind], s.happened[k.kind])
+	}
+	broken := 0
+	for _, n := range s.found {
+		broken += n
+	}
+	p("| violations of what is checked below | 0 | %d |\n| recovery, p99 over all faults, ms | ≤ %d | %d |\n", broken, recoverIn.Milliseconds(), percentile(s.waits, 99))
 	return b.String()
 }
 

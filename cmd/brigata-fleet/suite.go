@@ -77,6 +77,8 @@ const (
 	warm, cool = 2 * time.Second, 2 * time.Second
 	// answerIn and pauseIn are what was promised: after a death, and when it is planned.
 	answerIn, pauseIn = 5 * time.Second, 500 * time.Millisecond
+	// recoverIn is what 99 of 100 waits are within in a long run, where faults overlap.
+	recoverIn = 10 * time.Second
 )
 
 // enough is what a long run goes on for.
