@@ -70,7 +70,7 @@ func (a *answers) find(id command.ID) *wire.Answered {
 
 func (a *answers) add(x wire.Answered, now time.Time) {
 	drop := 0
-	for drop < len(a.list) && (now.Sub(a.list[drop].At) > answersKept || mutant.Is(mutant.AnswersKeptShort) && now.Sub(a.list[drop].At) > time.Second || len(a.list)-drop >= answersMax) && !a.list[drop].Later {
+	for drop < len(a.list) && (now.Sub(a.list[drop].At) > answersKept || mutant.Is(mutant.AnswersKeptShort) && now.Sub(a.list[drop].At) > time.Second || mutant.Is(mutant.AnswersKeptFew) && len(a.list)-drop >= 2 || len(a.list)-drop >= answersMax) && !a.list[drop].Later {
 		delete(a.index, a.list[drop].ID)
 		drop++
 	}

@@ -45,6 +45,17 @@ func (e *entity) misdecide(c command.Command) (events []any, reply any, ok bool)
 			mutant.Is(mutant.RefundUnbooked) && c.Refund != "" {
 			return nil, payment.ViewOf(*s), true
 		}
+	case *payment.GiveBack:
+		s := e.machine.state().(*payment.State)
+		if mutant.Is(mutant.RefundUnchecked) && s.Status == payment.Succeeded && s.Provider == "cash" {
+			r := payment.Refund{ID: string(c.ID), Amount: c.Amount, At: c.At, Reason: c.Reason}
+			return e.also(nil, &payment.GaveBack{At: c.At, By: c.By, Refund: r}), payment.ViewOf(*s), true
+		}
+	case *order.End:
+		s := e.machine.state().(*order.State)
+		if mutant.Is(mutant.FateTwice) && s.State == order.Refused && c.How == order.Cancelled {
+			return e.also(nil, &order.Ended{At: c.At, By: c.By, As: c.How}), &order.EndReply{Order: s.ID, State: c.How, Refunds: []string{}}, true
+		}
 	case *store.TakeNumber:
 		s := e.machine.state().(*store.State)
 		if mutant.Every(7, mutant.NumberTwice) && s.No > 0 {
@@ -86,7 +97,31 @@ func (e *entity) embroider(c command.Command, events []any) []any {
 			if x.To == order.Ready && mutant.Is(mutant.ReadyUnfired) {
 				return e.moveAll(c, events, order.Held, order.Ready)
 			}
+		case *order.ItemsVoided:
+			if mutant.Is(mutant.VoidFires) {
+				return e.moveAll(c, events, order.Void, order.Queued)
+			}
+			if mutant.Is(mutant.VoidMisreckoned) {
+				t := x.Totals
+				t.Total++
+				return e.also(events, &order.ItemsVoided{At: x.At, By: x.By, Totals: t})
+			}
+		case *order.WasPlaced:
+			if !x.PayBy.IsZero() && mutant.Is(mutant.PayFirstIgnored) {
+				return e.also(events, &order.WasAccepted{At: x.At})
+			}
+		case *order.PaymentNoted:
+			if x.Payment.State == "succeeded" && mutant.Is(mutant.OrderCreditTwice) {
+				p := x.Payment
+				p.Amount *= 2
+				return e.also(events, &order.PaymentNoted{Payment: p, Allowed: x.Allowed, Totals: x.Totals})
+			}
 		case *table.PaymentNoted:
+			if x.Payment.Tip > 0 && mutant.Is(mutant.TipLost) {
+				p := x.Payment
+				p.Tip = 0
+				return e.also(events, &table.PaymentNoted{Payment: p, Allowed: x.Allowed})
+			}
 			if x.Payment.State == "succeeded" && mutant.Is(mutant.CreditTwice) {
 				p := x.Payment
 				p.Amount *= 2

@@ -52,6 +52,7 @@ const (
 	BodyIgnored
 	PrincipalIgnored
 	AnswersKeptShort
+	AnswersKeptFew
 	OldIDsTaken
 	FutureIDsTaken
 	LaterForgotten
@@ -80,13 +81,17 @@ const (
 	SnapshotOneAhead
 	SnapshotHeld
 	SnapshotStale
+	SnapshotOtherAnswer
 	KnownForgotten
+	KnownShort
 
 	// Tickets.
 	MoveFiresAgain
 	BumpFiresAgain
 	ReadyUnfired
+	VoidFires
 	NumberTwice
+	FateTwice
 
 	// Money.
 	StockUnchecked
@@ -97,6 +102,11 @@ const (
 	RefundTwice
 	LateChargeIgnored
 	RefundUnbooked
+	RefundUnchecked
+	TipLost
+	OrderCreditTwice
+	PayFirstIgnored
+	VoidMisreckoned
 
 	// Sensors.
 	ReadingTwice
@@ -109,6 +119,7 @@ const (
 	OpenUnseen
 	PushClosedUnseen
 	PushVersionAhead
+	PushOverAsLive
 
 	// The database.
 	NoFence

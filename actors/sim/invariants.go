@@ -45,6 +45,7 @@ func (k *checks) holds(e *entity, state any) {
 		} else {
 			e.items[""] = d
 		}
+		k.returned(s)
 	}
 }
 
@@ -55,7 +56,26 @@ func (k *checks) fate(e *entity, s *order.State) {
 		!(was == order.Expired && s.Paid-s.Refunded >= s.Total) {
 		k.fail("I3", "order %s was %s, and is %s", short(s.ID), was, s.State)
 	}
+	if s.State == order.Accepted && was != order.Accepted && !s.PayBy.IsZero() && s.Paid-s.Refunded < s.Total {
+		k.fail("I8", "order %s is to be paid first, and is accepted with %d paid of %d", short(s.ID), s.Paid-s.Refunded, s.Total)
+	}
 	e.items[""] = item{state: order.ItemState(s.State)}
+}
+
+// returned: nothing goes back that was not taken (I8).
+func (k *checks) returned(s *payment.State) {
+	left := s.Amount + s.Tip
+	if s.Mischarge != nil {
+		left = s.Mischarge.Amount
+	}
+	for _, r := range s.Refunds {
+		if r.State != "failed" {
+			left -= r.Amount
+		}
+	}
+	if left < 0 {
+		k.fail("I8", "payment %s gives back %d more than it took", short(s.ID), -left)
+	}
 }
 
 // tickets: an item is fired from held alone, each time under the next number, and then
@@ -153,6 +173,9 @@ func (k *checks) orderAtRest(o *order.State, numbers map[string]string) {
 	if total := bill.Total(k.today, o.Type, o.Guests, billLines(o), o.Off).Less(o.Allowed).Total; !o.State.Final() && total != o.Total {
 		k.fail("I11", "order %s comes to %d by its lines, and says %d", short(o.ID), total, o.Total)
 	}
+	for _, p := range o.Account.Payments {
+		k.paymentAtRest("order "+short(o.ID), p.ID, p.State, p.Amount, p.Tip, p.Refunded)
+	}
 	if !o.State.Final() && lines != o.Subtotal {
 		k.fail("I11", "order %s: its lines come to %d, its subtotal is %d", short(o.ID), lines, o.Subtotal)
 	}
@@ -238,7 +261,7 @@ func (k *checks) paymentAtRest(of, id, state string, amount, tip, refunded int64
 		back += r.Amount
 	}
 	if state == "succeeded" && (p.Amount != amount || p.Tip != tip) || string(p.Status) != state || back != refunded {
-		k.fail("I8", "payment %s is %s, %d with %d back; %s says %s, %d with %d back", short(id), p.Status, p.Amount, back, of, state, amount, refunded)
+		k.fail("I8", "payment %s is %s, %d and %d with %d back; %s says %s, %d and %d with %d back", short(id), p.Status, p.Amount, p.Tip, back, of, state, amount, tip, refunded)
 	}
 }
 

@@ -21,7 +21,7 @@ func misnap(b *journal.Batch) {
 			h.Live = false
 		case mutant.Is(mutant.SnapshotStale):
 			stale(h)
-		case mutant.Is(mutant.SnapshotWithoutAnswers), mutant.Is(mutant.SnapshotOneAhead):
+		case mutant.Is(mutant.SnapshotWithoutAnswers), mutant.Is(mutant.SnapshotOneAhead), mutant.Is(mutant.SnapshotOtherAnswer):
 			f, err := actors.NewFold(h.Kind)
 			if err != nil {
 				return
@@ -30,10 +30,14 @@ func misnap(b *journal.Batch) {
 			if err != nil {
 				return
 			}
-			if s.State = f.State(); mutant.Is(mutant.SnapshotOneAhead) {
+			s.State = f.State()
+			switch {
+			case mutant.Is(mutant.SnapshotOneAhead):
 				s.V++
-			} else {
+			case mutant.Is(mutant.SnapshotWithoutAnswers):
 				s.Answers = nil
+			case len(s.Answers) > 0:
+				s.Answers[0].Reply = []byte("{}")
 			}
 			h.State = wire.AppendSnapshot(nil, &s)
 		}
@@ -131,10 +135,13 @@ func misshow(views []actors.View) []actors.View {
 		shown[v.Target.ID] = v
 	case mutant.Is(mutant.PushClosedUnseen):
 		return slices.DeleteFunc(slices.Clone(views), func(v actors.View) bool { return !v.Live })
-	case mutant.Is(mutant.PushVersionAhead):
+	case mutant.Is(mutant.PushVersionAhead), mutant.Is(mutant.PushOverAsLive):
 		views = slices.Clone(views)
 		for i := range views {
-			views[i].V++
+			if mutant.Is(mutant.PushVersionAhead) {
+				views[i].V++
+			}
+			views[i].Live = views[i].Live || mutant.Is(mutant.PushOverAsLive)
 		}
 	}
 	return views

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"io"
 	"log/slog"
 	"time"
 
@@ -59,7 +58,7 @@ func (n *node) sinceBoot() time.Duration {
 // real is how long a wait by the node's clock takes, in µs.
 func (n *node) real(d time.Duration) int64 { return int64(float64(d.Microseconds())/n.rate) + 1 }
 
-var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+var silent = slog.New(slog.DiscardHandler)
 
 // start brings up a process: it takes a lease, and opens the cells that are its.
 func (n *node) start() {

@@ -37,24 +37,25 @@ type thread struct {
 type killed struct{}
 
 // after plans a step of the process.
-func (p *process) after(d int64, do func()) {
+func (p *process) after(d int64, do func()) { p.world.plans(d, p, do) }
+
+// step takes a step whose time has come, unless the process is dead or stands still.
+func (p *process) step(do func()) {
 	w := p.world
-	w.after(d, func() {
-		switch {
-		case p.dead:
-			return
-		case p.paused > w.now:
-			p.after(p.paused-w.now+w.between(0, 20*millisecond), do)
-			return
-		}
-		w.steps++
-		if w.plan.CrashAt == w.steps {
-			p.node.crash(w.between(50*millisecond, 400*millisecond))
-			return
-		}
-		do()
-		p.poll()
-	})
+	switch {
+	case p.dead:
+		return
+	case p.paused > w.now:
+		p.after(p.paused-w.now+w.between(0, 20*millisecond), do)
+		return
+	}
+	w.steps++
+	if w.plan.CrashAt == w.steps {
+		p.node.crash(w.between(50*millisecond, 400*millisecond))
+		return
+	}
+	do()
+	p.poll()
 }
 
 // poll sees whose wait is over.

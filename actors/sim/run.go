@@ -1,10 +1,10 @@
 package sim
 
 import (
+	"context"
 	"io"
 	"runtime/debug"
 	"sync"
-	"time"
 )
 
 // Result is what one run came to.
@@ -24,7 +24,7 @@ type Result struct {
 func Run(p *Plan, story io.Writer) Result {
 	w := newWorld(p, story)
 	w.guarded()
-	return Result{Seed: p.Seed, Violation: w.checks.violation, Hash: w.hash.Sum64(), Events: w.n, Steps: w.steps,
+	return Result{Seed: p.Seed, Violation: w.checks.violation, Hash: uint64(w.hash), Events: w.n, Steps: w.steps,
 		Faults: w.faults, Answers: w.checks.answers, Commits: w.checks.commits}
 }
 
@@ -42,6 +42,7 @@ func (w *World) guarded() {
 type Total struct {
 	Runs            int
 	Events          uint64
+	Hash            uint64 // of theirs, whatever their order
 	Faults, Answers int
 	Failed          *Plan  // the first that did, or nil
 	Violation       string // its
@@ -49,6 +50,9 @@ type Total struct {
 
 func (t *Total) add(r Result) {
 	t.Runs++
+	d := digest(r.Seed)
+	d.number(r.Hash)
+	t.Hash ^= uint64(d)
 	t.Events += r.Events
 	t.Faults += r.Faults
 	t.Answers += r.Answers
@@ -57,6 +61,7 @@ func (t *Total) add(r Result) {
 // Join adds what further runs came to.
 func (t *Total) Join(more Total) {
 	t.Runs += more.Runs
+	t.Hash ^= more.Hash
 	t.Events += more.Events
 	t.Faults += more.Faults
 	t.Answers += more.Answers
@@ -65,11 +70,10 @@ func (t *Total) Join(more Total) {
 	}
 }
 
-// Seeds runs seeds from first on, some at a time, until one fails or the time is up; a
-// zero end has no time. Of seeds that fail it keeps the first. What it ran is a run of
-// seeds without a gap.
-func Seeds(first uint64, n int, o Options, end time.Time, workers int) Total {
-	return each(n, workers, end, func(i int) *Plan { return NewPlan(first+uint64(i), o) })
+// Seeds runs seeds from first on, some at a time, until one fails or ctx has ended. Of
+// seeds that fail it keeps the first. What it ran is a run of seeds without a gap.
+func Seeds(ctx context.Context, first uint64, n int, o Options, workers int) Total {
+	return each(ctx, n, workers, func(i int) *Plan { return NewPlan(first+uint64(i), o) })
 }
 
 // Sweep runs the short story of a seed once for each step of its processes, and kills
@@ -77,7 +81,7 @@ func Seeds(first uint64, n int, o Options, end time.Time, workers int) Total {
 func Sweep(seed uint64, workers int) Total {
 	o := Options{Calm: true, Short: true}
 	steps := Run(NewPlan(seed, o), nil).Steps
-	return each(steps, workers, time.Time{}, func(i int) *Plan {
+	return each(context.Background(), steps, workers, func(i int) *Plan {
 		o := o
 		o.CrashAt = i + 1
 		return NewPlan(seed, o)
@@ -85,7 +89,7 @@ func Sweep(seed uint64, workers int) Total {
 }
 
 // each plays n plans.
-func each(n, workers int, end time.Time, plan func(i int) *Plan) (t Total) {
+func each(ctx context.Context, n, workers int, plan func(i int) *Plan) (t Total) {
 	var mu sync.Mutex
 	next, failed := 0, -1
 	var all sync.WaitGroup
@@ -94,7 +98,7 @@ func each(n, workers int, end time.Time, plan func(i int) *Plan) (t Total) {
 			for {
 				mu.Lock()
 				i := next
-				if i >= n || failed >= 0 || !end.IsZero() && time.Now().After(end) {
+				if i >= n || failed >= 0 || ctx.Err() != nil {
 					mu.Unlock()
 					return
 				}

@@ -24,7 +24,7 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestSeeds(t *testing.T) {
-	total := Seeds(1, 150, Options{}, time.Time{}, 2)
+	total := Seeds(t.Context(), 1, 150, Options{}, 2)
 	if total.Failed != nil {
 		t.Fatalf("seed %d: %s", total.Failed.Seed, total.Violation)
 	}
@@ -38,7 +38,7 @@ func TestShrink(t *testing.T) {
 	m, _ := Named("credit-lost")
 	mutant.Turn(m.is)
 	defer mutant.Turn(mutant.Off)
-	p := Seeds(1, 50, Options{}, time.Time{}, 1).Failed
+	p := Seeds(t.Context(), 1, 50, Options{}, 1).Failed
 	if p == nil {
 		t.Fatal("nothing fails")
 	}
@@ -55,6 +55,15 @@ func TestMutants(t *testing.T) {
 		m, ok := Named(name)
 		if total := m.Hunt(200, time.Time{}); !ok || total.Failed == nil {
 			t.Errorf("%s survives %d runs", name, total.Runs)
+		}
+	}
+}
+
+func BenchmarkSeed(b *testing.B) {
+	b.ReportAllocs()
+	for i := range b.N {
+		if r := Run(NewPlan(uint64(1+i%200), Options{}), nil); r.Violation != "" {
+			b.Fatalf("seed %d: %s", r.Seed, r.Violation)
 		}
 	}
 }

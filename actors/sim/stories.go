@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,11 +45,11 @@ func idAt(p *Plan, at int64, n int) command.ID {
 
 // minted is when a command id says that it was.
 func minted(id command.ID) time.Time {
-	var hi, lo int64
-	if _, err := fmt.Sscanf(string(id[:13]), "%x-%x", &hi, &lo); err != nil {
+	ms, err := strconv.ParseInt(string(id[:8]+id[9:13]), 16, 64)
+	if err != nil {
 		panic(err)
 	}
-	return time.UnixMilli(hi<<16 | lo)
+	return time.UnixMilli(ms)
 }
 
 func (g *storyteller) chance(n int) bool { return g.rand.IntN(n) == 0 }

@@ -2,9 +2,7 @@ package sim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -29,19 +27,15 @@ type World struct {
 	reports  int // of it
 	box      *box
 
-	clients int // that still wait for an answer and will not give up
+	file    file // once it was decoded
+	clients int  // that still wait for an answer and will not give up
 
 	loaded bool // the store is
 	healed bool
 	steps  int // of processes: where a sweep may crash one
 	faults int
-	hash   hash64
+	hash   digest
 	story  io.Writer // nil: nobody reads it
-}
-
-type hash64 interface {
-	io.Writer
-	Sum64() uint64
 }
 
 // event is something that happens at a time; of those of one time the first one planned
@@ -49,6 +43,7 @@ type hash64 interface {
 type event struct {
 	at int64
 	n  uint64
+	in *process // whose step it is; nil: the world's
 	do func()
 }
 
@@ -63,7 +58,7 @@ const (
 )
 
 func newWorld(p *Plan, story io.Writer) *World {
-	w := &World{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0xB216A7A)), hash: fnv.New64a(), story: story}
+	w := &World{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0xB216A7A)), story: story}
 	w.cells = append([]string{storeID}, p.Others...)
 	w.provider = &provider{world: w, charges: map[string]*charge{}}
 	w.box = &box{world: w}
@@ -80,9 +75,11 @@ func newWorld(p *Plan, story io.Writer) *World {
 }
 
 // after plans do for d µs from now.
-func (w *World) after(d int64, do func()) {
+func (w *World) after(d int64, do func()) { w.plans(d, nil, do) }
+
+func (w *World) plans(d int64, in *process, do func()) {
 	w.n++
-	h := append(w.heap, event{w.now + max(d, 0), w.n, do})
+	h := append(w.heap, event{w.now + max(d, 0), w.n, in, do})
 	for i := len(h) - 1; i > 0; {
 		p := (i - 1) / 2
 		if !h[i].before(&h[p]) {
@@ -123,8 +120,13 @@ func (w *World) play() {
 	for len(w.heap) > 0 && w.n <= eventsMax && w.checks.violation == "" && w.heap[0].at <= w.plan.End {
 		e := w.pop()
 		w.now = e.at
-		w.happens(&e)
-		e.do()
+		w.hash.number(uint64(e.at))
+		w.hash.number(e.n)
+		if e.in != nil {
+			e.in.step(e.do)
+		} else {
+			e.do()
+		}
 	}
 	if w.n > eventsMax {
 		w.checks.fail("L2", "there is no end to what happens")
@@ -137,17 +139,6 @@ func (w *World) play() {
 		n.kill()
 	}
 }
-
-// happens makes an event part of the run's hash.
-func (w *World) happens(e *event) {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(e.at))
-	binary.LittleEndian.PutUint64(b[8:], e.n)
-	w.hash.Write(b[:])
-}
-
-// note makes what it led to part of the run's hash.
-func (w *World) note(format string, args ...any) { fmt.Fprintf(w.hash, format, args...) }
 
 // tell adds a line to the story.
 func (w *World) tell(format string, args ...any) {

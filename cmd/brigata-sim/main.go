@@ -4,14 +4,18 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/brigata/brigata/actors/sim"
@@ -32,7 +36,7 @@ func main() {
 	var f flags
 	flag.IntVar(&f.seeds, "seeds", 2000, "random seeds to play")
 	flag.Uint64Var(&f.from, "from", 1, "the first seed")
-	flag.DurationVar(&f.limit, "for", 0, "stop after that time, and say which seed comes next")
+	flag.DurationVar(&f.limit, "for", 0, "stop after that time")
 	flag.BoolVar(&f.short, "short", false, "short stories of few clients, about ten times as many seeds a second")
 	flag.IntVar(&f.sweep, "sweep", 2, "short stories to play once for each step at which a process may be killed")
 	flag.StringVar(&f.mutant, "mutants", "", "hunt these mutants, by name and comma; all")
@@ -51,8 +55,13 @@ func main() {
 		}
 		return
 	}
+	debug.SetGCPercent(garbage)
 	os.Exit(run(f))
 }
+
+// garbage is how much there may be, in percent of what lives: a world is small, and soon
+// over.
+const garbage = 800
 
 func run(f flags) int {
 	o := sim.Options{Slow: f.slow, Panics: f.panics, Short: f.short}
@@ -63,8 +72,9 @@ func run(f flags) int {
 		sim.Run(sim.NewPlan(f.from, o), os.Stdout)
 	}
 	total, next := seeds(f, o)
+	stopped := next < f.from+uint64(f.seeds)
 	swept := 0
-	for s := uint64(1); s <= uint64(f.sweep) && total.Failed == nil; s++ {
+	for s := uint64(1); s <= uint64(f.sweep) && total.Failed == nil && !stopped; s++ {
 		t := sim.Sweep(s, f.workers)
 		swept += t.Runs
 		total.Join(t)
@@ -72,9 +82,11 @@ func run(f flags) int {
 	if total.Failed != nil {
 		return failed(total)
 	}
-	killed, of := hunt(f)
-	if f.limit > 0 {
-		fmt.Printf("the next seed is %d\n", next)
+	killed, of := 0, 0
+	if stopped {
+		fmt.Printf("stopped: the next seed is %d\n", next)
+	} else {
+		killed, of = hunt(f)
 	}
 	fmt.Printf("%d seeds, %d swept crashes, %d events, %d answers, %d faults", total.Runs-swept, swept, total.Events, total.Answers, total.Faults)
 	if of > 0 {
@@ -87,27 +99,47 @@ func run(f flags) int {
 	return 0
 }
 
-// told is how many seeds are played between two lines of progress, where there is a limit.
+// told is how many seeds are played between two lines of progress.
 const told = 10_000
 
-// seeds plays them, and says which comes next.
+// seeds plays them, until ^C or the time is up, and says which comes next: whoever stopped
+// it goes on from there.
 func seeds(f flags, o sim.Options) (total sim.Total, next uint64) {
-	var end time.Time
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if f.limit > 0 {
-		end = time.Now().Add(f.limit)
+		ctx, stop = context.WithTimeout(ctx, f.limit)
+		defer stop()
 	}
+	began := time.Now()
 	next = f.from
 	last := f.from + uint64(f.seeds)
-	for next < last && total.Failed == nil && (end.IsZero() || time.Now().Before(end)) {
-		n := min(told, int(last-next))
-		t := sim.Seeds(next, n, o, end, f.workers)
+	for next < last && total.Failed == nil && ctx.Err() == nil {
+		t := sim.Seeds(ctx, next, min(told, int(last-next)), o, f.workers)
 		next += uint64(t.Runs)
 		total.Join(t)
-		if f.limit > 0 {
-			fmt.Printf("%s seeds %d to %d: %d events, %d faults\n", time.Now().UTC().Format(time.TimeOnly), f.from, next-1, total.Events, total.Faults)
+		if f.seeds > told {
+			fmt.Printf("%s %s: seeds %d to %d, %.0f a second: %d events, %d answers, %d faults, hash %016x\n", time.Now().UTC().Format(time.TimeOnly), version(),
+				f.from, next-1, float64(total.Runs)/time.Since(began).Seconds(), total.Events, total.Answers, total.Faults, total.Hash)
 		}
 	}
 	return total, next
+}
+
+// version is the commit that this was built of.
+func version() string {
+	is := "unknown version"
+	if b, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range b.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				is = s.Value[:min(len(s.Value), 10)]
+			case s.Key == "vcs.modified" && s.Value == "true":
+				is += "-dirty"
+			}
+		}
+	}
+	return is
 }
 
 // failed tells the shortest story that still fails.

@@ -16,13 +16,21 @@ func (j *Journal) sorted(match func(*entity) bool) []journal.Stored {
 	j.db.mu.Lock()
 	defer j.db.mu.Unlock()
 	var out []journal.Stored
-	for _, e := range j.db.entities {
+	for _, k := range j.keys(match) {
+		out = append(out, j.db.entities[k].stored())
+	}
+	return out
+}
+
+// keys returns those of the entities that match, in order; the caller holds the lock.
+func (j *Journal) keys(match func(*entity) bool) (keys []journal.Key) {
+	for k, e := range j.db.entities {
 		if match(e) {
-			out = append(out, e.stored())
+			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(out, func(a, b journal.Stored) int { return bytes.Compare(a.Head.Key[:], b.Head.Key[:]) })
-	return out
+	slices.SortFunc(keys, func(a, b journal.Key) int { return bytes.Compare(a[:], b[:]) })
+	return keys
 }
 
 func (e *entity) stored() journal.Stored {
@@ -67,10 +75,13 @@ func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stor
 // Known implements journal.Journal.
 func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield func(journal.Key) error) error {
 	from := journal.Since(since)
-	for _, s := range j.sorted(func(e *entity) bool {
+	j.db.mu.Lock()
+	keys := j.keys(func(e *entity) bool {
 		return e.head.Cell == cell && bytes.Compare(e.head.Key[:], from[:]) >= 0
-	}) {
-		if err := errors.Join(ctx.Err(), yield(s.Head.Key)); err != nil {
+	})
+	j.db.mu.Unlock()
+	for _, k := range keys {
+		if err := errors.Join(ctx.Err(), yield(k)); err != nil {
 			return err
 		}
 	}
