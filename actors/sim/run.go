@@ -7,6 +7,10 @@ import (
 	"sync"
 )
 
+// Garbage is how much of it a program that runs many seeds lets lie, in percent of what
+// lives (GOGC): a world is small, and soon over.
+const Garbage = 1600
+
 // Result is what one run came to.
 type Result struct {
 	Seed      uint64

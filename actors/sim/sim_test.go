@@ -3,12 +3,18 @@ package sim
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/brigata/brigata/actors/mutant"
 )
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(Garbage)
+	os.Exit(m.Run())
+}
 
 // TestRepeats: the same seed plays the same run.
 func TestRepeats(t *testing.T) {

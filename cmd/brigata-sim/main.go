@@ -41,7 +41,7 @@ func main() {
 	flag.IntVar(&f.sweep, "sweep", 2, "short stories to play once for each step at which a process may be killed")
 	flag.StringVar(&f.mutant, "mutants", "", "hunt these mutants, by name and comma; all")
 	flag.IntVar(&f.hunt, "hunt", 5000, "seeds that a mutant may take")
-	flag.DurationVar(&f.budget, "budget", 3*time.Minute, "the time that a mutant may take")
+	flag.DurationVar(&f.budget, "budget", 20*time.Minute, "the time that a mutant may take, on however busy a machine")
 	flag.StringVar(&f.faults, "faults", "", "these kinds of faults, by comma, instead of a seed's own")
 	flag.Float64Var(&f.slow, "slow", 0, "share of slow commits, instead of a seed's own")
 	flag.Float64Var(&f.panics, "panics", 0, "share of turns that panic, instead of a seed's own")
@@ -55,13 +55,9 @@ func main() {
 		}
 		return
 	}
-	debug.SetGCPercent(garbage)
+	debug.SetGCPercent(sim.Garbage)
 	os.Exit(run(f))
 }
-
-// garbage is how much there may be, in percent of what lives: a world is small, and soon
-// over.
-const garbage = 800
 
 func run(f flags) int {
 	o := sim.Options{Slow: f.slow, Panics: f.panics, Short: f.short}
