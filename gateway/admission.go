@@ -16,31 +16,34 @@ import (
 type class int
 
 // classes are their names in metrics.
-var classes = [...]string{"guest_reads", "guest_commands", "staff", "kitchen_and_payments"}
+var classes = [...]string{"guest_reads", "guest_commands", "staff", "guest_payments", "kitchen_and_payments"}
 
 const (
 	guestReads class = iota
 	guestCommands
 	staffWork
+	guestPayments // there are as many of them as there are phones
 	kitchenAndPayments
 )
 
 // shares of the work that may be under way for each class, in percent of what is admitted
-// now, and how much is never too much for it; the kitchen and payments are bounded by the
+// now, and how much is never too much for it; the kitchen and the tills are bounded by the
 // node's limit alone.
 var (
-	shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100}
-	floors = [...]int64{guestReads: 8, guestCommands: 16, staffWork: 256}
+	shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100, guestPayments: 100}
+	floors = [...]int64{guestReads: 8, guestCommands: 16, staffWork: 256, guestPayments: 256}
 )
 
 // classOf says in which class somebody's command is.
 func classOf(who *auth.Principal, name string) class {
-	switch {
-	case who.Rank() == command.Kitchen, who.Rank() == command.Expo,
-		strings.HasPrefix(name, "item."), strings.HasPrefix(name, "payment."), strings.HasPrefix(name, "bill."):
-		return kitchenAndPayments
-	case who.IsGuest(), who.IsChannel():
+	money := strings.HasPrefix(name, "payment.") || strings.HasPrefix(name, "bill.")
+	switch guest := who.IsGuest() || who.IsChannel(); {
+	case guest && money:
+		return guestPayments
+	case guest:
 		return guestCommands
+	case money, strings.HasPrefix(name, "item."), who.Rank() == command.Kitchen, who.Rank() == command.Expo:
+		return kitchenAndPayments
 	}
 	return staffWork
 }

@@ -29,7 +29,7 @@ func TestAdmissionShedsByClass(t *testing.T) {
 		now = now.Add(adjustEach)
 		a.leave(now, 80*time.Millisecond, true)
 	}
-	for of, want := range map[class]bool{guestReads: false, guestCommands: false, staffWork: false, kitchenAndPayments: true} {
+	for of, want := range map[class]bool{guestReads: false, guestCommands: false, staffWork: false, guestPayments: false, kitchenAndPayments: true} {
 		if bad := a.would(of, now); (bad == nil) != want || bad != nil && (bad.Code != refusal.Overloaded || bad.AfterMS == 0) {
 			t.Errorf("overloaded: class %d: %v", of, bad)
 		}
@@ -40,7 +40,7 @@ func TestAdmissionShedsByClass(t *testing.T) {
 	for under, admitted := range map[int64]map[class]bool{
 		floors[guestReads]:    {guestReads: false, guestCommands: true, staffWork: true},
 		floors[guestCommands]: {guestReads: false, guestCommands: false, staffWork: true},
-		floors[staffWork]:     {guestReads: false, guestCommands: false, staffWork: false},
+		floors[staffWork]:     {guestReads: false, guestCommands: false, staffWork: false, guestPayments: false},
 	} {
 		a.inflight.Store(under)
 		for of, want := range admitted {
@@ -67,6 +67,28 @@ func TestAdmissionShedsByClass(t *testing.T) {
 	}
 	if a.limit.Load() != most {
 		t.Fatal("the limit of an idle node grows: the first flood would find no bound")
+	}
+}
+
+// Money goes before orders, the staff's before the guests': a node can be flooded with any of these.
+func TestClassOf(t *testing.T) {
+	n := newNode(t, nil)
+	for _, x := range []struct {
+		roles, command string
+		want           class
+	}{
+		{"guest", "order.place", guestCommands}, {"guest", "item.bump", guestCommands},
+		{"guest", "payment.create", guestPayments}, {"guest", "bill.split", guestPayments},
+		{"waiter", "order.place", staffWork}, {"waiter", "payment.create", kitchenAndPayments},
+		{"waiter", "item.serve", kitchenAndPayments}, {"kitchen", "stock.out", kitchenAndPayments},
+	} {
+		who, err := n.keys.Verify(n.token("x", x.roles, nil), n.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := classOf(who, x.command); got != x.want {
+			t.Errorf("%s by %s: class %d, want %d", x.command, x.roles, got, x.want)
+		}
 	}
 }
 

@@ -145,6 +145,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 	if bad != nil {
 		c.server.finish(&is, bad)
 		c.refuse(m.ID, bad)
+		c.slows(who, bad)
 		return
 	}
 	c.server.stats.Commands.Add(1)

@@ -37,7 +37,7 @@ type Limits struct {
 	AuthWithin    time.Duration // 5 s
 	Ping          time.Duration // 25 s, whole seconds
 	WriteWithin   time.Duration // 10 s
-	OverRefusals  int           // refusals in a row for rate before the connection is closed: 200
+	OverRefusals  int           // refusals in a row, for rate or as too early, before the connection is closed: 200
 }
 
 func def[T comparable](v *T, d T) {

@@ -92,8 +92,10 @@ func (c *session) message(b []byte) {
 		c.refuse(0, refusal.New(refusal.Unauthenticated, "missing", "The first message must be auth"))
 		c.end(closeNoAuth)
 		return
+	case c.early > 0 && c.tooEarly(who, &m):
+		return
 	case !c.limiter.AllowN(c.server.now(), 1):
-		c.tooFast(m.ID)
+		c.tooFast(who, m.ID)
 		return
 	}
 	c.over = 0
@@ -125,11 +127,10 @@ func (c *session) pong() {
 	}
 }
 
-func (c *session) tooFast(id int64) {
+func (c *session) tooFast(who *auth.Principal, id int64) {
 	c.refuse(id, errRate)
-	if c.over++; c.over > c.server.limits.OverRefusals {
-		c.end(closeRate)
-	}
+	c.slows(who, errRate)
+	c.overdoes()
 }
 
 // malformed tells a frame that is no JSON, which ends the connection, from one whose

@@ -199,13 +199,20 @@ func (s *Server) HTTP(h http.Handler) *http.Server {
 
 type connKey struct{}
 
-// connContext lets a socket see to its connection's buffers: the one for sending is small,
-// so that a client that does not read is noticed before megabytes wait in the kernel.
+// connContext lets a socket see to its connection's buffers. They are small, so that a client
+// that does not read is noticed before megabytes wait in the kernel, and one that sends without
+// waiting is stopped by its own.
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-const sendBuffer = 16 << 10
+// sendBuffer and receiveBuffer are the kernel's of each socket, in bytes; Linux takes twice that. The
+// one for receiving has room for what a connection's first window has promised to take: what is
+// sent and finds none is lost with the acknowledgements on it, and then both directions stall.
+const (
+	sendBuffer    = 16 << 10
+	receiveBuffer = 64 << 10
+)
 
 // tcpOf is the connection that a request came on; nil: it is none that we know.
 func tcpOf(ctx context.Context) *net.TCPConn {

@@ -39,11 +39,9 @@ type session struct {
 	trace   wire.Trace // of the upgrade: of every command
 	out     feed.Queue
 	limiter *rate.Limiter
-	over    int           // refusals for rate in a row; the reader's
-	rest    time.Duration // before the next message is read: who was refused for load; the reader's
-	early   int           // bytes of messages that came meanwhile, and are still to be read; the reader's
-	tcp     *net.TCPConn  // nil: not known
-	ponged  int64         // ms when a client's own ping was last answered; the reader's
+	tcp     *net.TCPConn // nil: not known
+	patience
+	ponged int64 // ms when a client's own ping was last answered; the reader's
 
 	writing atomic.Int64 // ms since when a write runs; 0: none
 	heard   atomic.Int64 // ms of the last message
@@ -76,6 +74,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	tcp := tcpOf(r.Context())
 	if tcp != nil {
 		tcp.SetWriteBuffer(sendBuffer) // an error leaves the kernel's size
+		tcp.SetReadBuffer(receiveBuffer)
 	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: []string{subprotocol}, OriginPatterns: s.config.Origins})
@@ -132,9 +131,8 @@ func (c *session) read() {
 			return
 		}
 		c.early = max(0, c.early-onWire(len(b)))
-		if c.rest > 0 {
-			time.Sleep(c.rest) // a second at most; nobody waits for a reader but its client
-			c.rest, c.early = 0, unread(c.tcp)
+		if c.rest > 0 && !c.waits() {
+			return
 		}
 	}
 }
@@ -221,7 +219,11 @@ func (c *session) drain() {
 
 // end closes the socket once what waits is written. The first code stands.
 func (c *session) end(code websocket.StatusCode) {
-	if c.closing.CompareAndSwap(0, int32(code)) && c.out.Kick() == feed.QueuedStart {
+	if !c.closing.CompareAndSwap(0, int32(code)) {
+		return
+	}
+	c.rouse()
+	if c.out.Kick() == feed.QueuedStart {
 		c.wake()
 	}
 }
@@ -231,6 +233,7 @@ func (c *session) cut(code websocket.StatusCode) {
 	if c.closing.CompareAndSwap(0, int32(code)) {
 		c.server.closed(code)
 	}
+	c.rouse()
 	c.out.Close()
 	c.server.tasks.run(func() { c.ws.CloseNow() })
 }

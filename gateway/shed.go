@@ -3,33 +3,118 @@ package gateway
 import (
 	mathrand "math/rand/v2"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/gateway/auth"
+)
+
+// patience is how a session's reader treats who does not wait. It is the reader's, but for nap.
+type patience struct {
+	over  int           // refusals in a row for rate, or as too early
+	rest  time.Duration // before the next message is read
+	ahead bool          // what comes during the rest comes too early
+	early int           // bytes of such, still to be read
+	turn  int           // messages of such that were read since the last rest
+	nap   atomic.Pointer[time.Timer]
+}
+
+const (
+	// earlyEach is how many messages that came too early are read before their connection
+	// rests again.
+	earlyEach = 4
+	// readSooner is how long before the time that a client was told it is read again: its
+	// message must not be taken for one that came too early as the reader woke late.
+	readSooner = 50 * time.Millisecond
 )
 
 // sheds refuses a message when the node has too much to do, and says so. The connection
 // is told to come back in once to twice the time that others are told, or all that were
 // refused at once would be back at once; it is not read before, for refusing costs, too.
-// What a guest or a partner sends all the same is refused as soon as it is read: a flood
-// leaves nothing behind in the kernel that would go on when it is over.
 func (c *session) sheds(id int64, of class, now time.Time) bool {
 	bad := c.server.admission.would(of, now)
-	early := c.early > 0 && of < staffWork
-	switch {
-	case bad == nil && !early:
+	if bad == nil {
 		return false
-	case bad == nil:
-		bad = errBusy
-		c.server.admission.shed[of].Add(1)
 	}
+	c.rest, c.ahead = c.putOff(id, bad), true
+	return true
+}
+
+// tooEarly refuses what a guest or a partner sent although it was told to wait. Nothing is
+// looked up for it, and after a few such messages the connection rests again: it costs no
+// more when it sends more, and what is not read stays with who sent it.
+func (c *session) tooEarly(who *auth.Principal, m *message) bool {
+	of := staffWork
+	switch {
+	case m.Cmd != "":
+		of = classOf(who, m.Cmd)
+	case m.Sub != nil:
+		of = readClass(who)
+	}
+	if of >= staffWork {
+		return false
+	}
+	c.server.admission.shed[of].Add(1)
+	rest := c.putOff(m.ID, errBusy)
+	if c.turn++; c.turn >= earlyEach {
+		c.rest, c.ahead = rest, true
+	}
+	c.overdoes()
+	return true
+}
+
+// putOff refuses a message for load, and returns how long its connection is to rest.
+func (c *session) putOff(id int64, bad *refusal.Refusal) time.Duration {
 	told := *bad
 	told.AfterMS += mathrand.Int64N(bad.AfterMS)
 	c.refuse(id, &told)
-	if !early {
-		c.rest = time.Duration(told.AfterMS) * time.Millisecond
+	return time.Duration(told.AfterMS)*time.Millisecond - readSooner
+}
+
+// slows has a guest or a partner wait that was refused for a rate. What it sends meanwhile is
+// in time when it is read: so what it sends has the pace that it may have.
+func (c *session) slows(who *auth.Principal, bad *refusal.Refusal) {
+	if bad.Code == refusal.RateLimited && readClass(who) == guestReads {
+		c.rest = max(c.rest, time.Duration(bad.AfterMS)*time.Millisecond-readSooner)
 	}
-	return true
+}
+
+// overdoes counts a refusal, and closes the connection that was given nothing else for long.
+func (c *session) overdoes() {
+	if c.over++; c.over > c.server.limits.OverRefusals {
+		c.end(closeRate)
+	}
+}
+
+// waits holds the reader until the connection may be read again, two seconds at most, or is
+// to be closed. It reports false when a guest or a partner has gone meanwhile: what it left
+// behind came too early, and nobody waits for an answer.
+func (c *session) waits() bool {
+	t := time.NewTimer(c.rest)
+	c.nap.Store(t)
+	if c.closing.Load() == 0 { // else rouse may have come before nap
+		<-t.C
+	}
+	c.nap.Store(nil)
+	t.Stop()
+	n, gone := unread(c.tcp)
+	if c.ahead {
+		c.early = max(c.early, n) // what was read of the kernel already, or what is in it
+	} else {
+		c.early = 0
+	}
+	c.rest, c.ahead, c.turn = 0, false, 0
+	return !gone || readClass(c.principal()) != guestReads
+}
+
+// rouse ends the reader's rest. closing is set before.
+func (c *session) rouse() {
+	if t := c.nap.Load(); t != nil {
+		t.Reset(0)
+	}
 }
 
 // onWire is how long a client's message of one frame is on the wire, in bytes.
@@ -41,15 +126,21 @@ func onWire(message int) int {
 	return head + mask + message
 }
 
-// unread returns how many bytes wait in the kernel to be read.
-func unread(tcp *net.TCPConn) (n int) {
+// unread returns how many bytes wait in the kernel to be read, and whether the client has
+// closed its end.
+func unread(tcp *net.TCPConn) (n int, gone bool) {
 	if tcp == nil {
-		return 0
+		return 0, false
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return 0
+		return 0, true
 	}
-	raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unreadRequest) }) // 0 where it is not known
-	return n
+	raw.Control(func(fd uintptr) {
+		n, _ = unix.IoctlGetInt(int(fd), unreadRequest) // 0 where it is not known
+		p := []unix.PollFd{{Fd: int32(fd), Events: hungUp}}
+		unix.Poll(p, 0)
+		gone = p[0].Revents&(hungUp|unix.POLLHUP|unix.POLLERR) != 0
+	})
+	return n, gone
 }

@@ -1,3 +1,8 @@
 package gateway
 
-const unreadRequest = 0x4004667f // FIONREAD
+import "golang.org/x/sys/unix"
+
+const (
+	unreadRequest = 0x4004667f // FIONREAD
+	hungUp        = unix.POLLHUP
+)

@@ -2,4 +2,7 @@ package gateway
 
 import "golang.org/x/sys/unix"
 
-const unreadRequest = unix.TIOCINQ
+const (
+	unreadRequest = unix.TIOCINQ
+	hungUp        = unix.POLLRDHUP
+)
