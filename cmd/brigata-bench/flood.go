@@ -11,21 +11,26 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/persistence/pgtest"
 )
 
 // Flood has phones ask far more of a node than it can do: half of what they send are
-// orders, half reads of the menu's and the store's topics. Kitchens bump and tills take
-// cash meanwhile, at a steady pace, as they do before; their times count from when each
-// command was due. The node has the limits that it always has, but for those of one
+// orders, half reads of the menu's and the store's topics. Kitchens bump, tills take cash
+// and some guests order meanwhile, at a steady pace, as they do before; their times count from
+// when each command was due. These guests do what the phones do not: refused, they come
+// back when they were told to. The node has the limits that it always has, but for those of one
 // address, since all clients are at this one. On a machine whose processors the phones
 // share with the node, they run at a lower priority: they stand for thousands that have
-// processors of their own. What they could send all the same is in the report.
+// processors of their own. What they asked all the same, what of it their kernels took, for a
+// node may leave it unread, and what was answered is in the report.
 type Flood struct {
 	Phones      int           `default:"2000" help:"Guests' connections."`
 	Times       float64       `default:"10" help:"How many times what the node can do is asked of it."`
+	Capacity    float64       `help:"Messages a second that the node can do; measured first where it is not given."`
 	Stores      int           `default:"10" help:"Stores that all is spread over."`
 	Duration    time.Duration `default:"8s" help:"Of a flood, and of the time without one before it."`
 	Rounds      int           `default:"3" help:"Floods; medians are reported, with their range."`
@@ -61,9 +66,12 @@ func (f *Flood) Run(ctx context.Context) error {
 	s.report.workload = "flood"
 	r := floodRun{Flood: f, suite: s}
 	defer r.end()
-	capacity, err := r.capacity()
-	if err != nil {
-		return err
+	capacity := f.Capacity
+	if capacity == 0 {
+		var err error
+		if capacity, err = r.capacity(); err != nil {
+			return err
+		}
 	}
 	if err := r.start("--guarded"); err != nil {
 		return err
@@ -71,6 +79,7 @@ func (f *Flood) Run(ctx context.Context) error {
 	if err := r.screens(); err != nil {
 		return err
 	}
+	var err error
 	for range f.Rounds {
 		if err = r.round(capacity); err != nil {
 			break
@@ -91,7 +100,9 @@ type floodRun struct {
 	phones   *phonesProcess
 	kitchens []*socket
 	tills    []*socket
-	orders   [][]taken // by store: to be bumped and paid
+	guests   []*socket
+	refused  atomic.Int64 // of the guests
+	orders   [][]taken    // by store: to be bumped and paid
 }
 
 // taken is an order that a kitchen and a till have work with.
@@ -129,6 +140,13 @@ func (r *floodRun) screens() error {
 			*screen.all = append(*screen.all, s)
 		}
 	}
+	for i := range recoveredAfter {
+		s, err := r.enter(newID(), r.store(i), "guest")
+		if err != nil {
+			return err
+		}
+		r.guests = append(r.guests, s)
+	}
 	return nil
 }
 
@@ -141,7 +159,7 @@ func (r *floodRun) enter(user, store, role string) (*socket, error) {
 }
 
 func (r *floodRun) end() {
-	hangUp(slices.Concat(r.kitchens, r.tills))
+	hangUp(slices.Concat(r.kitchens, r.tills, r.guests))
 	if r.phones != nil {
 		r.phones.end()
 	}
@@ -225,16 +243,12 @@ func (r *floodRun) round(capacity float64) error {
 	}
 	pid := r.house.cmd.Process.Pid
 	sample := sampler(pid, r.suite.postmaster)
-	before := resident(pid)
+	before, idle := resident(pid), sample()
 	quiet, err := r.work(0)
 	if err != nil {
 		return fmt.Errorf("before the flood: %w", err)
 	}
-	guests, err := r.enterGuests()
-	if err != nil {
-		return err
-	}
-	defer hangUp(guests)
+	idle = sample().minus(idle)
 	if r.Profile != "" {
 		defer r.profile()()
 	}
@@ -243,6 +257,7 @@ func (r *floodRun) round(capacity float64) error {
 	}
 	most := watchResident(pid)
 	used := sample()
+	r.refused.Store(0)
 	flooded, err := r.work(1)
 	if err != nil {
 		return fmt.Errorf("under the flood: %w", err)
@@ -252,12 +267,12 @@ func (r *floodRun) round(capacity float64) error {
 	told := make(chan error, 1)
 	var heard heard
 	go func() { told <- r.phones.ask("stop", &heard) }()
-	recovered, err := recovers(guests, ended)
+	recovered, err := recovers(r.guests, ended)
 	if err = errors.Join(err, <-told); err != nil {
 		return err
 	}
 	peak := most()
-	for i, name := range []string{"bump", "payment"} {
+	for i, name := range []string{"bump", "payment", "guest"} {
 		q, f := ms(percentile(quiet[i], 0.99)), ms(percentile(flooded[i], 0.99))
 		r.add(name+"_p50_quiet_ms", ms(percentile(quiet[i], 0.5)), "ms")
 		r.add(name+"_p50_flood_ms", ms(percentile(flooded[i], 0.5)), "ms")
@@ -265,10 +280,12 @@ func (r *floodRun) round(capacity float64) error {
 		r.add(name+"_p99_flood_ms", f, "ms")
 		r.add(name+"_p99_ratio", f/q, "1")
 	}
+	r.add("guest_refused_each", float64(r.refused.Load())/float64(len(flooded[2])), "1")
 	r.add("recovery_ms", ms(recovered), "ms")
 	r.add("resident_before_mib", mib(before), "MiB")
 	r.add("resident_most_mib", mib(peak), "MiB")
 	r.add("resident_after_mib", mib(resident(pid)), "MiB")
+	r.add("node_cores_quiet", idle.server.Seconds()/r.Duration.Seconds(), "1")
 	r.add("node_cores", used.server.Seconds()/r.Duration.Seconds(), "1")
 	r.add("db_cores", used.database.Seconds()/r.Duration.Seconds(), "1")
 	return r.heard(&heard, capacity)
@@ -278,7 +295,8 @@ func (r *floodRun) round(capacity float64) error {
 // back, or one that is not for load, is an error.
 func (r *floodRun) heard(h *heard, capacity float64) error {
 	perSecond := func(n int64) float64 { return float64(n) / h.Seconds }
-	r.add("asked_times_capacity", perSecond(h.Sent)/capacity, "1")
+	r.add("asked_times_capacity", perSecond(h.Asked)/capacity, "1")
+	r.add("sent_times_capacity", perSecond(h.Sent)/capacity, "1")
 	r.add("done_per_s", perSecond(h.Done), "1/s")
 	var refused int64
 	for _, code := range slices.Sorted(maps.Keys(h.Refused)) {
@@ -286,9 +304,10 @@ func (r *floodRun) heard(h *heard, capacity float64) error {
 		refused += n
 		r.add("refused_per_s "+code, perSecond(n), "1/s")
 	}
+	r.add("answered_times_capacity", perSecond(h.Done+refused)/capacity, "1")
 	r.add("closed", float64(h.Closed), "1")
 	if refused == 0 {
-		return fmt.Errorf("nothing was refused: this was no flood: %d messages in %.1f s, %d answered, where %.0f a second can be", h.Sent, h.Seconds, h.Done, capacity)
+		return fmt.Errorf("nothing was refused: this was no flood: %d messages in %.1f s, %d answered, where %.0f a second can be", h.Asked, h.Seconds, h.Done, capacity)
 	}
 	r.add("says_when_to_retry", float64(refused-h.Unclear)/float64(refused), "1")
 	if h.Unclear > 0 {
@@ -297,42 +316,39 @@ func (r *floodRun) heard(h *heard, capacity float64) error {
 	return nil
 }
 
-// work has every kitchen bump and every till take cash for a while, and returns how long
-// the bumps took and how long the payments, sorted. part says which orders are theirs.
-func (r *floodRun) work(part int) (took [2][]time.Duration, err error) {
+// work has every kitchen bump, every till take cash and some guests order for a while, and
+// returns how long each of these took, sorted. part says which orders are kitchens' and tills'.
+func (r *floodRun) work(part int) (took [3][]time.Duration, err error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	began := time.Now()
-	for kind, screens := range [][]*socket{r.kitchens, r.tills} {
-		for i, s := range screens {
+	for kind, clients := range [][]*socket{r.kitchens, r.tills, r.guests} {
+		for i, s := range clients {
 			mine := r.orders[i%r.Stores]
 			mine, first := mine[len(mine)/2*part:], i/r.Stores
-			offset := workEvery * time.Duration(2*i+kind) / time.Duration(2*len(screens))
+			offset := workEvery * time.Duration(3*i+kind) / time.Duration(3*len(clients))
 			all.Go(func() {
 				var lat []time.Duration
-				for n := 0; ; n++ {
+				var failed error
+				for n := 0; failed == nil; n++ {
 					due := began.Add(offset + time.Duration(n)*workEvery)
 					if due.Sub(began) >= r.Duration {
 						break
 					}
 					time.Sleep(time.Until(due))
-					o := mine[first+screensEach*n]
-					cmd, d := "item.bump", fmt.Sprintf(`{"order":%q,"items":["1"]}`, o.id)
-					if kind == 1 {
-						cmd, d = "payment.create", fmt.Sprintf(`{"order":%q,"provider":"cash","amount":%d}`, o.id, o.total)
+					switch id, o := 1000+n, mine[first+screensEach*n]; kind {
+					case 0:
+						_, _, failed = s.do(id, "item.bump", newID(), fmt.Sprintf(`{"order":%q,"items":["1"]}`, o.id))
+					case 1:
+						_, _, failed = s.do(id, "payment.create", newID(), fmt.Sprintf(`{"order":%q,"provider":"cash","amount":%d}`, o.id, o.total))
+					case 2:
+						failed = r.orderAt(s, int64(id))
 					}
-					_, _, failed := s.do(1000+n, cmd, newID(), d)
 					lat = append(lat, time.Since(due))
-					if failed != nil {
-						mu.Lock()
-						err = errors.Join(err, failed)
-						mu.Unlock()
-						return
-					}
 				}
 				mu.Lock()
-				took[kind] = append(took[kind], lat...)
-				mu.Unlock()
+				defer mu.Unlock()
+				took[kind], err = append(took[kind], lat...), errors.Join(err, failed)
 			})
 		}
 	}
@@ -343,17 +359,24 @@ func (r *floodRun) work(part int) (took [2][]time.Duration, err error) {
 	return took, err
 }
 
-// enterGuests logs in those who will try whether the flood is over.
-func (r *floodRun) enterGuests() (all []*socket, err error) {
-	for i := range recoveredAfter {
-		s, err := r.enter(newID(), r.store(i), "guest")
+// orderAt has a guest order, and come back when it is told to until the order is taken.
+func (r *floodRun) orderAt(s *socket, id int64) error {
+	frame := fmt.Appendf(nil, `{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, id, newID(), pickup)
+	for {
+		p, err := s.answer(frame, id)
 		if err != nil {
-			hangUp(all)
-			return nil, err
+			return err
 		}
-		all = append(all, s)
+		if _, ok := placedNo(p); ok {
+			return nil
+		}
+		var no struct{ Err refusal.Refusal }
+		if err := json.Unmarshal(p, &no); err != nil || !no.Err.Code.Retry() || no.Err.AfterMS <= 0 {
+			return fmt.Errorf("a guest's order: %s", p)
+		}
+		r.refused.Add(1)
+		time.Sleep(time.Duration(no.Err.AfterMS) * time.Millisecond)
 	}
-	return all, nil
 }
 
 func hangUp(all []*socket) {

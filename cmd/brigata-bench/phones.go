@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/brigata/brigata/cmd/brigata/server"
@@ -37,13 +40,18 @@ const (
 	// sentAtOnce is how many messages of a flood a phone sends in one go: the node has as
 	// much to do, and the phones less.
 	sentAtOnce = 4
+	// sentEach is how often it is seen which phones are due.
+	sentEach = time.Millisecond
+	// phoneBuffer is what a phone's kernel takes before it is sent, in bytes; Linux takes twice that.
+	phoneBuffer = 16 << 10
 )
 
-// heard is what phones were answered in a flood.
+// heard is what phones asked in a flood, what of it their kernels took, and what they were
+// answered.
 type heard struct {
-	Sent, Done, Unclear, Closed int64
-	Refused                     map[string]int64 // by code and what it is for
-	Seconds                     float64
+	Asked, Sent, Done, Unclear, Closed int64
+	Refused                            map[string]int64 // by code and what it is for
+	Seconds                            float64
 }
 
 // flooders are the phones, in the process that they have to themselves.
@@ -53,21 +61,27 @@ type flooders struct {
 	phones  []*phone
 	readers sync.WaitGroup
 
-	done, unclear, closed atomic.Int64
-	mu                    sync.Mutex
-	refused               map[string]int64
+	asked, sent, done, unclear, closed atomic.Int64
+	mu                                 sync.Mutex
+	refused                            map[string]int64
 }
 
 // phone is a guest's connection.
 type phone struct {
 	*socket
 	store    string
-	id       int64
 	answered chan struct{} // of capacity, which waits
 
-	mu           sync.Mutex // of the buffers: its reader answers pings
-	text, frames []byte
+	mu     sync.Mutex // its reader answers pings
+	id     int64
+	frames []byte // some messages, but for their ids
+	ids    []int  // where these are, each of the width of firstID
+	orders []int  // where the orders' cids end
+	left   []byte // what the kernel has not taken yet of what was sent
 }
+
+// firstID is of the first message of a flood. All ids of one phone have its width.
+const firstID = 1_000_000_000
 
 // Run runs it.
 func (p *FloodPhones) Run() error {
@@ -121,10 +135,12 @@ func (c *flooders) connect() error {
 	for i := range senders {
 		all.Go(func() {
 			for j := i; j < c.Phones && errs[i] == nil; j += senders {
-				p := &phone{store: fmt.Sprintf("bench-%d", j%c.Stores), id: 1, answered: make(chan struct{}, sentAtOnce)}
+				p := &phone{store: fmt.Sprintf("bench-%d", j%c.Stores), id: firstID, answered: make(chan struct{}, sentAtOnce)}
 				if p.socket, errs[i] = dialWith(c.Addr, 4<<10); errs[i] != nil {
 					return
 				}
+				_ = p.conn.(*net.TCPConn).SetWriteBuffer(phoneBuffer)
+				p.write()
 				errs[i] = p.login(tokenOf(c.keys, newID(), p.store, "guest"), "")
 				c.phones[j] = p
 			}
@@ -140,23 +156,92 @@ func (c *flooders) connect() error {
 	return nil
 }
 
-// send asks for some things at once: each phone orders and looks, in turn.
-func (p *phone) send(count int) error {
+// write writes the frames that are sent again and again: orders, and looks at the menu, in
+// turn. Their mask is 0, so that ids are written over where they are.
+func (p *phone) write() {
+	for i := range sentAtOnce {
+		text := fmt.Sprintf(`{"id":%d,"sub":[{"t":"store"},{"t":"menu"}]}`, firstID)
+		if i%2 == 1 {
+			text = fmt.Sprintf(`{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, firstID, newID(), pickup)
+		}
+		p.frames = append(p.frames, 0x81)
+		if len(text) < 126 {
+			p.frames = append(p.frames, 0x80|byte(len(text)))
+		} else {
+			p.frames = append(p.frames, 0x80|126, byte(len(text)>>8), byte(len(text)))
+		}
+		p.frames = append(p.frames, 0, 0, 0, 0)
+		p.ids = append(p.ids, len(p.frames)+len(`{"id":`))
+		if i%2 == 1 {
+			p.orders = append(p.orders, len(p.frames)+strings.Index(text, `","d":`))
+		}
+		p.frames = append(p.frames, text...)
+	}
+}
+
+// next returns the frames with ids of their own.
+func (p *phone) next() []byte {
+	for _, at := range p.ids {
+		p.id++
+		strconv.AppendInt(p.frames[:at], p.id, 10)
+	}
+	for i, at := range p.orders {
+		const digits = 12 // the last group of a cid
+		n := p.id - int64(i)
+		for j := 1; j <= digits; j, n = j+1, n/10 {
+			p.frames[at-j] = byte('0' + n%10)
+		}
+	}
+	return p.frames
+}
+
+// send asks for some things at once, and waits until they are sent.
+func (p *phone) send() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.frames = p.frames[:0]
-	for range count {
-		p.id++
-		p.text = append(strconv.AppendInt(append(p.text[:0], `{"id":`...), p.id, 10), `,"`...)
-		if p.id%2 == 0 {
-			p.text = append(p.text, `sub":[{"t":"store"},{"t":"menu"}]}`...)
-		} else {
-			p.text = append(append(append(p.text, `cmd":"order.place","cid":"`...), newID()...), `","d":`+pickup+`}`...)
-		}
-		p.frames = append(p.frames, p.masked(p.text)...)
-	}
-	_, err := p.conn.Write(p.frames)
+	_, err := p.conn.Write(p.next())
 	return err
+}
+
+// offer asks for some things at once, unless the kernel is still full of what was asked
+// before: a node that does not read more is sent no more.
+func (p *phone) offer() (sent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flush(); len(p.left) > 0 {
+		return false
+	}
+	p.left = p.next()
+	whole := len(p.left)
+	p.flush()
+	if len(p.left) == whole {
+		p.left = nil
+		return false
+	}
+	p.left = slices.Clone(p.left)
+	return true
+}
+
+// flush sends what the kernel takes of what is left.
+func (p *phone) flush() {
+	if len(p.left) == 0 {
+		return
+	}
+	_ = p.raw.Write(func(fd uintptr) bool {
+		n, err := syscall.Write(int(fd), p.left)
+		if err == nil {
+			p.left = p.left[n:]
+		}
+		return true
+	})
+}
+
+// pong answers a ping.
+func (p *phone) pong() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = append(p.left, p.masked([]byte("{}"))...)
+	p.flush()
 }
 
 func (c *flooders) read(p *phone) {
@@ -169,9 +254,7 @@ func (c *flooders) read(p *phone) {
 		for line := range bytes.SplitSeq(frame, []byte("\n")) {
 			switch head := line[:min(len(line), 32)]; {
 			case string(line) == "{}":
-				p.mu.Lock()
-				_ = p.socket.send(line)
-				p.mu.Unlock()
+				p.pong()
 				continue
 			case bytes.Contains(head, []byte(`,"ok":`)):
 				c.done.Add(1)
@@ -211,9 +294,9 @@ func value(line []byte, key string) string {
 func (c *flooders) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done.Store(0)
-	c.unclear.Store(0)
-	c.closed.Store(0)
+	for _, n := range []*atomic.Int64{&c.asked, &c.sent, &c.done, &c.unclear, &c.closed} {
+		n.Store(0)
+	}
 	c.refused = map[string]int64{}
 }
 
@@ -226,7 +309,7 @@ func (c *flooders) capacity(d time.Duration) (perSecond float64) {
 		all.Go(func() {
 			for j := i; time.Since(began) < d; j += askedAtOnce {
 				p := c.phones[j%len(c.phones)]
-				if p.send(sentAtOnce) != nil {
+				if p.send() != nil {
 					return
 				}
 				for range sentAtOnce {
@@ -242,33 +325,34 @@ func (c *flooders) capacity(d time.Duration) (perSecond float64) {
 	return float64(c.done.Load()) / time.Since(began).Seconds()
 }
 
-// flood sends at a rate, whatever is answered, until stop is called: it closes every
+// flood asks at a rate, whatever is answered, until stop is called: it closes every
 // connection and returns what they heard.
 func (c *flooders) flood(rate float64) (stop func() heard) {
 	c.reset()
-	var sent atomic.Int64
 	var over atomic.Bool
 	var all sync.WaitGroup
 	began := time.Now()
 	for i := range senders {
 		all.Go(func() {
-			for n := 0; !over.Load(); n++ {
-				time.Sleep(time.Until(began.Add(time.Duration(float64(n) * senders * sentAtOnce / rate * float64(time.Second)))))
-				if p := c.phones[(i+n*senders)%len(c.phones)]; p.send(sentAtOnce) == nil {
-					sent.Add(sentAtOnce)
+			for n := 0; !over.Load(); time.Sleep(sentEach) {
+				for due := int(time.Since(began).Seconds() * rate / senders / sentAtOnce); n < due; n++ {
+					c.asked.Add(sentAtOnce)
+					if c.phones[(i+n*senders)%len(c.phones)].offer() {
+						c.sent.Add(sentAtOnce)
+					}
 				}
 			}
 		})
 	}
 	return func() heard {
 		over.Store(true)
+		all.Wait()
 		h := heard{Seconds: time.Since(began).Seconds(), Closed: c.closed.Load()}
 		for _, p := range c.phones {
-			p.conn.Close() // a sender may hang in it
+			p.conn.Close()
 		}
-		all.Wait()
 		c.readers.Wait()
-		h.Sent, h.Done, h.Unclear, h.Refused = sent.Load(), c.done.Load(), c.unclear.Load(), c.refused
+		h.Asked, h.Sent, h.Done, h.Unclear, h.Refused = c.asked.Load(), c.sent.Load(), c.done.Load(), c.unclear.Load(), c.refused
 		return h
 	}
 }
