@@ -155,7 +155,8 @@ type rig struct {
 	hub       *hub.Hub
 	address   string
 	events    chan hub.Box
-	offered   atomic.Pointer[[2][]byte] // manifest and file of a model
+	offered   atomic.Pointer[[2][]byte]  // manifest and file of a model
+	sight     atomic.Pointer[link.Sight] // the newest
 }
 
 var quiet = slog.New(slog.NewTextHandler(writer{}, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -187,7 +188,7 @@ func newRig(t testing.TB, ids ...string) *rig {
 func (r *rig) startHub() {
 	r.t.Helper()
 	h, err := hub.Start(hub.Options{Listen: r.address, Name: "n1", Authority: r.authority, Stores: func() []string { return []string{"s1", "s2"} },
-		Here: r.cell.isHere, Note: r.cell.note, Settings: r.cell.settings, Log: quiet, Model: r.model, Changed: func(b hub.Box) {
+		Here: r.cell.isHere, Note: r.cell.note, Settings: r.cell.settings, Log: quiet, Model: r.model, Saw: func(_ string, s *link.Sight) { r.sight.Store(s) }, Changed: func(b hub.Box) {
 			select {
 			case r.events <- b:
 			default:

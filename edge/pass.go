@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brigata/brigata/edge/link"
 	"github.com/brigata/brigata/edge/model/pass"
 )
 
@@ -23,6 +24,7 @@ type passes struct {
 	mu   sync.Mutex
 	heat map[string]warmth
 	seen map[string]sight
+	told map[string]time.Time
 }
 
 type warmth struct {
@@ -42,11 +44,14 @@ type sight struct {
 
 const (
 	// sightFor is how long what was seen of the pass says anything about it.
-	sightFor  = 15 * time.Second
-	dishesMax = 100
+	sightFor = 15 * time.Second
+	// tellEvery: the nodes hear of a camera no more often.
+	tellEvery = time.Second
 )
 
-func newPasses() *passes { return &passes{heat: map[string]warmth{}, seen: map[string]sight{}} }
+func newPasses() *passes {
+	return &passes{heat: map[string]warmth{}, seen: map[string]sight{}, told: map[string]time.Time{}}
+}
 
 // warm keeps the newest infrared frame of a sensor.
 func (p *passes) warm(sensor string, frame []float64, at time.Time) {
@@ -81,6 +86,27 @@ func (p *passes) look(sensor string, picture []byte, now time.Time) (s sight, er
 	return s, nil
 }
 
+// due says that the nodes are to hear of a camera again, and takes it that they do.
+func (p *passes) due(sensor string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.told[sensor]; ok && now.Sub(last).Abs() < tellEvery {
+		return false
+	}
+	p.told[sensor] = now
+	return true
+}
+
+// tellPass tells the nodes what a camera has seen. Nobody may be there: the next picture is soon.
+func (b *Box) tellPass(sensor string, s *sight) {
+	if !b.passes.due(sensor, b.o.Now()) {
+		return
+	}
+	if text, err := json.Marshal(link.Sight{Sensor: sensor, Dishes: s.Dishes, Cold: s.Cold}); err == nil {
+		b.conn.Publish(link.Pass, text)
+	}
+}
+
 // postPass takes a picture of the pass: POST /v1/pass/{sensor}, image/jpeg, by a device that
 // has the sensor.
 func (b *Box) postPass(w http.ResponseWriter, r *http.Request) {
@@ -108,6 +134,7 @@ func (b *Box) postPass(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a picture in JPEG", http.StatusBadRequest)
 		return
 	}
+	b.tellPass(id, &s)
 	answer(w, &s)
 }
 
@@ -120,7 +147,7 @@ func (b *Box) getPass(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	dishes, err := strconv.Atoi(r.FormValue("dishes"))
-	if err != nil || dishes < 0 || dishes > dishesMax {
+	if err != nil || dishes < 0 || dishes > link.DishesMax {
 		http.Error(w, "dishes: how many are on the ticket", http.StatusBadRequest)
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brigata/brigata/edge/link"
 	"github.com/brigata/brigata/edge/model/pass"
 )
 
@@ -76,6 +77,15 @@ func TestThePassIsSeen(t *testing.T) {
 	if status != http.StatusOK || seen.Dishes < 1.5 || seen.Dishes >= 2.5 || seen.Cold != nil {
 		t.Fatalf("%d, %+v", status, seen)
 	}
+	told := func(what string, is func(*link.Sight) bool) {
+		t.Helper()
+		eventually(t, "the hub is told: "+what, func() bool {
+			call("POST", "thermal-1", "machine", shot)
+			s := r.sight.Load()
+			return s != nil && s.Sensor == "thermal-1" && s.Dishes == seen.Dishes && is(s)
+		})
+	}
+	told("no heat", func(s *link.Sight) bool { return s.Cold == nil })
 	c, err := device(t, b, "machine", "secret-of-machine")
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +96,7 @@ func TestThePassIsSeen(t *testing.T) {
 		_, seen := call("POST", "thermal-1", "machine", shot)
 		return seen.Cold != nil && *seen.Cold == 48
 	})
+	told("heat", func(s *link.Sight) bool { return s.Cold != nil && *s.Cold == 48 })
 	for query, want := range map[string][]string{"dishes=2": {}, "dishes=3": {pass.Missing}, "dishes=1": {pass.More}, "dishes=3&hot=true": {pass.Missing, pass.Cooling}} {
 		if status, seen := call("GET", "thermal-1?"+query, "machine", nil); status != http.StatusOK || !slices.Equal(seen.Warnings, want) || seen.Warnings == nil {
 			t.Errorf("%s: %d, %+v", query, status, seen)

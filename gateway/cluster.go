@@ -50,6 +50,9 @@ func (c *session) shows(store string) bool {
 // ShowNodes brings the nodes of the cluster onto topic nodes; v ascends.
 func (s *Server) ShowNodes(v int64, all []wire.Node) { s.boards.ShowNodes(v, all) }
 
+// ShowPass brings what a camera sees onto topic pass of a store.
+func (s *Server) ShowPass(store string, p *wire.Pass) { s.boards.ShowPass(store, p) }
+
 var errNoCluster = &refusal.Refusal{Code: refusal.Unavailable, Message: "The nodes are not known",
 	Fields: refusal.Fields{What: "node"}, AfterMS: 1000}
 

@@ -47,8 +47,10 @@ type Options struct {
 	// none, or the one whose manifest is last. It is asked every few seconds.
 	Model   func(store, box string, last []byte) (manifest, file []byte)
 	Changed func(Box) // a box has joined, changed, left or been lost
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Saw takes what a camera of a store sees of the pass; nil: nobody looks.
+	Saw func(store string, s *link.Sight)
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Hub is a running hub. Stop ends it.
@@ -141,7 +143,7 @@ func (h *Hub) accounts(o *server.Options) error {
 		o.Accounts = append(o.Accounts, a)
 		o.Nkeys = append(o.Nkeys, &server.NkeyUser{Nkey: public, Account: a, AllowedConnectionTypes: map[string]struct{}{"LEAFNODE": {}},
 			Permissions: &server.Permissions{
-				Publish:   &server.SubjectPermission{Allow: []string{link.Status, link.SettingsAsk, "_INBOX.>"}},
+				Publish:   &server.SubjectPermission{Allow: []string{link.Status, link.SettingsAsk, link.Pass, "_INBOX.>"}},
 				Subscribe: &server.SubjectPermission{Allow: append([]string{"_INBOX.>"}, link.HubSubjects...)}}})
 		o.Users = append(o.Users, &server.User{Username: "cell-" + id, Password: h.secret, Account: a})
 	}

@@ -69,6 +69,9 @@ func (h *Hub) open(store string) (*storeLink, error) {
 	if err == nil {
 		_, err = conn.Subscribe(link.SettingsAsk, l.settings)
 	}
+	if err == nil && h.o.Saw != nil {
+		_, err = conn.Subscribe(link.Pass, l.saw)
+	}
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -88,6 +91,13 @@ func (l *storeLink) settings(m *nats.Msg) {
 		default:
 			m.Respond(b)
 		}
+	}
+}
+
+func (l *storeLink) saw(m *nats.Msg) {
+	var s link.Sight
+	if json.Unmarshal(m.Data, &s) == nil && menu.IsName(s.Sensor) && s.Sound() {
+		l.hub.o.Saw(l.store, &s)
 	}
 }
 

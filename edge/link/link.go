@@ -25,6 +25,9 @@ const (
 	Status      = "brigata.status"
 	SettingsAsk = "brigata.settings"
 
+	// Pass is where a box tells what its cameras see of the pass.
+	Pass = "brigata.pass"
+
 	// StatusEvery is how often a box tells; one that has not for LostAfter is lost.
 	StatusEvery = 5 * time.Second
 	LostAfter   = 20 * time.Second
@@ -84,6 +87,22 @@ type Label struct {
 	Class     string    `json:"class"` // of features.Classes
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"`
+}
+
+// Sight is what a camera sees of the pass. It is told, and forgotten: nothing waits for it, and
+// the next is soon there.
+type Sight struct {
+	Sensor string   `json:"sensor"` // thermal, that looks at the same place
+	Dishes float64  `json:"dishes"` // between two numbers where the net is in doubt
+	Cold   *float64 `json:"cold_c,omitempty"`
+}
+
+// DishesMax is more than there are on a pass.
+const DishesMax = 100
+
+// Sound says that it can be.
+func (s *Sight) Sound() bool {
+	return s.Dishes >= 0 && s.Dishes <= DishesMax && (s.Cold == nil || *s.Cold >= -50 && *s.Cold <= 500)
 }
 
 // Digest is what a box says of the settings that it has.

@@ -102,6 +102,7 @@ var permissions = map[string]roles{
 	"topic:sensors":  kitchen,
 	"topic:store":    everyone,
 	"topic:printers": kitchen,
+	"topic:pass":     kitchen | expo,
 	"topic:nodes":    nobody, // and not for managers either: adminOnly
 
 	"rest:menu:read":       everyone,

@@ -20,6 +20,7 @@ import (
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/actors/table"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/actors/workorder"
 	"github.com/brigata/brigata/gateway/feed"
 )
@@ -138,6 +139,7 @@ type board struct {
 	probes map[string]held[sensor.View]
 	works  map[string]held[workorder.View] // that are not done
 	papers map[string]held[printer.View]
+	seen   map[string]*wire.Pass // by cameras, of late
 	store  held[store.View]
 	menu   held[menu.View]
 	// sessions tells at which table a session is, merged ones too.
@@ -155,6 +157,7 @@ type board struct {
 	status   *topic
 	sensors  *topic
 	printers *topic
+	pass     *topic
 	nodes    *topic
 
 	document *store.Config   // that the floor was made of
@@ -167,7 +170,7 @@ func newBoard(id string, all *Boards) *board {
 	return &board{id: id, config: &all.config, all: all, source: feed.Source{Epoch: all.config.Epoch, Encode: encode},
 		orders: map[string]held[order.View]{}, tables: map[string]held[table.View]{}, stocks: map[string]held[stock.View]{},
 		probes: map[string]held[sensor.View]{}, works: map[string]held[workorder.View]{}, papers: map[string]held[printer.View]{},
-		sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},
+		seen: map[string]*wire.Pass{}, sessions: map[string]string{}, topics: map[string]*topic{}, kitchens: map[string]*topic{},
 		ofOrder: map[string]*topic{}, ofTable: map[string]*topic{}, asking: map[string]bool{}}
 }
 
@@ -297,6 +300,7 @@ func (b *board) sweep(now time.Time) {
 	b.configure()
 	b.sweepLate(now)
 	b.sweepDone(now)
+	b.sweepPass(now)
 	b.idle.sweep(now, b.drop)
 	missing := b.missing()
 	b.swept = now

@@ -87,7 +87,7 @@ func (b *Boards) Forget(storeID string) bool {
 	}
 	x.orders, x.tables, x.stocks = map[string]held[order.View]{}, map[string]held[table.View]{}, map[string]held[stock.View]{}
 	x.probes, x.works, x.sessions = map[string]held[sensor.View]{}, map[string]held[workorder.View]{}, map[string]string{}
-	x.papers = map[string]held[printer.View]{}
+	x.papers, x.seen = map[string]held[printer.View]{}, map[string]*wire.Pass{}
 	x.store.view, x.menu.view = nil, nil
 	x.store.v, x.menu.v = 0, 0
 	return true

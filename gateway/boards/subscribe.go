@@ -128,7 +128,7 @@ func exists(today *store.Today, kind, id string) bool {
 		return ok
 	case "order":
 		return wire.IsUUID(id)
-	case "dispatch", "floor", "menu", "stock", "store", "sensors", "printers", "nodes":
+	case "dispatch", "floor", "menu", "stock", "store", "sensors", "printers", "pass", "nodes":
 		return id == ""
 	}
 	return false

@@ -50,6 +50,8 @@ func encode(b []byte, view any, a feed.Audience) []byte {
 		return wire.AppendFloor(b, v.view, v.place, v.currency, v.at)
 	case *wire.Node:
 		return wire.AppendNode(b, v)
+	case *wire.Pass:
+		return wire.AppendPass(b, v)
 	case *availability:
 		return wire.AppendAvailability(b, (*stock.View)(v))
 	}
@@ -160,6 +162,8 @@ func (b *board) place(t, as *topic) {
 		b.sensors = as
 	case "printers":
 		b.printers = as
+	case "pass":
+		b.pass = as
 	case "nodes":
 		b.nodes = as
 	}
@@ -209,6 +213,8 @@ func (b *board) fill(t *topic) {
 		for _, id := range slices.Sorted(maps.Keys(b.papers)) {
 			t.put("printer/"+id, b.papers[id].v, b.papers[id].view)
 		}
+	case "pass":
+		b.fillPass()
 	case "store":
 		if b.store.view != nil {
 			t.put("store/"+b.id, b.store.v, b.store.view)

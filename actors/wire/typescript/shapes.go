@@ -149,6 +149,13 @@ type (
 		Copy  int       `json:"copy"`
 		At    time.Time `json:"at"`
 	}
+	Pass struct {
+		ID     string    `json:"id"`
+		Asset  string    `json:"asset"`
+		Dishes float64   `json:"dishes"`
+		Cold   float64   `json:"cold_c,omitzero"`
+		At     time.Time `json:"at"`
+	}
 	Node struct {
 		ID            string    `json:"id"`
 		Name          string    `json:"name"`

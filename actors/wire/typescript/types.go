@@ -136,7 +136,7 @@ var staffOnly = map[string][]string{
 // views are what clients read; replies what commands answer with.
 var views = []reflect.Type{
 	t[order.View](), t[table.View](), t[payment.View](), t[bill.View](), t[stock.View](), t[store.View](), t[menu.View](), t[menu.Menu](),
-	t[store.Config](), t[Ticket](), t[Dispatch](), t[Floor](), t[Availability](), t[sensor.View](), t[workorder.View](), t[Printer](), t[Node](),
+	t[store.Config](), t[Ticket](), t[Dispatch](), t[Floor](), t[Availability](), t[sensor.View](), t[workorder.View](), t[Printer](), t[Pass](), t[Node](),
 	t[Session](), t[Refusal](), t[menu.Line](),
 }
 

@@ -38,7 +38,7 @@ func (n *Node) openHub() error {
 	}
 	n.findings = findings{archive: actors.Archive{Journal: n.journal}, of: map[string]found{}}
 	n.hub, err = hub.Start(hub.Options{Listen: o.EdgeListen, Name: o.Name, Authority: authority, Stores: n.Stores, Note: n.note, Settings: n.edgeSettings,
-		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Model: n.boxModel, Log: o.Log})
+		Here: func(store string) bool { return n.host.Today(store) != nil }, Changed: n.boxChanged, Saw: n.saw, Model: n.boxModel, Log: o.Log})
 	if err != nil {
 		return fmt.Errorf("the boxes' listener: %w", err)
 	}
@@ -57,6 +57,21 @@ func (n *Node) EdgeAddress() string {
 func (n *Node) boxChanged(hub.Box) {
 	if n.joined == nil {
 		n.gateway.ShowNodes(time.Now().UnixMilli(), n.Nodes())
+	}
+}
+
+// saw shows what a camera sees, by this node's clock, if the store has it. Every node that a box
+// is linked with hears of it by itself, and shows it to those who look there.
+func (n *Node) saw(store string, s *link.Sight) {
+	t := n.today(store)
+	if t == nil {
+		return
+	}
+	for _, x := range t.Config.Sensors {
+		if x.ID == s.Sensor && x.Kind == "thermal" {
+			n.gateway.ShowPass(store, &wire.Pass{ID: x.ID, Asset: x.Asset, Dishes: s.Dishes, Cold: s.Cold, At: time.Now().UTC()})
+			return
+		}
 	}
 }
 

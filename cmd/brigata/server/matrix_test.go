@@ -256,7 +256,7 @@ func TestTopicsAndReads(t *testing.T) {
 		token := h.token("u-"+string(role), role, ownStore, "T01")
 		c := h.dial(token)
 		topics := map[string]bool{}
-		for _, kind := range []string{"kitchen.all", "dispatch", "floor", "menu", "stock", "sensors", "store", "printers", "nodes"} {
+		for _, kind := range []string{"kitchen.all", "dispatch", "floor", "menu", "stock", "sensors", "store", "printers", "pass", "nodes"} {
 			name, _, _ := strings.Cut(kind, ".")
 			topics[kind] = auth.RoleScope(role, "topic:"+name) != auth.None
 		}

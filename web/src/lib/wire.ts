@@ -794,6 +794,14 @@ export interface PrintedAs {
 	at: Time;
 }
 
+export interface Pass {
+	id: string;
+	asset: string;
+	dishes: number;
+	cold_c?: number;
+	at: Time;
+}
+
 export interface Node {
 	id: string;
 	name: string;

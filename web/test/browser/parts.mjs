@@ -78,7 +78,7 @@ const devices = [
 	{
 		user: "kitchen",
 		password: "a-long-secret",
-		sensors: ["walkin-1", "walkin-1-door", "walkin-1-power", "walkin-1-vibration", "fridge-1", "freezer-1"],
+		sensors: ["walkin-1", "walkin-1-door", "walkin-1-power", "walkin-1-vibration", "fridge-1", "freezer-1", "pass-1"],
 	},
 ];
 
@@ -91,12 +91,12 @@ export class Box {
 		execFileSync(program, ["edge-token", "--data", node.data, "--hub", hub, "--out", at("box.json")]);
 		writeFileSync(at("devices.json"), JSON.stringify(devices), { mode: 0o600 });
 		b.mqtt = `127.0.0.1:${await freePort()}`;
-		const http = `127.0.0.1:${await freePort()}`;
+		b.http = `127.0.0.1:${await freePort()}`;
 		const files = ["--credentials", at("box.json"), "--devices", at("devices.json"), "--data", at("data")];
-		b.process = spawn(program, ["edge", "--store", "demo", ...files, "--mqtt", b.mqtt, "--http", http, "--believe"], { stdio: "ignore" });
+		b.process = spawn(program, ["edge", "--store", "demo", ...files, "--mqtt", b.mqtt, "--http", b.http, "--believe"], { stdio: "ignore" });
 		b.ended = new Promise((resolve) => b.process.once("exit", resolve));
 		const until = Date.now() + 30_000;
-		const status = () => fetch(`http://${http}/status`).then((r) => r.json());
+		const status = () => fetch(`http://${b.http}/status`).then((r) => r.json());
 		while (!(await status().catch(() => ({}))).sensors) {
 			if (Date.now() > until || b.process.exitCode !== null) throw new Error("the box did not start");
 			await new Promise((r) => setTimeout(r, 50));
@@ -113,6 +113,25 @@ export class Box {
 	play(...args) {
 		const as = ["--broker", `tcp://${this.mqtt}`, "--user", "kitchen", "--password", "a-long-secret"];
 		execFileSync(program, ["sensors", "simulate", ...as, "--every", "60s", "--speed", "0", ...args], { stdio: "ignore" });
+	}
+
+	/** Shows the camera over the pass a picture, with a frame of heat where it is so warm. */
+	async see(picture, celsius) {
+		const post = async (path, type, body) => {
+			const r = await fetch(`http://${this.http}${path}`, {
+				method: "POST",
+				headers: { Authorization: `Basic ${btoa("kitchen:a-long-secret")}`, "Content-Type": type },
+				body,
+			});
+			if (!r.ok) throw new Error(`${path}: ${r.status} ${await r.text()}`);
+			return r.text();
+		};
+		if (celsius !== undefined) {
+			this.frames = (this.frames ?? 0) + 1;
+			const frame = JSON.stringify({ boot: 1, seq: this.frames, frame: Array(64).fill(celsius) });
+			await post("/v1/readings/pass-1", "application/json", frame);
+		}
+		return JSON.parse(await post("/v1/pass/pass-1", "image/jpeg", picture));
 	}
 
 	async close() {
