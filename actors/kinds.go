@@ -49,16 +49,16 @@ type machine interface {
 }
 
 var kinds = map[string]*kind{
-	"store":   {"store", 1, true, func() machine { return &rules[store.State, store.Event]{of: &storeRules} }},
-	"menu":    {"menu", 2, true, func() machine { return &rules[menu.State, menu.Event]{of: &menuRules} }},
-	"stock":   {"stock", 3, true, func() machine { return &rules[stock.State, stock.Event]{of: &stockRules} }},
-	"table":   {"table", 4, true, func() machine { return &rules[table.State, table.Event]{of: &tableRules} }},
-	"order":   {"order", 5, false, func() machine { return &rules[order.State, order.Event]{of: &orderRules} }},
-	"payment": {"payment", 6, false, func() machine { return &rules[payment.State, payment.Event]{of: &paymentRules} }},
-	"printer": {"printer", 7, true, func() machine { return &rules[printer.State, printer.Event]{of: &printerRules} }},
+	"store":   {"store", 1, true, of(&storeRules)},
+	"menu":    {"menu", 2, true, of(&menuRules)},
+	"stock":   {"stock", 3, true, of(&stockRules)},
+	"table":   {"table", 4, true, of(&tableRules)},
+	"order":   {"order", 5, false, of(&orderRules)},
+	"payment": {"payment", 6, false, of(&paymentRules)},
+	"printer": {"printer", 7, true, of(&printerRules)},
 
-	"sensor":    {"sensor", 8, true, func() machine { return &rules[sensor.State, sensor.Event]{of: &sensorRules} }},
-	"workorder": {"workorder", 9, false, func() machine { return &rules[workorder.State, workorder.Event]{of: &workorderRules} }},
+	"sensor":    {"sensor", 8, true, of(&sensorRules)},
+	"workorder": {"workorder", 9, false, of(&workorderRules)},
 }
 
 var kindsByID = func() map[uint8]*kind {
@@ -80,6 +80,7 @@ type seven[S, E any] struct {
 	owes    func(*S) []command.Duty
 	due     func(*S) time.Time
 	view    func(s *S, t *store.Today, id string) any
+	lends   bool // a view may be part of the state, not a copy
 	live    func(*S) bool
 	preview func(*S, *store.Today, command.Command) (any, error)
 }
@@ -90,10 +91,25 @@ func at[S, R any](f func(S) R) func(*S) R { return func(s *S) R { return f(*s) }
 // rules joins a kind's seven names with a state.
 type rules[S, E any] struct {
 	of *seven[S, E]
-	s  S
+	s  *S
+	// lent says that a view shows the state itself, which is then left as it is: a copy changes.
+	lent bool
+}
+
+func of[S, E any](k *seven[S, E]) func() machine {
+	return func() machine { return &rules[S, E]{of: k, s: new(S)} }
+}
+
+// own makes the state one that nobody else looks at.
+func (r *rules[S, E]) own() {
+	if r.lent {
+		s := *r.s
+		r.s, r.lent = &s, false
+	}
 }
 
 func (r *rules[S, E]) step(c command.Command, into []any) ([]any, any, error) {
+	r.own()
 	events, reply, err := r.take(c)
 	if err != nil {
 		return nil, nil, err
@@ -106,11 +122,11 @@ func (r *rules[S, E]) step(c command.Command, into []any) ([]any, any, error) {
 
 func (r *rules[S, E]) take(c command.Command) ([]E, any, error) {
 	if r.of.step != nil {
-		return r.of.step(&r.s, c)
+		return r.of.step(r.s, c)
 	}
-	events, reply, err := r.of.decide(r.s, c)
+	events, reply, err := r.of.decide(*r.s, c)
 	for _, e := range events {
-		r.s = r.of.apply(r.s, e)
+		*r.s = r.of.apply(*r.s, e)
 	}
 	return events, reply, err
 }
@@ -120,21 +136,25 @@ func (r *rules[S, E]) replay(e any) {
 	if !ok {
 		panic(fmt.Sprintf("actors: %T is not an event of this kind", e))
 	}
-	r.s = r.of.apply(r.s, x)
+	r.own()
+	*r.s = r.of.apply(*r.s, x)
 }
 
-func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(&r.s) }
-func (r *rules[S, E]) due() time.Time       { return r.of.due(&r.s) }
-func (r *rules[S, E]) live() bool           { return r.of.live(&r.s) }
-func (r *rules[S, E]) state() any           { return &r.s }
+func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(r.s) }
+func (r *rules[S, E]) due() time.Time       { return r.of.due(r.s) }
+func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
+func (r *rules[S, E]) state() any           { return r.s }
 
-func (r *rules[S, E]) view(t *store.Today, id string) any { return r.of.view(&r.s, t, id) }
+func (r *rules[S, E]) view(t *store.Today, id string) any {
+	r.lent = r.lent || r.of.lends
+	return r.of.view(r.s, t, id)
+}
 
 func (r *rules[S, E]) preview(t *store.Today, c command.Command) (any, error) {
 	if r.of.preview == nil {
 		return nil, errNoDry
 	}
-	return r.of.preview(&r.s, t, c)
+	return r.of.preview(r.s, t, c)
 }
 
 var errNoDry = refusal.New(refusal.BadRequest, "type", "This command cannot be tried").With(refusal.Fields{At: "/dry"})
@@ -196,6 +216,7 @@ var orderRules = seven[order.State, order.Event]{decide: order.Decide, step: ord
 		}
 		return s.Shown()
 	},
+	lends: true,
 	preview: func(s *order.State, t *store.Today, c command.Command) (any, error) {
 		switch c := c.(type) {
 		case *order.Add:

@@ -10,13 +10,18 @@ import (
 
 // Apply folds one fact into the state.
 func Apply(s State, e Event) State {
-	s.own = false
+	s.own, s.alone = false, false
 	s.apply(e)
 	return s
 }
 
 // apply is Apply in place; what s shares with others it copies before it changes it.
 func (s *State) apply(e Event) {
+	s.fold(e)
+	s.derive()
+}
+
+func (s *State) fold(e Event) {
 	switch e := e.(type) {
 	case *Sent:
 		s.sent(e)
@@ -182,7 +187,7 @@ func (s *State) ask(list []Take) {
 	if len(list) == 0 {
 		return
 	}
-	s.Takes = append(make([]Take, 0, len(s.Takes)+len(list)), s.Takes...)
+	s.Takes, s.alone = append(make([]Take, 0, len(s.Takes)+len(list)), s.Takes...), true
 	for _, t := range list {
 		t.Done, t.Denied = false, nil
 		if i := slices.IndexFunc(s.Takes, func(x Take) bool { return x.Stock == t.Stock }); i >= 0 {
@@ -198,7 +203,9 @@ func (s *State) stock(id string, rev int64, change func(*Take)) {
 	if i < 0 {
 		return
 	}
-	s.Takes = slices.Clone(s.Takes)
+	if !s.alone {
+		s.Takes, s.alone = slices.Clone(s.Takes), true
+	}
 	change(&s.Takes[i])
 }
 
@@ -317,7 +324,7 @@ func (s *State) ended(e *Ended) {
 
 // letGo gives back what was taken of every stock and not fired.
 func (s *State) letGo() {
-	s.Takes = slices.Clone(s.Takes)
+	s.Takes, s.alone = slices.Clone(s.Takes), true
 	for i := range s.Takes {
 		t := &s.Takes[i]
 		t.Want, t.Rev, t.Back, t.Done, t.Denied = min(t.Want, s.fired(t.Stock)), t.Rev+1, true, false, nil

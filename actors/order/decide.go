@@ -56,18 +56,16 @@ func (t *turn) do(e Event) {
 
 // Decide answers a command with the events that follow from it, or a refusal.
 func Decide(s State, c Command) ([]Event, Reply, error) {
-	s.own = false
+	s.own, s.alone = false, false
 	return Step(&s, c)
 }
 
 // Step is Decide that leaves in s what Apply makes of its events: the decision has it
 // at hand. A refusal leaves s as it was.
 func Step(s *State, c Command) ([]Event, Reply, error) {
-	was := *s
 	t := &turn{s: s, h: c.Head(), today: store.Of(c.Head())}
 	reply, err := t.decide(c)
 	if err != nil {
-		*s = was
 		return nil, nil, err
 	}
 	if t.today.Printing && len(t.events) > 0 {
@@ -89,18 +87,21 @@ func (t *turn) decide(c Command) (Reply, error) {
 		t.flagDish(c)
 		return nil, nil
 	}
-	t.s.own = false // from here on there may be a refusal
 	if t.s.ID == "" {
 		return nil, ErrUnknown.With(refusal.Fields{Kind: "order", ID: orderOf(c)})
 	}
 	if err := t.owner(c); err != nil {
 		return nil, err
 	}
+	t.s.own, t.s.alone = false, false // so that what was can come back
+	was := *t.s
 	reply, err := t.known(c)
-	if err == nil {
-		t.settle()
+	if err != nil {
+		*t.s = was
+		return nil, err
 	}
-	return reply, err
+	t.settle()
+	return reply, nil
 }
 
 func (t *turn) known(c Command) (Reply, error) {

@@ -228,6 +228,8 @@ type State struct {
 	// made of them. Only then, and only where nothing can be refused any more, is an item
 	// changed in place.
 	own bool
+	// alone says the same of Takes, which no view shows.
+	alone bool
 }
 
 // Returned is a payment that was told to give its money back.

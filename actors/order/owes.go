@@ -298,20 +298,23 @@ func (s *State) readyBefore(course int) (last time.Time, ready bool) {
 // ViewOf is the order as it stands, with what is derived of it.
 func ViewOf(s State) *View { return s.Shown() }
 
-// Shown is ViewOf without a copy of the state.
+// Shown is ViewOf without a copy: the view is the state's own, which must not change
+// as long as somebody looks at it.
 func (s *State) Shown() *View {
 	s.own = false
-	v := s.View
-	v.Progress, v.Payment = s.progress(), s.payment()
+	s.derive()
 	if s.State == Accepted && s.AutoFireMS > 0 {
 		if items, at := s.planned(); len(items) > 0 {
-			planned := State{View: v}
+			planned := State{View: s.View}
 			planned.items(items, func(i *Item) { i.FireAt = at })
-			v = planned.View
+			return &planned.View
 		}
 	}
-	return &v
+	return &s.View
 }
+
+// derive sets what follows from the rest.
+func (s *State) derive() { s.Progress, s.Payment = s.progress(), s.payment() }
 
 func (s *State) progress() string {
 	if s.AcceptedAt.IsZero() {
