@@ -238,7 +238,7 @@ func (c *cell) close(answer *refusal.Refusal) {
 func (c *cell) noticed(e *entity, view any) {
 	switch s := e.machine.state().(type) {
 	case *store.State: // only its own mailbox changes storeS
-		if !s.SameValues(c.storeS) {
+		if !s.SameValues(&c.storeS) {
 			c.renew(func() { c.storeS = *s })
 		}
 	case *menu.State:

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/order"
@@ -46,3 +47,17 @@ type duty struct {
 
 // outcome is a duty with what became of it.
 type outcome duty
+
+// duties are used again once they have come back.
+var duties = sync.Pool{New: func() any { return new(duty) }}
+
+func newDuty(from *entity, is command.Duty, trace wire.Trace) *duty {
+	d := duties.Get().(*duty)
+	d.from, d.is, d.trace = from, is, trace
+	return d
+}
+
+func putDuty(o *outcome) {
+	*o = outcome{}
+	duties.Put((*duty)(o))
+}

@@ -150,6 +150,7 @@ func (e *entity) receive(m any) {
 			e.cross(o)
 		}
 		e.outcome(o)
+		putDuty(o)
 		return
 	}
 	if !mutant.Is(mutant.SnapshotHeld) || m != any(snapshot{}) {

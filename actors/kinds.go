@@ -146,8 +146,9 @@ func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
 func (r *rules[S, E]) state() any           { return r.s }
 
 func (r *rules[S, E]) view(t *store.Today, id string) any {
-	r.lent = r.lent || r.of.lends
-	return r.of.view(r.s, t, id)
+	v := r.of.view(r.s, t, id)
+	r.lent = r.lent || r.of.lends && v != nil
+	return v
 }
 
 func (r *rules[S, E]) preview(t *store.Today, c command.Command) (any, error) {
@@ -161,26 +162,26 @@ var errNoDry = refusal.New(refusal.BadRequest, "type", "This command cannot be t
 
 func always[S any](*S) bool { return true }
 
-var storeRules = seven[store.State, store.Event]{decide: store.Decide, apply: store.Apply, owes: at(store.Owes), due: at(store.Due),
+var storeRules = seven[store.State, store.Event]{decide: store.Decide, step: store.Step, apply: store.Apply, owes: (*store.State).Owes, due: (*store.State).Due,
 	live: always[store.State],
 	view: func(s *store.State, t *store.Today, _ string) any {
 		if s.Config == nil {
 			return nil
 		}
-		return store.ViewOf(*s, t.Providers)
+		return s.View(t.Providers)
 	}}
 
 var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.Apply, owes: at(menu.Owes), due: at(menu.Due),
 	live: always[menu.State],
 	view: func(s *menu.State, _ *store.Today, _ string) any { return menu.ViewOf(*s) }}
 
-var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: at(stock.Owes), due: at(stock.Due),
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: (*stock.State).Owes, due: (*stock.State).Due,
 	live: always[stock.State],
 	view: func(s *stock.State, _ *store.Today, _ string) any {
 		if !s.Exists {
 			return nil
 		}
-		return stock.ViewOf(*s)
+		return s.View()
 	}}
 
 var tableRules = seven[table.State, table.Event]{decide: table.Decide, step: table.Step, apply: table.Apply, owes: at(table.Owes), due: at(table.Due),

@@ -112,11 +112,11 @@ func (r *Reports) PrepTimes(ctx context.Context) ([]Prep, error) {
 		for l := range v.Lines {
 			for i := range v.Lines[l].Items {
 				item := &v.Lines[l].Items[i]
-				if item.FiredAt.IsZero() || item.ReadyAt.Before(item.FiredAt) {
+				if item.FiredAt == 0 || item.ReadyAt < item.FiredAt {
 					continue
 				}
 				for _, station := range item.Stations {
-					took[station] = append(took[station], item.ReadyAt.Sub(item.FiredAt).Milliseconds())
+					took[station] = append(took[station], int64(item.ReadyAt-item.FiredAt))
 				}
 			}
 		}

@@ -260,7 +260,7 @@ func (e *entity) follow() {
 			continue
 		}
 		if to := e.cell.entity(d.To, true); to != nil {
-			to.tell(&duty{from: e, is: d, trace: e.trace})
+			to.tell(newDuty(e, d, e.trace))
 		}
 	}
 	if due := e.machine.due(); !due.Equal(e.dueAt) {

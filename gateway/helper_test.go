@@ -170,7 +170,7 @@ func newOrder(i int, change func(*order.View)) *order.View {
 	v := &order.View{ID: uuid(i), No: i, Date: "2026-11-22", Type: "dine_in", Channel: "pos", State: order.Accepted, Progress: "accepted",
 		Payment: "unpaid", Currency: "CNY", Server: &command.Who{ID: "lin-secret", Name: "Lin"}, Lines: []order.Line{
 			{ID: "1", Dish: "mapo", Qty: 1, Items: []order.Item{{ID: "1", Dish: "mapo", Qty: 1, State: order.Queued,
-				Stations: []string{"wok"}, FireSeq: 1, FiredAt: start}}}}}
+				Stations: []string{"wok"}, FireSeq: 1, FiredAt: command.At(start)}}}}}
 	if change != nil {
 		change(v)
 	}

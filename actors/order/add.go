@@ -71,7 +71,7 @@ func (t *turn) added(c *Add) ([]Line, bill.Totals, error) {
 	out, totals, err := t.price(p, lines, nil, t.s.Lines)
 	for l := range out {
 		for i := range out[l].Items {
-			out[l].Items[i].AddedAt = c.At
+			out[l].Items[i].AddedAt = command.At(c.At)
 		}
 	}
 	return out, totals, err

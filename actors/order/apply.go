@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/brigata/brigata/actors/bill"
+	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/printer"
 )
 
@@ -239,25 +240,26 @@ func (s *State) items(ids []string, change func(*Item)) {
 }
 
 func (s *State) moved(e *Moved) {
+	at := command.At(e.At)
 	s.items(e.Items, func(i *Item) {
 		i.State = e.To
 		switch e.To {
 		case Held:
-			i.Hold, i.FiredAt = true, time.Time{}
+			i.Hold, i.FiredAt = true, 0
 		case Queued:
-			i.Hold, i.FiredAt = false, e.At
+			i.Hold, i.FiredAt = false, at
 			i.FireSeq++
 		case Cooking:
 			if e.Recall {
-				i.ReadyAt, i.ServedAt = time.Time{}, time.Time{}
+				i.ReadyAt, i.ServedAt = 0, 0
 			}
 			if i.StartedAt.IsZero() {
-				i.StartedAt = e.At
+				i.StartedAt = at
 			}
 		case Ready:
-			i.ReadyAt, i.BumpedBy = e.At, &e.By
+			i.ReadyAt, i.BumpedBy = at, &e.By
 		case Served:
-			i.ServedAt = e.At
+			i.ServedAt = at
 		}
 	})
 	if e.Recall {
@@ -273,7 +275,7 @@ func (s *State) voided(e *ItemsVoided) {
 	s.items(ids, func(i *Item) {
 		v := e.Items[slices.Index(ids, i.ID)]
 		i.VoidQty += v.Qty
-		i.VoidAt, i.VoidReason, i.VoidBy = e.At, e.Reason, &e.By
+		i.VoidAt, i.VoidReason, i.VoidBy = command.At(e.At), e.Reason, &e.By
 		if i.VoidQty >= i.Qty {
 			i.State = Void
 		}
@@ -313,7 +315,7 @@ func (s *State) ended(e *Ended) {
 	s.letGo()
 	if e.As == Voided {
 		s.items(s.every(func(i *Item) bool { return i.live() }), func(i *Item) {
-			i.State, i.VoidQty, i.VoidAt, i.VoidReason, i.VoidBy = Void, i.Qty, e.At, e.Reason, &e.By
+			i.State, i.VoidQty, i.VoidAt, i.VoidReason, i.VoidBy = Void, i.Qty, command.At(e.At), e.Reason, &e.By
 		})
 		for l := range s.Lines {
 			s.Lines[l].revalue()

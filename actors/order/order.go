@@ -89,31 +89,31 @@ type Line struct {
 
 // Item is one thing to make.
 type Item struct {
-	ID         string       `json:"id"`
-	Dish       string       `json:"dish"`
-	Name       menu.Text    `json:"name"`
-	Combo      *menu.Text   `json:"combo,omitzero"`
-	Part       int          `json:"part,omitzero"` // 1 + index into its line's parts
-	Qty        int          `json:"qty"`
-	VoidQty    int          `json:"void_qty"`
-	State      ItemState    `json:"state"`
-	Stations   []string     `json:"stations"`
-	Course     int          `json:"course,omitzero"`
-	FireSeq    int          `json:"fire_seq"`
-	Hold       bool         `json:"hold,omitzero"`   // waits for somebody to fire it
-	Bumped     bool         `json:"bumped,omitzero"` // a voided one: the kitchen has seen it
-	PrepMS     int64        `json:"prep_ms"`
-	FiredAt    time.Time    `json:"fired_at,omitzero"`
-	StartedAt  time.Time    `json:"started_at,omitzero"`
-	ReadyAt    time.Time    `json:"ready_at,omitzero"`
-	ServedAt   time.Time    `json:"served_at,omitzero"`
-	VoidAt     time.Time    `json:"void_at,omitzero"`
-	AddedAt    time.Time    `json:"added_at,omitzero"`
-	FireAt     time.Time    `json:"fire_at,omitzero"`
-	VoidReason string       `json:"void_reason,omitzero"`
-	VoidBy     *command.Who `json:"void_by,omitzero"`
-	BumpedBy   *command.Who `json:"bumped_by,omitzero"`
-	Flag       string       `json:"flag,omitzero"` // short, dish_held
+	ID         string          `json:"id"`
+	Dish       string          `json:"dish"`
+	Name       menu.Text       `json:"name"`
+	Combo      *menu.Text      `json:"combo,omitzero"`
+	Part       int             `json:"part,omitzero"` // 1 + index into its line's parts
+	Qty        int             `json:"qty"`
+	VoidQty    int             `json:"void_qty"`
+	State      ItemState       `json:"state"`
+	Stations   []string        `json:"stations"`
+	Course     int             `json:"course,omitzero"`
+	FireSeq    int             `json:"fire_seq"`
+	Hold       bool            `json:"hold,omitzero"`   // waits for somebody to fire it
+	Bumped     bool            `json:"bumped,omitzero"` // a voided one: the kitchen has seen it
+	PrepMS     int64           `json:"prep_ms"`
+	FiredAt    command.Instant `json:"fired_at,omitzero"`
+	StartedAt  command.Instant `json:"started_at,omitzero"`
+	ReadyAt    command.Instant `json:"ready_at,omitzero"`
+	ServedAt   command.Instant `json:"served_at,omitzero"`
+	VoidAt     command.Instant `json:"void_at,omitzero"`
+	AddedAt    command.Instant `json:"added_at,omitzero"`
+	FireAt     command.Instant `json:"fire_at,omitzero"`
+	VoidReason string          `json:"void_reason,omitzero"`
+	VoidBy     *command.Who    `json:"void_by,omitzero"`
+	BumpedBy   *command.Who    `json:"bumped_by,omitzero"`
+	Flag       string          `json:"flag,omitzero"` // short, dish_held
 }
 
 // live items are those that somebody still gets.

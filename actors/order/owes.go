@@ -131,7 +131,7 @@ func (s *State) answered() bool {
 
 func (s *State) tell() *Tell {
 	t := &Tell{Order: s.ID, Rev: s.Rev, Status: s.State, No: s.No, Round: s.Round, At: s.PlacedAt, Done: s.State.Final()}
-	var oldest time.Time
+	var oldest command.Instant
 	for l := range s.Lines {
 		for i := range s.Lines[l].Items {
 			item := &s.Lines[l].Items[i]
@@ -148,13 +148,13 @@ func (s *State) tell() *Tell {
 			case Served:
 				t.Items.Served += n
 			}
-			if (item.State == Queued || item.State == Cooking) && (oldest.IsZero() || item.FiredAt.Before(oldest)) {
+			if (item.State == Queued || item.State == Cooking) && (oldest == 0 || item.FiredAt < oldest) {
 				oldest = item.FiredAt
 			}
 		}
 	}
-	if !oldest.IsZero() && s.LateMS > 0 {
-		t.LateAt = oldest.Add(time.Duration(s.LateMS) * time.Millisecond)
+	if oldest != 0 && s.LateMS > 0 {
+		t.LateAt = oldest.Time().Add(time.Duration(s.LateMS) * time.Millisecond)
 	}
 	if s.ToldRev < s.BillRev {
 		t.HasBill = true
@@ -267,14 +267,14 @@ func (s *State) planned() (items []string, at time.Time) {
 		return nil, at
 	}
 	items = s.every(func(i *Item) bool { return i.waits() && i.Course == course })
-	return items, last.Add(time.Duration(s.AutoFireMS) * time.Millisecond)
+	return items, last.Time().Add(time.Duration(s.AutoFireMS) * time.Millisecond)
 }
 
 // waits says that the item fires with its course.
 func (i *Item) waits() bool { return i.State == Held && !i.Hold }
 
 // readyBefore says that all live items of the courses before are ready, and since when.
-func (s *State) readyBefore(course int) (last time.Time, ready bool) {
+func (s *State) readyBefore(course int) (last command.Instant, ready bool) {
 	for l := range s.Lines {
 		for i := range s.Lines[l].Items {
 			item := &s.Lines[l].Items[i]
@@ -287,9 +287,7 @@ func (s *State) readyBefore(course int) (last time.Time, ready bool) {
 			case item.State != Ready && item.State != Served:
 				return last, false
 			}
-			if done.After(last) {
-				last = done
-			}
+			last = max(last, done)
 		}
 	}
 	return last, true
@@ -306,7 +304,7 @@ func (s *State) Shown() *View {
 	if s.State == Accepted && s.AutoFireMS > 0 {
 		if items, at := s.planned(); len(items) > 0 {
 			planned := State{View: s.View}
-			planned.items(items, func(i *Item) { i.FireAt = at })
+			planned.items(items, func(i *Item) { i.FireAt = command.At(at) })
 			return &planned.View
 		}
 	}

@@ -12,17 +12,21 @@ import (
 
 // Decide answers a command with the events that follow from it, or a refusal. What
 // has come due by then comes first: the new day, deliveries, the end of an 86.
-func Decide(s State, c Command) ([]Event, Reply, error) {
+func Decide(s State, c Command) ([]Event, Reply, error) { return s.all(c) }
+
+// all is Decide without a copy of the state, unless something has come due.
+func (s *State) all(c Command) ([]Event, Reply, error) {
 	events := s.overdue(c.Head())
-	for _, e := range events {
-		s = Apply(s, e)
+	if len(events) == 0 {
+		return s.decide(c)
 	}
-	more, reply, err := s.decide(c)
-	switch {
-	case err != nil:
+	now := *s
+	for _, e := range events {
+		now = Apply(now, e)
+	}
+	more, reply, err := now.decide(c)
+	if err != nil {
 		return nil, nil, err
-	case len(events) == 0:
-		return more, reply, nil
 	}
 	return append(events, more...), reply, nil
 }
@@ -31,7 +35,7 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 // made before must not be used any more: who took what is noted in place, for that is
 // as large as the day was busy.
 func Step(s *State, c Command) ([]Event, Reply, error) {
-	events, reply, err := Decide(*s, c)
+	events, reply, err := s.all(c)
 	for _, e := range events {
 		if r, ok := e.(*Reserved); ok {
 			had, _ := s.Orders.Get(r.Order)
@@ -45,8 +49,8 @@ func Step(s *State, c Command) ([]Event, Reply, error) {
 	return events, reply, err
 }
 
-func (s State) overdue(h *command.Header) (events []Event) {
-	if !s.Exists || h.At.Before(Due(s)) {
+func (s *State) overdue(h *command.Header) (events []Event) {
+	if !s.Exists || h.At.Before(s.Due()) {
 		return nil
 	}
 	t := store.Of(h)
@@ -65,7 +69,7 @@ func (s State) overdue(h *command.Header) (events []Event) {
 	return events
 }
 
-func (s State) decide(c Command) ([]Event, Reply, error) {
+func (s *State) decide(c Command) ([]Event, Reply, error) {
 	switch c := c.(type) {
 	case *Reserve:
 		return s.reserve(c)
@@ -109,7 +113,7 @@ func (s State) decide(c Command) ([]Event, Reply, error) {
 	panic("stock: unknown command")
 }
 
-func (s State) reserve(c *Reserve) ([]Event, Reply, error) {
+func (s *State) reserve(c *Reserve) ([]Event, Reply, error) {
 	had, _ := s.Orders.Get(c.Order)
 	if had >= c.Qty {
 		return nil, &Granted{}, nil
@@ -128,7 +132,7 @@ func (s State) reserve(c *Reserve) ([]Event, Reply, error) {
 	return []Event{&Reserved{c.Order, c.Qty - had}}, &Granted{}, nil
 }
 
-func (s State) soldOut(left int64, lines []string) *refusal.Refusal {
+func (s *State) soldOut(left int64, lines []string) *refusal.Refusal {
 	item := refusal.Item{Left: &left, Lines: lines}
 	f := refusal.Fields{Left: &left}
 	if id, ok := strings.CutPrefix(s.ID, "option/"); ok {
@@ -152,7 +156,7 @@ func (s State) soldOut(left int64, lines []string) *refusal.Refusal {
 // release notes an order that is over even where nothing was taken: its Reserve may
 // still be on the way. A stock that does not count needs no such note until it does,
 // and by then the order is long over.
-func (s State) release(c *Release) ([]Event, Reply, error) {
+func (s *State) release(c *Release) ([]Event, Reply, error) {
 	_, has := s.Orders.Get(c.Order)
 	_, gone := s.Gone.Get(c.Order)
 	if !has && (gone || !s.Exists) {
@@ -162,7 +166,7 @@ func (s State) release(c *Release) ([]Event, Reply, error) {
 }
 
 // made brings a stock into being with the first thing that is said of it.
-func (s State) made(h *command.Header, r Ref) ([]Event, error) {
+func (s *State) made(h *command.Header, r Ref) ([]Event, error) {
 	if s.Exists {
 		return nil, nil
 	}
@@ -180,7 +184,7 @@ func (s State) made(h *command.Header, r Ref) ([]Event, error) {
 }
 
 // change does one thing unless it is done already, and replies with the level.
-func (s State) change(h *command.Header, r Ref, needed bool, e Event) ([]Event, Reply, error) {
+func (s *State) change(h *command.Header, r Ref, needed bool, e Event) ([]Event, Reply, error) {
 	events, err := s.made(h, r)
 	if err != nil {
 		return nil, nil, err
@@ -188,13 +192,14 @@ func (s State) change(h *command.Header, r Ref, needed bool, e Event) ([]Event, 
 	if needed {
 		events = append(events, e)
 	}
+	after := *s
 	for _, x := range events {
-		s = Apply(s, x)
+		after = Apply(after, x)
 	}
-	return events, s.level(), nil
+	return events, after.level(), nil
 }
 
-func (s State) setCount(c *SetCount) ([]Event, Reply, error) {
+func (s *State) setCount(c *SetCount) ([]Event, Reply, error) {
 	if !c.Unlimited && (c.Qty == nil || *c.Qty < 0 || *c.Qty > countMax) {
 		return nil, nil, invalid("/qty", "range", 0, countMax)
 	}
@@ -221,7 +226,7 @@ func (s State) setCount(c *SetCount) ([]Event, Reply, error) {
 	return s.change(&c.Header, c.Ref, true, e)
 }
 
-func (s State) restock(c *Restock) ([]Event, Reply, error) {
+func (s *State) restock(c *Restock) ([]Event, Reply, error) {
 	if c.Qty < 1 || c.Qty > qtyMax {
 		return nil, nil, invalid("/qty", "range", 1, qtyMax)
 	}
@@ -235,7 +240,7 @@ func (s State) restock(c *Restock) ([]Event, Reply, error) {
 	return s.change(&c.Header, c.Ref, true, &Scheduled{c.At, c.By, Delivery{when, c.Qty}})
 }
 
-func (s State) takeOut(c *TakeOut) ([]Event, Reply, error) {
+func (s *State) takeOut(c *TakeOut) ([]Event, Reply, error) {
 	t := store.Of(&c.Header)
 	until, err := c.Until.Time(t, c.At)
 	if err != nil {
@@ -252,7 +257,7 @@ func (s State) takeOut(c *TakeOut) ([]Event, Reply, error) {
 	return events, &OutReply{reply.(*Level).Mode, store.UntilOf(until)}, nil
 }
 
-func (s State) seed(c *Seed) ([]Event, Reply, error) {
+func (s *State) seed(c *Seed) ([]Event, Reply, error) {
 	if s.Exists {
 		return nil, &Freed{}, nil
 	}

@@ -305,7 +305,7 @@ func invalid(at, reason string, lo, hi int64) *refusal.Refusal {
 	return refusal.Faults(refusal.Fault{At: at, Reason: reason, Min: &lo, Max: &hi})
 }
 
-func (s State) mode() Mode {
+func (s *State) mode() Mode {
 	switch {
 	case s.Hold != "":
 		return Held
@@ -317,9 +317,9 @@ func (s State) mode() Mode {
 	return Unlimited
 }
 
-func (s State) left() int64 { return max(0, s.Count-s.Taken) }
+func (s *State) left() int64 { return max(0, s.Count-s.Taken) }
 
-func (s State) level() *Level {
+func (s *State) level() *Level {
 	l := &Level{Mode: s.mode()}
 	if s.Counts {
 		left := s.left()
@@ -407,10 +407,16 @@ func (s State) began(e *DayBegan) State {
 }
 
 // Owes is empty: a stock owes nobody anything.
-func Owes(State) []Duty { return nil }
+func Owes(s State) []Duty { return s.Owes() }
+
+// Owes is Owes without a copy of the state.
+func (s *State) Owes() []Duty { return nil }
 
 // Due is when something changes by itself: a delivery, the end of an 86, a new day.
-func Due(s State) time.Time {
+func Due(s State) time.Time { return s.Due() }
+
+// Due is Due without a copy of the state.
+func (s *State) Due() time.Time {
 	if !s.Exists {
 		return time.Time{}
 	}
@@ -425,7 +431,10 @@ func Due(s State) time.Time {
 }
 
 // ViewOf is what the staff see.
-func ViewOf(s State) *View {
+func ViewOf(s State) *View { return s.View() }
+
+// View is ViewOf without a copy of the state.
+func (s *State) View() *View {
 	v := &View{ID: s.ID, Name: s.Name, Mode: s.mode(), Counted: s.Count, Taken: s.Taken, LowAt: s.LowAt, Daily: s.Daily,
 		Reason: s.Reason, By: s.By, Changed: s.Changed}
 	if s.Counts {

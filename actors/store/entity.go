@@ -228,7 +228,19 @@ var (
 )
 
 // Decide answers a command with the events that follow from it, or a refusal.
-func Decide(s State, c Command) ([]Event, Reply, error) {
+func Decide(s State, c Command) ([]Event, Reply, error) { return s.all(c) }
+
+// Step is Decide that leaves in s what Apply makes of its events.
+func Step(s *State, c Command) ([]Event, Reply, error) {
+	events, reply, err := s.all(c)
+	for _, e := range events {
+		s.apply(e)
+	}
+	return events, reply, err
+}
+
+// all is Decide without a copy of the state, unless a new date begins.
+func (s *State) all(c Command) ([]Event, Reply, error) {
 	if c, ok := c.(*Configure); ok {
 		return s.configure(c)
 	}
@@ -236,7 +248,10 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 		return nil, nil, ErrUnknown
 	}
 	events := s.roll(c.Head())
-	next := s
+	if len(events) == 0 {
+		return s.decide(c)
+	}
+	next := *s
 	for _, e := range events {
 		next = Apply(next, e)
 	}
@@ -248,7 +263,7 @@ func Decide(s State, c Command) ([]Event, Reply, error) {
 }
 
 // roll begins the next business date when it is time, whatever the command is for.
-func (s State) roll(h *command.Header) []Event {
+func (s *State) roll(h *command.Header) []Event {
 	if h.At.Before(s.Next) {
 		return nil
 	}
@@ -256,7 +271,7 @@ func (s State) roll(h *command.Header) []Event {
 	return []Event{&DateBegan{t.BusinessDate(h.At), t.DayEnd(h.At)}}
 }
 
-func (s State) decide(c Command) ([]Event, Reply, error) {
+func (s *State) decide(c Command) ([]Event, Reply, error) {
 	switch c := c.(type) {
 	case *TakeNumber:
 		wait := c.PrepMS
@@ -284,7 +299,7 @@ func (s State) decide(c Command) ([]Event, Reply, error) {
 	panic("store: unknown command")
 }
 
-func (s State) configure(c *Configure) ([]Event, Reply, error) {
+func (s *State) configure(c *Configure) ([]Event, Reply, error) {
 	if bad := Check(c.Config); bad != nil {
 		return nil, nil, bad
 	}
@@ -296,7 +311,7 @@ func (s State) configure(c *Configure) ([]Event, Reply, error) {
 	return []Event{e}, &Applied{c.Config.ID, s.Version + 1}, nil
 }
 
-func (s State) pause(c *PauseChannel) ([]Event, Reply, error) {
+func (s *State) pause(c *PauseChannel) ([]Event, Reply, error) {
 	t := Of(&c.Header)
 	if !slices.ContainsFunc(s.Config.Channels, func(x Channel) bool { return x.ID == c.Channel }) {
 		return nil, nil, errChannel.With(refusal.Fields{Kind: "channel", ID: c.Channel})
@@ -318,7 +333,7 @@ func (s State) pause(c *PauseChannel) ([]Event, Reply, error) {
 }
 
 // resume ends the pauses whose time is over.
-func (s State) resume(c *command.Tick) (events []Event) {
+func (s *State) resume(c *command.Tick) (events []Event) {
 	for _, p := range s.Paused {
 		if !p.Until.IsZero() && !c.At.Before(p.Until) {
 			events = append(events, &ChannelResumed{c.At, command.Who{}, p.Channel})
@@ -327,7 +342,7 @@ func (s State) resume(c *command.Tick) (events []Event) {
 	return events
 }
 
-func (s State) closeDay(c *CloseDay) ([]Event, Reply, error) {
+func (s *State) closeDay(c *CloseDay) ([]Event, Reply, error) {
 	if c.Counted < 0 {
 		return nil, nil, errCounted
 	}
@@ -342,7 +357,7 @@ func (s State) closeDay(c *CloseDay) ([]Event, Reply, error) {
 	return []Event{&DayClosed{c.At, c.By, c.Date, c.Counted}}, &CloseReply{c.Date, d.Sales, d.Cash, c.Counted - d.Cash, append([]Sum{}, d.Takes...)}, nil
 }
 
-func (s State) took(c *PaymentTold) ([]Event, Reply, error) {
+func (s *State) took(c *PaymentTold) ([]Event, Reply, error) {
 	had, known := s.Payments.Get(c.Payment)
 	now := Takings{Date: s.Date, Sales: c.Amount, Tip: c.Tip}
 	if known {
@@ -357,20 +372,26 @@ func (s State) took(c *PaymentTold) ([]Event, Reply, error) {
 	return []Event{&Took{c.Payment, now.Date, now.Sales, now.Cash, c.Provider, now.Tip}}, &Ack{}, nil
 }
 
-func (s State) day(date string) int {
+func (s *State) day(date string) int {
 	return slices.IndexFunc(s.Days, func(d Day) bool { return d.Date == date })
 }
 
-func (s State) closed(date string) bool {
+func (s *State) closed(date string) bool {
 	i := s.day(date)
 	return i >= 0 && s.Days[i].Closed
 }
 
 // Apply folds one fact into the state.
 func Apply(s State, e Event) State {
+	s.apply(e)
+	return s
+}
+
+// apply is Apply in place; what s shares with others it copies before it changes it.
+func (s *State) apply(e Event) {
 	switch e := e.(type) {
 	case *Configured:
-		s = s.configured(e)
+		*s = s.configured(e)
 	case *Seeded:
 		s.Unseeded = slices.DeleteFunc(slices.Clone(s.Unseeded), func(x Seed) bool { return x.ID() == e.Stock })
 	case *SensorTold:
@@ -383,15 +404,14 @@ func Apply(s State, e Event) State {
 	case *ChannelResumed:
 		s.Paused = s.unpaused(e.Channel)
 	case *DateBegan:
-		s = s.began(e.Date, e.Next)
+		*s = s.began(e.Date, e.Next)
 	case *DayClosed:
 		s.Days = slices.Clone(s.Days)
 		i := s.day(e.Date)
 		s.Days[i].Closed, s.Days[i].Counted = true, e.Counted
 	case *Took:
-		s = s.add(e)
+		*s = s.add(e)
 	}
-	return s
 }
 
 // configured owes a seed to each stock that the last document did not name: a second
@@ -436,7 +456,7 @@ func (s *State) sensors(next *Config) {
 }
 
 // setting says that an answer is to what the document says now.
-func (s State) setting(n int64) bool { return n == s.Version }
+func (s *State) setting(n int64) bool { return n == s.Version }
 
 func (s State) began(date string, next time.Time) State {
 	s.Date, s.Next, s.No = date, next, 0
@@ -484,7 +504,10 @@ func add(sums []Sum, x Sum) []Sum {
 }
 
 // Owes is the seed of each stock that was not told yet, and to each sensor what it is for.
-func Owes(s State) []Duty {
+func Owes(s State) []Duty { return s.Owes() }
+
+// Owes is Owes without a copy of the state.
+func (s *State) Owes() []Duty {
 	n := len(s.Unseeded) + len(s.Untold) + len(s.Unused)
 	if n == 0 {
 		return nil
@@ -503,7 +526,10 @@ func Owes(s State) []Duty {
 }
 
 // Due is the next business date, or the end of a pause.
-func Due(s State) time.Time {
+func Due(s State) time.Time { return s.Due() }
+
+// Due is Due without a copy of the state.
+func (s *State) Due() time.Time {
 	due := s.Next
 	for _, p := range s.Paused {
 		if !p.Until.IsZero() && p.Until.Before(due) {
@@ -515,7 +541,10 @@ func Due(s State) time.Time {
 
 // ViewOf is what others may see; providers are those of Today. The waiting time is told
 // in whole minutes.
-func ViewOf(s State, providers []string) *View {
+func ViewOf(s State, providers []string) *View { return s.View(providers) }
+
+// View is ViewOf without a copy of the state.
+func (s *State) View(providers []string) *View {
 	if s.Config == nil {
 		return &View{Paused: []Pause{}, Providers: []string{}}
 	}
@@ -529,6 +558,6 @@ func ViewOf(s State, providers []string) *View {
 }
 
 // SameValues says that Today made of s and o would be the same, but for menu and stock.
-func (s State) SameValues(o State) bool {
+func (s *State) SameValues(o *State) bool {
 	return s.Config == o.Config && s.Date == o.Date && slices.Equal(s.Paused, o.Paused) && s.closed(s.Date) == o.closed(o.Date)
 }

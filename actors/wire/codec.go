@@ -4571,26 +4571,26 @@ func appendOrderItem(b []byte, v *order.Item) []byte {
 	if v.PrepMS != 0 {
 		b = num(b, 112, v.PrepMS)
 	}
-	if !v.FiredAt.IsZero() {
-		b = num(b, 120, v.FiredAt.UnixMilli())
+	if v.FiredAt != 0 {
+		b = num(b, 120, int64(v.FiredAt))
 	}
-	if !v.StartedAt.IsZero() {
-		b = num(b, 128, v.StartedAt.UnixMilli())
+	if v.StartedAt != 0 {
+		b = num(b, 128, int64(v.StartedAt))
 	}
-	if !v.ReadyAt.IsZero() {
-		b = num(b, 136, v.ReadyAt.UnixMilli())
+	if v.ReadyAt != 0 {
+		b = num(b, 136, int64(v.ReadyAt))
 	}
-	if !v.ServedAt.IsZero() {
-		b = num(b, 144, v.ServedAt.UnixMilli())
+	if v.ServedAt != 0 {
+		b = num(b, 144, int64(v.ServedAt))
 	}
-	if !v.VoidAt.IsZero() {
-		b = num(b, 152, v.VoidAt.UnixMilli())
+	if v.VoidAt != 0 {
+		b = num(b, 152, int64(v.VoidAt))
 	}
-	if !v.AddedAt.IsZero() {
-		b = num(b, 160, v.AddedAt.UnixMilli())
+	if v.AddedAt != 0 {
+		b = num(b, 160, int64(v.AddedAt))
 	}
-	if !v.FireAt.IsZero() {
-		b = num(b, 168, v.FireAt.UnixMilli())
+	if v.FireAt != 0 {
+		b = num(b, 168, int64(v.FireAt))
 	}
 	if v.VoidReason != "" {
 		b = str(b, 178, v.VoidReason)
@@ -4650,19 +4650,19 @@ func decodeOrderItem(b []byte, v *order.Item) (err error) {
 		case 14:
 			v.PrepMS = f.int()
 		case 15:
-			v.FiredAt = f.time()
+			v.FiredAt = command.Instant(f.int())
 		case 16:
-			v.StartedAt = f.time()
+			v.StartedAt = command.Instant(f.int())
 		case 17:
-			v.ReadyAt = f.time()
+			v.ReadyAt = command.Instant(f.int())
 		case 18:
-			v.ServedAt = f.time()
+			v.ServedAt = command.Instant(f.int())
 		case 19:
-			v.VoidAt = f.time()
+			v.VoidAt = command.Instant(f.int())
 		case 20:
-			v.AddedAt = f.time()
+			v.AddedAt = command.Instant(f.int())
 		case 21:
-			v.FireAt = f.time()
+			v.FireAt = command.Instant(f.int())
 		case 22:
 			v.VoidReason = f.str()
 		case 23:

@@ -171,13 +171,13 @@ func appendItem(b []byte, i *order.Item, a Audience) []byte {
 	if a == Staff {
 		o.int("fire_seq", int64(i.FireSeq))
 	}
-	o.optTime("fired_at", i.FiredAt)
-	o.optTime("started_at", i.StartedAt)
-	o.optTime("ready_at", i.ReadyAt)
-	o.optTime("served_at", i.ServedAt)
-	o.optTime("void_at", i.VoidAt)
-	o.optTime("added_at", i.AddedAt)
-	o.optTime("fire_at", i.FireAt)
+	o.optTime("fired_at", i.FiredAt.Time())
+	o.optTime("started_at", i.StartedAt.Time())
+	o.optTime("ready_at", i.ReadyAt.Time())
+	o.optTime("served_at", i.ServedAt.Time())
+	o.optTime("void_at", i.VoidAt.Time())
+	o.optTime("added_at", i.AddedAt.Time())
+	o.optTime("fire_at", i.FireAt.Time())
 	o.optStr("flag", i.Flag)
 	if a == Staff {
 		o.optStr("void_reason", i.VoidReason)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 )
@@ -52,10 +53,8 @@ func Tickets(into []Ticket, v *order.View) []Ticket {
 				}
 				t := &tickets[at]
 				t.Done = t.Done && bumped(i)
-				for _, done := range []time.Time{i.ReadyAt, i.VoidAt} {
-					if done.After(t.DoneAt) {
-						t.DoneAt = done
-					}
+				if done := max(i.ReadyAt, i.VoidAt).Time(); done.After(t.DoneAt) {
+					t.DoneAt = done
 				}
 			}
 		}
@@ -132,16 +131,17 @@ func label(v *order.View) string {
 	return v.Code
 }
 
-func firstFired(v *order.View, t *Ticket) (first time.Time) {
+func firstFired(v *order.View, t *Ticket) time.Time {
+	var first command.Instant
 	for l := range v.Lines {
 		for k := range v.Lines[l].Items {
 			i := &v.Lines[l].Items[k]
-			if onTicket(i) && i.Course == t.Course && slices.Contains(i.Stations, t.Station) && (first.IsZero() || i.FiredAt.Before(first)) {
+			if onTicket(i) && i.Course == t.Course && slices.Contains(i.Stations, t.Station) && (first == 0 || i.FiredAt < first) {
 				first = i.FiredAt
 			}
 		}
 	}
-	return first
+	return first.Time()
 }
 
 // appendAlso tells what other stations make of the same course.
@@ -211,9 +211,9 @@ func appendEntry(b []byte, l *order.Line, i *order.Item) []byte {
 		o.text("name", a.Name)
 		return o.end()
 	})
-	o.optTime("added_at", i.AddedAt)
-	o.optTime("void_at", i.VoidAt)
-	o.optTime("fire_at", i.FireAt)
+	o.optTime("added_at", i.AddedAt.Time())
+	o.optTime("void_at", i.VoidAt.Time())
+	o.optTime("fire_at", i.FireAt.Time())
 	o.optStr("flag", i.Flag)
 	return o.end()
 }
@@ -293,7 +293,8 @@ func dispatchState(v *order.View, ready time.Time) string {
 }
 
 // readyAt is when the last live item became ready; zero while one is not.
-func readyAt(v *order.View) (last time.Time) {
+func readyAt(v *order.View) time.Time {
+	var last command.Instant
 	for l := range v.Lines {
 		for k := range v.Lines[l].Items {
 			i := &v.Lines[l].Items[k]
@@ -301,12 +302,12 @@ func readyAt(v *order.View) (last time.Time) {
 			case i.State == order.Void:
 			case !bumped(i):
 				return time.Time{}
-			case i.ReadyAt.After(last):
-				last = i.ReadyAt
+			default:
+				last = max(last, i.ReadyAt)
 			}
 		}
 	}
-	return last
+	return last.Time()
 }
 
 func appendStations(o *object, v *order.View) {

@@ -186,7 +186,7 @@ func TestKitchen(t *testing.T) {
 	wok.want("course 2 fired, course 0 held back", ticketKey(1, "wok.2"))
 
 	ready := item("3", "wok", 2, order.Ready)
-	ready.ReadyAt = k.now
+	ready.ReadyAt = command.At(k.now)
 	done := newOrder(1, order.Accepted, item("2", "steam", 0, order.Cooking), ready)
 	k.put(done)
 	wok.want("done, for recall", ticketKey(1, "wok.2"))
@@ -214,7 +214,7 @@ func TestVoidedTicketsStayUntilSeen(t *testing.T) {
 	k := newKit(t)
 	wok := k.open("kitchen.wok", Client{})
 	void := item("1", "wok", 0, order.Void)
-	void.VoidAt = k.now
+	void.VoidAt = command.At(k.now)
 	k.put(newOrder(1, order.Voided, void))
 	wok.want("not seen", ticketKey(1, "wok.0"))
 	k.now = k.now.Add(time.Hour)

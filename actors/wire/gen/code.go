@@ -189,6 +189,9 @@ func (g *generator) one(b *bytes.Buffer, t reflect.Type, v string, n int) {
 	case reflect.Int:
 		fmt.Fprintf(b, "b = num(b, %d, int64(%s))\n", n<<3|varint, v)
 	case reflect.Int64:
+		if t.Name() != "int64" {
+			v = "int64(" + v + ")"
+		}
 		fmt.Fprintf(b, "b = num(b, %d, %s)\n", n<<3|varint, v)
 	case reflect.Float64:
 		fmt.Fprintf(b, "b = protowire.AppendFixed64(protowire.AppendVarint(b, %d), math.Float64bits(%s))\n", n<<3|fixed64, v)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/wire"
 )
 
@@ -160,7 +161,7 @@ func (m *model) members(owner string, x reflect.Type) (all []field) {
 // tsOf returns a Go type in TypeScript, and the type that it names, if any.
 func tsOf(x reflect.Type) (string, reflect.Type) {
 	switch {
-	case x == t[time.Time]():
+	case x == t[time.Time]() || x == t[command.Instant]():
 		return "Time", nil
 	case enums[x] != nil:
 		return nameOf(x), x

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
 	"github.com/brigata/brigata/actors/stock"
@@ -101,7 +102,7 @@ func TestViewsFit(t *testing.T) {
 	o.Label, o.WarnMS, o.LateMS, o.HurriedAt = "T03", 300_000, 480_000, now
 	o.Contact, o.Driver, o.Shelf = &order.Contact{Name: "A", Phone: "1"}, &order.Driver{Name: "D"}, "4"
 	o.Lines[0].Allergens = []menu.Allergen{{ID: "peanut", Name: menu.Text{EN: "Peanut"}}}
-	o.Lines[0].Items[0].AddedAt, o.Lines[0].Items[0].VoidAt, o.Lines[0].Items[0].Flag = now, now, "short"
+	o.Lines[0].Items[0].AddedAt, o.Lines[0].Items[0].VoidAt, o.Lines[0].Items[0].Flag = command.At(now), command.At(now), "short"
 	for _, a := range []wire.Audience{wire.Staff, wire.Guests} {
 		check("Order", wire.AppendOrder(nil, &o, a))
 	}
