@@ -86,7 +86,7 @@ func (c *session) message(b []byte) {
 	who := c.principal()
 	switch {
 	case m.Auth != nil:
-		c.authenticate(&m)
+		c.aside(func() { c.authenticate(&m) })
 		return
 	case who == nil:
 		c.refuse(0, refusal.New(refusal.Unauthenticated, "missing", "The first message must be auth"))
@@ -104,13 +104,24 @@ func (c *session) message(b []byte) {
 		c.command(who, &m)
 	case m.Sub != nil:
 		if !c.sheds(m.ID, readClass(who), c.server.now()) {
-			c.subscribe(who, &m)
+			c.aside(func() { c.subscribe(who, &m) })
 		}
 	case m.Unsub != nil:
 		c.unsubscribe(&m)
 	default:
 		c.refuse(m.ID, errNoMessage)
 	}
+}
+
+// aside runs f on a stack of its own and waits for it: the reader's would stay as deep as
+// its deepest message, and a client that only waits would hold it.
+func (c *session) aside(f func()) {
+	done := make(chan struct{})
+	c.server.tasks.run(func() {
+		defer close(done)
+		f()
+	})
+	<-done
 }
 
 func unmarshal(b []byte, m *message) error { return json.Unmarshal(b, m) }
