@@ -164,12 +164,23 @@ func DecodeCommand(name string, cid command.ID, d []byte) (command.Target, comma
 	if !ours {
 		m = commands[name]
 	}
-	c := m.make()
-	if err := json.Unmarshal(d, c); err != nil {
+	c, err := m.decode(d)
+	if err != nil {
 		return command.Target{}, nil, asBadRequest(err)
 	}
 	t, err := m.target(cid, c)
 	return t, c, err
+}
+
+func (m *maker) decode(d []byte) (command.Command, error) {
+	c := m.make()
+	if place, ok := c.(*order.Place); ok {
+		if quickPlace(d, place) {
+			return c, nil
+		}
+		c = m.make()
+	}
+	return c, json.Unmarshal(d, c)
 }
 
 func asBadRequest(err error) error {
