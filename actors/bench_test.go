@@ -13,6 +13,7 @@ import (
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/journal"
+	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/wire"
 )
 
@@ -66,6 +67,33 @@ func BenchmarkOrder(b *testing.B) {
 	b.ReportMetric(float64(cpu()-used)/float64(b.N), "cpu-ns/op")
 	if n := done.failed.Load(); n > 0 {
 		b.Fatalf("%d orders failed", n)
+	}
+}
+
+// BenchmarkPortion is one turn of the busiest entity: a dish that everybody wants.
+func BenchmarkPortion(b *testing.B) {
+	h := &house{t: b, channel: "pos", journal: nowhere{}, quiet: true, payLater: true}
+	h.as(command.Manager, "lin", "")
+	h.start()
+	b.Cleanup(h.stop)
+	h.load()
+	h.must(h.send(h.id(), "stock.count", `{"dish":"mapo-tofu","qty":1000000000}`))
+	var done counter
+	ms := time.Now().UnixMilli()
+	waiting := make(chan struct{}, 256)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		at := ms + int64(i/100)
+		waiting <- struct{}{}
+		done.wg.Add(1)
+		h.node.Do(&actors.Request{Store: "demo", Target: command.Target{Kind: "stock", ID: "dish/mapo-tofu"},
+			Command: &stock.Reserve{Order: fmt.Sprintf("%08x-%04x-7%03x-9%03x-%012x", at>>16, at&0xffff, i&0xfff, i>>12&0xfff, i), Qty: 1},
+			Principal: "tester", Channel: "pos", To: &gated{&done, waiting}})
+	}
+	done.wg.Wait()
+	if n := done.failed.Load(); n > 0 {
+		b.Fatalf("%d portions failed", n)
 	}
 }
 
