@@ -37,6 +37,8 @@ type machine interface {
 	step(c command.Command, into []any) (events []any, reply any, err error)
 	// replay folds an event of the journal.
 	replay(e any)
+	// restore is replay for an entity that is being loaded: nobody has seen its state yet.
+	restore(e any)
 	owes() []command.Duty
 	due() time.Time
 	// view is nil while there is nothing that others may see.
@@ -77,6 +79,7 @@ type seven[S, E any] struct {
 	decide  func(S, command.Command) ([]E, any, error)
 	step    func(*S, command.Command) ([]E, any, error) // nil: decide, then apply
 	apply   func(S, E) S
+	fold    func(*S, E) // apply in place, for a state that nobody has a copy of; nil: apply
 	owes    func(*S) []command.Duty
 	due     func(*S) time.Time
 	view    func(s *S, t *store.Today, id string) any
@@ -140,6 +143,14 @@ func (r *rules[S, E]) replay(e any) {
 	*r.s = r.of.apply(*r.s, x)
 }
 
+func (r *rules[S, E]) restore(e any) {
+	if x, ok := e.(E); ok && r.of.fold != nil {
+		r.of.fold(r.s, x)
+	} else {
+		r.replay(e)
+	}
+}
+
 func (r *rules[S, E]) owes() []command.Duty { return r.of.owes(r.s) }
 func (r *rules[S, E]) due() time.Time       { return r.of.due(r.s) }
 func (r *rules[S, E]) live() bool           { return r.of.live(r.s) }
@@ -175,7 +186,7 @@ var menuRules = seven[menu.State, menu.Event]{decide: menu.Decide, apply: menu.A
 	live: always[menu.State],
 	view: func(s *menu.State, _ *store.Today, _ string) any { return menu.ViewOf(*s) }}
 
-var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, owes: (*stock.State).Owes, due: (*stock.State).Due,
+var stockRules = seven[stock.State, stock.Event]{decide: stock.Decide, step: stock.Step, apply: stock.Apply, fold: stock.Fold, owes: (*stock.State).Owes, due: (*stock.State).Due,
 	live: always[stock.State],
 	view: func(s *stock.State, _ *store.Today, _ string) any {
 		if !s.Exists {

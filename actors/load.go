@@ -131,7 +131,7 @@ func (e *entity) replay(row *journal.Row) error {
 			e.target.ID = t.Entity
 		}
 		for _, x := range t.Events {
-			e.machine.replay(x)
+			e.machine.restore(x)
 		}
 		e.answers.fold(t, v)
 		e.seq, e.at = v, t.At

@@ -37,16 +37,21 @@ func (s *State) all(c Command) ([]Event, Reply, error) {
 func Step(s *State, c Command) ([]Event, Reply, error) {
 	events, reply, err := s.all(c)
 	for _, e := range events {
-		if r, ok := e.(*Reserved); ok {
-			had, _ := s.Orders.Get(r.Order)
-			s.Taken += r.Qty
-			s.Orders.Put(r.Order, had+r.Qty)
-			s.Gone = s.Gone.Without(r.Order)
-		} else {
-			*s = Apply(*s, e)
-		}
+		Fold(s, e)
 	}
 	return events, reply, err
+}
+
+// Fold is Apply in place. Copies of s that were made before must not be used any more.
+func Fold(s *State, e Event) {
+	if r, ok := e.(*Reserved); ok {
+		had, _ := s.Orders.Get(r.Order)
+		s.Taken += r.Qty
+		s.Orders.Put(r.Order, had+r.Qty)
+		s.Gone = s.Gone.Without(r.Order)
+	} else {
+		*s = Apply(*s, e)
+	}
 }
 
 func (s *State) overdue(h *command.Header) (events []Event) {
