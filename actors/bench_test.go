@@ -88,7 +88,7 @@ func BenchmarkPortion(b *testing.B) {
 		waiting <- struct{}{}
 		done.wg.Add(1)
 		h.node.Do(&actors.Request{Store: "demo", Target: command.Target{Kind: "stock", ID: "dish/mapo-tofu"},
-			Command: &stock.Reserve{Order: fmt.Sprintf("%08x-%04x-7%03x-9%03x-%012x", at>>16, at&0xffff, i&0xfff, i>>12&0xfff, i), Qty: 1},
+			Command:   &stock.Reserve{Order: fmt.Sprintf("%08x-%04x-7%03x-9%03x-%012x", at>>16, at&0xffff, i&0xfff, i>>12&0xfff, i), Qty: 1},
 			Principal: "tester", Channel: "pos", To: &gated{&done, waiting}})
 	}
 	done.wg.Wait()
