@@ -44,12 +44,18 @@ func Step(s *State, c Command) ([]Event, Reply, error) {
 
 // Fold is Apply in place. Copies of s that were made before must not be used any more.
 func Fold(s *State, e Event) {
-	if r, ok := e.(*Reserved); ok {
-		had, _ := s.Orders.Get(r.Order)
-		s.Taken += r.Qty
-		s.Orders.Put(r.Order, had+r.Qty)
-		s.Gone = s.Gone.Without(r.Order)
-	} else {
+	switch e := e.(type) {
+	case *Reserved:
+		had, _ := s.Orders.Get(e.Order)
+		s.Taken += e.Qty
+		s.Orders.Put(e.Order, had+e.Qty)
+		s.Gone = s.Gone.Without(e.Order)
+	case *Released:
+		had, _ := s.Orders.Get(e.Order)
+		s.Taken -= had
+		s.Orders = s.Orders.Without(e.Order)
+		s.Gone.Put(e.Order, e.At)
+	default:
 		*s = Apply(*s, e)
 	}
 }

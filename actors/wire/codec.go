@@ -10587,7 +10587,7 @@ func decodeStoreState(b []byte, v *store.State) (err error) {
 					}
 				}
 			}
-			v.Payments = v.Payments.With(k, x)
+			v.Payments.Put(k, x)
 		default:
 			if f.num > 12 {
 				return newer("StoreState", f.num)
@@ -10961,7 +10961,7 @@ func decodeStockState(b []byte, v *stock.State) (err error) {
 					x = f.int()
 				}
 			}
-			v.Orders = v.Orders.With(k, x)
+			v.Orders.Put(k, x)
 		case 19:
 			var k string
 			var x time.Time
@@ -10977,7 +10977,7 @@ func decodeStockState(b []byte, v *stock.State) (err error) {
 					x = f.time()
 				}
 			}
-			v.Gone = v.Gone.With(k, x)
+			v.Gone.Put(k, x)
 		default:
 			if f.num > 21 {
 				return newer("StockState", f.num)

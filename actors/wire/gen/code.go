@@ -216,7 +216,7 @@ func (g *generator) get(b *bytes.Buffer, t reflect.Type, v string) {
 		fmt.Fprintf(b, "%s = f.time()\n", v)
 		return
 	case isMap(t):
-		g.entry(b, mapElem(t), func(x string) { fmt.Fprintf(b, "%s = %s.With(k, %s)\n", v, v, x) })
+		g.entry(b, mapElem(t), func(x string) { fmt.Fprintf(b, "%s.Put(k, %s)\n", v, x) })
 		return
 	}
 	switch t.Kind() {
