@@ -36,7 +36,7 @@ type cell struct {
 	closed    bool
 	departure *departure // of its actors, when it leaves the node
 	entities  map[command.Target]*entity
-	known     map[journal.Key]struct{} // in the journal, though perhaps not in memory
+	known     map[journal.Key]struct{} // in the journal, of what is not in memory; and of some that is
 	ids       map[command.ID]*entity   // of commands to entities of another id
 	storeS    store.State              // what today was made of
 	menuM     *menu.Menu
@@ -162,7 +162,6 @@ func (c *cell) entity(t command.Target, create bool) *entity {
 	e.loading = stored
 	e.mail = c.node.engine.Spawn(e)
 	c.entities[t] = e
-	c.known[key] = struct{}{}
 	c.mu.Unlock()
 	if !k.stays {
 		c.node.resident.Add(1)
@@ -178,7 +177,9 @@ func (c *cell) drop(e *entity, exists bool) {
 	c.mu.Lock()
 	if c.entities[e.target] == e {
 		delete(c.entities, e.target)
-		if !exists {
+		if exists {
+			c.known[e.key] = struct{}{}
+		} else {
 			delete(c.known, e.key)
 		}
 		for i := range e.answers.list {

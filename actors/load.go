@@ -38,7 +38,6 @@ func (n *Node) load(ctx context.Context, storeID string, claim int64) (_ *cell, 
 			n.resident.Add(1)
 		}
 		c.entities[e.target] = e
-		c.known[e.key] = struct{}{}
 		for i := range e.answers.list {
 			if id := e.answers.list[i].ID; string(id) != e.target.ID {
 				c.ids[id] = e
