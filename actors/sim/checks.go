@@ -125,9 +125,14 @@ func (k *checks) alone(is *keeping) {
 // committed folds what has become durable.
 func (k *checks) committed(by *process, b *journal.Batch) {
 	k.commits++
-	wanted := map[journal.Key]*journal.Head{}
-	for i := range b.Heads {
-		wanted[b.Heads[i].Key] = &b.Heads[i]
+	held := make([]bool, len(b.Heads)) // to what the log folded to at their version
+	snapshots := func(e *entity) {
+		for i := range b.Heads {
+			if h := &b.Heads[i]; !held[i] && h.Seq == e.fold.V && h.Key == e.key {
+				held[i] = true
+				k.snapshot(e, h)
+			}
+		}
 	}
 	for i := range b.Rows {
 		r := &b.Rows[i]
@@ -149,9 +154,7 @@ func (k *checks) committed(by *process, b *journal.Batch) {
 				e.by = by
 			}
 			k.turn(e, &turns[j])
-			if h := wanted[r.Key]; h != nil && h.Seq == e.fold.V {
-				k.snapshot(e, h)
-			}
+			snapshots(e)
 		}
 		if by != nil { // not an intruder
 			e.known = e.fold.V
@@ -164,8 +167,8 @@ func (k *checks) committed(by *process, b *journal.Batch) {
 		h := &b.Heads[i]
 		if e := k.all[h.Key]; e == nil || h.Seq > e.fold.V {
 			k.fail("snapshot", "one of %x is as of version %d, which is not in the log", h.Key, h.Seq)
-		} else if h.Seq == e.fold.V {
-			k.snapshot(e, h)
+		} else {
+			snapshots(e)
 		}
 	}
 }
