@@ -106,6 +106,12 @@ func (e *entity) embroider(c command.Command, events []any) []any {
 				t.Total++
 				return e.also(events, &order.ItemsVoided{At: x.At, By: x.By, Totals: t})
 			}
+		case *order.LinesRefused:
+			if len(x.Ask) > 0 && mutant.Is(mutant.AdditionKept) {
+				k := x.Ask[0]
+				k.Want, k.Rev = k.Want+1, k.Rev+1
+				return e.also(events, &order.LinesRefused{Ask: []order.Take{k}})
+			}
 		case *order.WasPlaced:
 			if !x.PayBy.IsZero() && mutant.Is(mutant.PayFirstIgnored) {
 				return e.also(events, &order.WasAccepted{At: x.At})

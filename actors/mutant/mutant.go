@@ -63,6 +63,7 @@ const (
 	InnerByIdentity
 	ReleaseUnsent
 	MoveTakenTwice
+	AdditionKept
 	WakeDropped
 	StashLost
 	PanicIsAnswer

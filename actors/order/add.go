@@ -87,6 +87,16 @@ func (t *turn) finishAdding() Reply {
 		t.settle()
 		return command.Settled{ID: asked, Reply: t.placeReply()}
 	}
+	t.dropAdding()
+	return command.Settled{ID: asked, Refusal: no}
+}
+
+// dropAdding lets go of an addition, and says whose it was.
+func (t *turn) dropAdding() (asked command.ID) {
+	if t.s.Adding == nil {
+		return ""
+	}
+	asked = t.s.Adding.Asked
 	var back []Take
 	for _, a := range t.asks(t.s.Adding.Lines) {
 		i := slices.IndexFunc(t.s.Takes, func(x Take) bool { return x.Stock == a.Stock })
@@ -97,7 +107,16 @@ func (t *turn) finishAdding() Reply {
 		back = append(back, Take{Stock: k.Stock, Want: k.Had, Rev: k.Rev + 1, Back: true})
 	}
 	t.do(&LinesRefused{back})
-	return command.Settled{ID: asked, Refusal: no}
+	return asked
+}
+
+// tooLate answers whoever added to an order that ended before its stock had answered; ""
+// is nobody.
+func (t *turn) tooLate(asked command.ID) Reply {
+	if asked == "" {
+		return nil
+	}
+	return command.Settled{ID: asked, Refusal: errState.With(refusal.Fields{Kind: "order", ID: t.s.ID, State: string(t.s.State)})}
 }
 
 // PreviewAdd prices an addition without making it.

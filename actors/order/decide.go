@@ -81,8 +81,7 @@ func (t *turn) decide(c Command) (Reply, error) {
 	case *command.Answered:
 		return t.answered(c), nil
 	case *command.Tick:
-		t.tick()
-		return nil, nil
+		return t.tick(), nil
 	case *FlagDish:
 		t.flagDish(c)
 		return nil, nil
@@ -275,10 +274,10 @@ func (t *turn) refuse(no *refusal.Refusal) Reply {
 }
 
 // tick does what has come due.
-func (t *turn) tick() {
+func (t *turn) tick() Reply {
 	s := t.s
 	if s.ID == "" || s.State.Final() {
-		return
+		return nil
 	}
 	if !s.LaterAt.IsZero() && !t.h.At.Before(s.LaterAt) {
 		t.do(&DayCame{t.asks(s.Lines)})
@@ -286,13 +285,15 @@ func (t *turn) tick() {
 	if s.State == Placed {
 		switch {
 		case s.unpaid() && !t.h.At.Before(s.PayBy) && !s.PayBy.IsZero() && !s.Account.Pending():
+			asked := t.dropAdding()
 			t.do(&Ended{At: t.h.At, As: Expired})
-			return
+			return t.tooLate(asked)
 		case !s.unpaid() && s.Auto && !t.h.At.Before(s.startAt()):
 			t.accepted(command.Who{}, time.Time{})
 		}
 	}
 	t.settle()
+	return nil
 }
 
 // settle does what follows by itself: acceptance of what is paid, the next course, the end.

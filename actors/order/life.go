@@ -58,6 +58,9 @@ func (t *turn) end(c *End) (Reply, error) {
 	if t.s.State == Submitted {
 		return nil, errState.With(refusal.Fields{Kind: "order", ID: t.s.ID, State: string(t.s.State)})
 	}
+	if t.s.Adding != nil { // a turn answers one command: who adds hears first
+		return nil, errState.With(refusal.Fields{Kind: "order", ID: t.s.ID, State: "adding"})
+	}
 	t.do(&Ended{At: c.At, By: c.By, As: c.How, Reason: c.Reason, Note: c.Note})
 	return t.endReply(), nil
 }
@@ -212,7 +215,11 @@ func (t *turn) tableSays(c *TableSays) (Reply, error) {
 	t.do(&TableSaid{At: c.At, Rev: c.Rev, Table: c.Table, Label: c.Label, Session: c.Session, Guests: c.Guests, Server: c.Server,
 		Discount: c.Discount, Allowed: c.Allowed, Paid: c.Paid, Refunded: c.Refunded, Hurried: c.Hurried, Totals: totals})
 	if c.Clear && !t.s.State.Final() {
+		asked := t.dropAdding()
 		t.cleared(c)
+		if late := t.tooLate(asked); late != nil {
+			return late, nil
+		}
 	}
 	return &Noted{}, nil
 }

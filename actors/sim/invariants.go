@@ -158,6 +158,9 @@ func (k *checks) orderAtRest(o *order.State, numbers map[string]string) {
 			has, _ = e.fold.State().(*stock.State).Orders.Get(o.ID)
 		}
 		over := o.State == order.Refused || o.State == order.Cancelled || o.State == order.Expired
+		if wants := linesWant(o, t.Stock); !over && t.Want > wants {
+			k.fail("I5", "order %s has %d of %s, and its lines want %d", short(o.ID), t.Want, t.Stock, wants)
+		}
 		if over && has > 0 {
 			k.fail("I5", "order %s is %s, and %s keeps %d for it", short(o.ID), o.State, t.Stock, has)
 		}
@@ -179,6 +182,18 @@ func (k *checks) orderAtRest(o *order.State, numbers map[string]string) {
 	if !o.State.Final() && lines != o.Subtotal {
 		k.fail("I11", "order %s: its lines come to %d, its subtotal is %d", short(o.ID), lines, o.Subtotal)
 	}
+}
+
+// linesWant is what an order's lines need of a stock, without what went back.
+func linesWant(o *order.State, stock string) (n int64) {
+	for i := range o.Lines {
+		for _, t := range o.Lines[i].Takes {
+			if t.Stock == stock {
+				n += t.N * int64(o.Lines[i].Qty-o.Lines[i].Returned)
+			}
+		}
+	}
+	return n
 }
 
 func billLines(o *order.State) (lines []bill.Line) {

@@ -45,6 +45,7 @@ var Mutants = []Mutant{
 	{"inner-by-identity", "a message reaches the entity's next activation", "I3, I5, I11", Options{Faults: []string{"intruder"}, Slow: 0.3}, mutant.InnerByIdentity},
 	{"release-unsent", "an order that is over counts its stock as released without saying so", "I5", Options{}, mutant.ReleaseUnsent},
 	{"move-taken-twice", "a table forgets which moves it took", "I5, I11, snapshot", Options{Faults: []string{"crash", "restart", "respawn"}}, mutant.MoveTakenTwice},
+	{"addition-kept", "lines that are refused keep some of their stock", "I5", Options{}, mutant.AdditionKept},
 	{"wake-dropped", "every other alarm is not set", "I5", Options{}, mutant.WakeDropped},
 	{"stash-lost", "messages to an entity that is being loaded are lost", "I5, L1", Options{Panics: 0.05}, mutant.StashLost},
 	{"panic-is-answer", "a duty whose receiver panicked counts as heard", "I5, I11", Options{Panics: 0.05, Lazy: true}, mutant.PanicIsAnswer},
@@ -98,7 +99,7 @@ var Mutants = []Mutant{
 	{"open-unseen", "an opened cell does not show what lives", "I8, I9", Options{Faults: []string{"crash", "gwcut"}}, mutant.OpenUnseen},
 
 	{"no-fence", "a commit does not look at its epoch", "I0, I1, I4, I6, L1", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.3}, mutant.NoFence},
-	{"fence-without-lock", "an eviction does not wait for commits in flight", "I6", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.5, Nodes: 2, Readers: true, Long: true}, mutant.FenceWithoutLock},
+	{"fence-without-lock", "an eviction does not wait for commits in flight", "I6, I5", Options{Faults: []string{"pause", "dbcut"}, Slow: 0.5, Nodes: 2, Readers: true, Long: true}, mutant.FenceWithoutLock},
 	{"heads-by-snapshot", "a first block makes no head", "I5, I6, I9", Options{}, mutant.HeadsBySnapshot},
 	{"head-not-revived", "a block on an entity that is over does not make it live", "I5, I8, I9", Options{Faults: []string{"crash", "restart", "gwcut"}, Lazy: true, Slow: 0.3}, mutant.HeadNotRevived},
 
