@@ -146,7 +146,7 @@ func TestWaits(t *testing.T) {
 func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results")
 	for i, x := range []result{
-		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, Waits: map[string][]int64{"kill": {600, 4000}}, LongestMS: 4000},
+		{Scenario: "kill", Round: 1, Load: "9.5", Command: "brigata-fleet faults --results /x/y --logs /l --rounds 2 --brigata /z", Orders: 10, Happened: map[string]int{"kill": 1}, Waits: map[string][]int64{"kill": {600, 4000}}, LongestMS: 4000},
 		{Scenario: "kill", Round: 2, Load: "10.1", Orders: 20, Happened: map[string]int{"kill": 1}, Found: map[string]int{}},
 		{Scenario: "long", Round: 1, Load: "9.9", Orders: 70, Happened: map[string]int{"kill": 3, "database": 2}, Waits: map[string][]int64{"database": {700, 5000}}, Found: map[string]int{}},
 		{Scenario: "long", Round: 2, Load: "9.9", Orders: 7, Happened: map[string]int{"kill": 2}, Found: map[string]int{}},

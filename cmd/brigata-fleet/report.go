@@ -170,7 +170,7 @@ func longRun(s *sum) string {
 func plain(command string) string {
 	words := strings.Fields(command)
 	for i := 0; i+1 < len(words); {
-		if words[i] == "--brigata" || words[i] == "--results" {
+		if words[i] == "--brigata" || words[i] == "--results" || words[i] == "--logs" {
 			words = slices.Delete(words, i, i+2)
 		} else {
 			i++
