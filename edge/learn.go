@@ -107,9 +107,11 @@ func (l *learner) Judge(w *Window) Verdict {
 	if w.Machine == nil || !l.cases.due(w.Set.Asset, w.Machine.At) {
 		return v
 	}
-	if f, ok := l.now.Load().Model.(*Fused); ok && l.watch.Sure(f.sure) {
-		l.counts.modelDrifts.Add(1)
-		l.log.Warn("the model has become less sure of what it says", "model", f.Version())
+	if f, ok := l.now.Load().Model.(*Fused); ok {
+		if what := l.watch.See(f.sure, f.net, &w.Machine.Tokens); what != "" {
+			l.counts.modelDrifts.Add(1)
+			l.log.Warn("machines are not as they were", "noticed_by", what, "model", f.Version())
+		}
 	}
 	if v.Fault != nil {
 		if err := l.cases.keep(w.Set.Asset, w.Machine.At, &w.Machine.Tokens); err != nil {

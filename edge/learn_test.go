@@ -31,7 +31,7 @@ func tell(t *testing.T, l *learner) (labels []link.Label) {
 		m, class := synth.NewStore(0, 300+i).Machine(0), i%len(features.Classes)
 		label := link.Label{WorkOrder: fmt.Sprint("w", i), Asset: fmt.Sprint("machine-", i), Class: features.Classes[class], From: began}
 		for n, at := 0, began; n < 40; n++ {
-			w := &Window{Set: store.Sensor{Kind: "vibration", Asset: label.Asset}, Machine: &Machine{Tokens: *m.Window(n, class, 0.8, 1).Tokens(x), Weight: 1, At: at}}
+			w := &Window{Set: store.Sensor{Kind: "vibration", Asset: label.Asset}, Machine: &Machine{Tokens: *m.Window(n, class, 0.8, synth.Drift{Heat: 10, Age: 1.5}).Tokens(x), Weight: 1, At: at}}
 			l.Judge(w)
 			label.To, at = at, at.Add(caseEvery)
 		}
@@ -98,7 +98,7 @@ func TestNothingIsLearntOfADefrost(t *testing.T) {
 	l := learnerIn(dir)
 	x, at := newExtractor(), time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 	probe, vibration := &twin{}, &twin{set: store.Sensor{Kind: "vibration", Asset: "a"}}
-	bad := synth.NewStore(0, 300).Machine(0).Window(0, synth.Bearing, 1, 0)
+	bad := synth.NewStore(0, 300).Machine(0).Window(0, synth.Bearing, 1, synth.Drift{})
 	a := &asset{twins: [features.Senses]*twin{features.Vibration: vibration, features.Probe: probe}, lead: vibration, levels: bad.Levels, bands: bad.Bands, rate: bad.Rate, scale: 1, frame: bad.Frame}
 	for _, v := range bad.Burst {
 		a.burst = append(a.burst, byte(int16(v/4)), byte(int16(v/4)>>8))

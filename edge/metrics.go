@@ -41,7 +41,7 @@ func (b *Box) getMetrics(w http.ResponseWriter, _ *http.Request) {
 		{"models_taken_back_total", "counter", "Models that did not judge as the one before, and went again.", r.ModelsOut},
 		{"models_learnt_total", "counter", "Copies of the model, trained on what people found, that took its place.", r.Learnt},
 		{"models_kept_total", "counter", "Copies that were not better, and did not.", r.Kept},
-		{"model_drifts_total", "counter", "Times that the model has become less sure of what it says.", r.Drifts},
+		{"model_drifts_total", "counter", "Times that machines were not as they were: for a sense, or for how sure the model is.", r.Drifts},
 		{"sent_bytes_total", "counter", "Bytes that were made of them.", r.Sent},
 	} {
 		fmt.Fprintf(w, "# HELP brigata_box_%s %s\n# TYPE brigata_box_%s %s\nbrigata_box_%s %v\n", m.name, m.help, m.name, m.kind, m.name, m.value)

@@ -7,40 +7,76 @@ import (
 	"slices"
 	"time"
 
+	"github.com/brigata/brigata/edge/model/features"
 	"github.com/brigata/brigata/edge/model/fusion"
 	"github.com/brigata/brigata/edge/model/retrain"
 	"github.com/brigata/brigata/edge/model/shipped"
 	"github.com/brigata/brigata/edge/model/synth"
+	"github.com/brigata/brigata/edge/model/trainer"
 )
 
 const (
 	driftBefore = 1000 // windows of machines as they were
-	driftAfter  = 4000
-	driftLabels = 256 // between two trainings, of the 1,024 that are kept
+	driftAfter  = 6000
+	driftLabels = 256  // between two trainings, on the newest 1,024
+	driftPeople = 2048 // labels that there will be
+	driftQuiet  = 6000 // windows of machines that stay as they are
+	driftMost   = 0.02 // that may be missing of what was right before
+	// Of the ceiling: windows of the very machines that have changed, all labelled, for the full net.
+	ceilingEach, ceilingEpochs, ceilingRate = 120, 10, 2e-3
 )
 
-// drift has the net of boxes judge machines of stores that become, from one window to the
-// next, hotter and louder, with worn mountings. From the alarm on, every second window comes to
-// be labelled, and from time to time a copy of the net is trained on them.
+// drift has the net of boxes judge machines of stores that change from one window to the next, in
+// one way after the other. From the alarm on, every second window comes to be labelled, and from
+// time to time a copy of the net is trained on them.
 func (e *EdgeModels) drift(out io.Writer) error {
-	fmt.Fprint(out, "\n| drift | event | right of recent windows held out: before, after | of machines as they were: before, after | took | right of the windows until the next event | the net as it was |\n| ---: | --- | --- | --- | ---: | --- | ---: |\n")
-	for _, much := range []float64{0.5, 1} {
-		d := driftRun{out: out, much: much, net: shipped.Net(), recent: new(retrain.Recent), r: rand.New(rand.NewPCG(1, 29))}
+	quiet(out)
+	fmt.Fprint(out, "\n| drift | event | right of recent windows held out: before, after | of machines as they were: before, after | took | right of the windows until the next event | the net as it was |\n| --- | --- | --- | --- | ---: | --- | ---: |\n")
+	var runs []*driftRun
+	for _, k := range synth.Kinds {
+		d := &driftRun{out: out, kind: k, net: shipped.Net(), recent: new(retrain.Recent), r: rand.New(rand.NewPCG(1, 29))}
 		d.run()
+		runs = append(runs, d)
+	}
+	fmt.Fprint(out, "\n| drift | alarm after | by | right before | after, of the net as it was | of the net that has learnt | slowest training | the ceiling | back within 2 points |\n| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	for _, d := range runs {
+		d.sum(e.Ceilings)
 	}
 	return nil
+}
+
+// quiet counts alarms about machines that have not changed.
+func quiet(out io.Writer) {
+	s := synth.NewStores
+	s.First, s.Each = 3000, driftQuiet/((s.To-s.From)*s.Units)
+	list := s.Make()
+	rand.New(rand.NewPCG(1, 31)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	watch, net, alarms := retrain.NewWatch(), shipped.Net(), 0
+	pass := net.NewPass(1)
+	for _, x := range list {
+		if watch.See(fusion.Sure(pass.Read(x.Window)), net, x.Window) != "" {
+			alarms++
+		}
+	}
+	fmt.Fprintf(out, "\n%d alarms of %d windows of machines that have not changed.\n", alarms, len(list))
 }
 
 // driftRun is a stream, and what becomes of a net that reads it.
 type driftRun struct {
 	out              io.Writer
-	much             float64
+	kind             synth.Kind
 	net              *fusion.Net
 	recent           *retrain.Recent
 	labels           int
 	r                *rand.Rand
 	event            string  // the last
 	right, frozen, n float64 // windows since then
+
+	before     float64
+	alarm      int // windows after the change; 0: none
+	by         string
+	slowest    time.Duration
+	learnt, as float64 // right since the last training: of the net that has learnt, as it was
 }
 
 func (d *driftRun) draw(s synth.Split, n int) []synth.Sample {
@@ -51,30 +87,37 @@ func (d *driftRun) draw(s synth.Split, n int) []synth.Sample {
 
 func (d *driftRun) run() {
 	before, after := synth.NewStores, synth.NewStores
-	after.Drift, after.First, after.Each = d.much, 500, 36
+	after.Drift, after.First, after.Each = d.kind.Drift, 500, 54
 	stream := slices.Concat(d.draw(before, driftBefore), d.draw(after, driftAfter))
-	watch, alarmed := retrain.NewWatch(), false
+	watch := retrain.NewWatch()
 	pass, frozen := d.net.NewPass(1), shipped.Net().NewPass(1)
 	d.event = "none yet | | | |"
 	for i, s := range stream {
 		if i == driftBefore {
+			d.before = d.right / d.n
 			d.tell("the stores change | | | |")
 		}
 		p := pass.Read(s.Window)
 		d.note(fusion.Top(p) == s.Class, fusion.Top(frozen.Read(s.Window)) == s.Class)
-		if watch.Sure(fusion.Sure(p)) && !alarmed {
-			alarmed = true
-			d.tell(fmt.Sprintf("alarm, %d windows after | | | |", i-driftBefore))
+		switch by := watch.See(fusion.Sure(p), d.net, s.Window); {
+		case by == "" || d.alarm > 0:
+		case i < driftBefore:
+			d.tell("alarm, and nothing has changed | | | |")
+		default:
+			d.alarm, d.by = i-driftBefore+1, by
+			d.tell(fmt.Sprintf("alarm, %d windows after, by %s | | | |", d.alarm, by))
 		}
-		if !alarmed || d.labels == retrain.Max || d.r.IntN(2) == 0 {
+		if d.alarm == 0 || d.labels == driftPeople || d.r.IntN(2) == 0 {
 			continue
 		}
-		d.recent.Add(fusion.Example{Window: s.Window, Class: s.Class}, fmt.Sprintf("%d/%d", s.Store, s.Unit))
+		// What a machine has is drawn for each window: each is of a work order of its own.
+		d.recent.Add(fusion.Example{Window: s.Window, Class: s.Class}, fmt.Sprint(i))
 		if d.labels++; d.labels%driftLabels == 0 {
 			d.again()
 			pass = d.net.NewPass(1)
 		}
 	}
+	d.learnt, d.as = d.right/max(1, d.n), d.frozen/max(1, d.n)
 	d.tell("")
 }
 
@@ -82,11 +125,13 @@ func (d *driftRun) run() {
 func (d *driftRun) again() {
 	began := time.Now()
 	next, o := retrain.Try(d.net, d.recent, uint64(d.labels))
+	took := time.Since(began)
+	d.slowest = max(d.slowest, took)
 	what := "not promoted"
 	if o.Better {
 		d.net, what = next, "promoted"
 	}
-	d.tell(fmt.Sprintf("%s, of %d labels | %.3f, %.3f | %.3f, %.3f | %s |", what, d.labels, o.Now.Net, o.Now.Copy, o.Before.Net, o.Before.Copy, time.Since(began).Round(10*time.Millisecond)))
+	d.tell(fmt.Sprintf("%s, of %d labels | %.3f, %.3f | %.3f, %.3f | %s |", what, d.labels, o.Now.Net, o.Now.Copy, o.Before.Net, o.Before.Copy, took.Round(10*time.Millisecond)))
 }
 
 func (d *driftRun) note(right, frozen bool) {
@@ -101,6 +146,45 @@ func (d *driftRun) note(right, frozen bool) {
 
 // tell writes the row of the last event, and begins that of the next.
 func (d *driftRun) tell(next string) {
-	fmt.Fprintf(d.out, "| %.1f | %s %.3f of %.0f | %.3f |\n", d.much, d.event, d.right/max(1, d.n), d.n, d.frozen/max(1, d.n))
+	fmt.Fprintf(d.out, "| %s | %s %.3f of %.0f | %.3f |\n", d.kind.Name, d.event, d.right/max(1, d.n), d.n, d.frozen/max(1, d.n))
 	d.event, d.right, d.frozen, d.n = next, 0, 0, 0
+}
+
+// sum writes what became of a drift, and what could become of it at most.
+func (d *driftRun) sum(ceilings bool) {
+	alarm, most, back := "none", "not measured", "no"
+	if d.alarm > 0 {
+		alarm = fmt.Sprint(d.alarm)
+	}
+	if d.learnt >= d.before-driftMost {
+		back = "yes"
+	}
+	if ceilings {
+		c := d.ceiling()
+		most = fmt.Sprintf("%.3f", c)
+		if back == "no" && c < d.before-driftMost {
+			back = "no: nor can it be"
+		}
+	}
+	fmt.Fprintf(d.out, "| %s | %s | %s | %.3f | %.3f | %.3f | %s | %s | %s |\n", d.kind.Name, alarm, d.by, d.before, d.as, d.learnt, d.slowest.Round(10*time.Millisecond), most, back)
+}
+
+// ceiling is what the full net, new and trained on very many labelled windows of the very machines
+// that have changed, gets right of others of them.
+func (d *driftRun) ceiling() float64 {
+	train, test := synth.NewStores, synth.NewStores
+	train.Drift, train.First, train.Each = d.kind.Drift, 5000, ceilingEach
+	test.Drift, test.First, test.Each = d.kind.Drift, 500, 36
+	list := train.Examples()
+	net, err := fusion.New(trainer.Full, 0)
+	if err != nil {
+		panic(err) // its shape is known
+	}
+	windows := make([]*features.Window, len(list))
+	for i, x := range list {
+		windows[i] = x.Window
+	}
+	net.Normalise(windows)
+	net.Train(list, fusion.Fit{Epochs: ceilingEpochs, Rate: ceilingRate, Seed: 1, Drop: 0.1})
+	return net.Right(test.Examples())
 }

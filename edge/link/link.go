@@ -142,6 +142,6 @@ type Report struct {
 	ModelsOut int64     `json:"models_back"`    // that were taken back
 	Learnt    int64     `json:"models_learnt"`  // copies, trained on what people found, that took their net's place
 	Kept      int64     `json:"models_kept"`    // copies that did not
-	Drifts    int64     `json:"model_drifts"`   // times that the model has become less sure
+	Drifts    int64     `json:"model_drifts"`   // times that machines were not as they were
 	Leaving   bool      `json:"leaving"`
 }

@@ -32,7 +32,7 @@ func TestABoxJudgesByAGraph(t *testing.T) {
 	own := edge.NewFused("own", shipped.Net())
 	x := features.NewExtractor()
 	for i := range 12 {
-		tokens := *synth.NewStore(0, 300).Machine(0).Window(i, i%6, 0.8, 0).Tokens(x)
+		tokens := *synth.NewStore(0, 300).Machine(0).Window(i, i%6, 0.8, synth.Drift{}).Tokens(x)
 		judge := func(m edge.Model) edge.Verdict {
 			return m.Judge(&edge.Window{Set: store.Sensor{Kind: "vibration"}, Machine: &edge.Machine{Tokens: tokens, Weight: 1}})
 		}

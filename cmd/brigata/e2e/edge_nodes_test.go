@@ -53,8 +53,8 @@ func TestBoxesAreNodes(t *testing.T) {
 	up := func(x *wire.Node) bool { return x.State == "alive" && x.Link == "up" }
 	for _, at := range []*node{owner, n} {
 		at.shows("joined", "edge-1", func(x *wire.Node) bool {
-			return up(x) && x.Store == "demo" && x.Model == "fused-1.0.1" && x.Backlog == 0 && -2000 < x.ClockOffsetMS && x.ClockOffsetMS < 2000 && !x.StartedAt.IsZero()
-		}, "demo", "alive", "up", "0", "fused-1.0.1")
+			return up(x) && x.Store == "demo" && x.Model == "fused-1.0.2" && x.Backlog == 0 && -2000 < x.ClockOffsetMS && x.ClockOffsetMS < 2000 && !x.StartedAt.IsZero()
+		}, "demo", "alive", "up", "0", "fused-1.0.2")
 	}
 
 	b.kill()

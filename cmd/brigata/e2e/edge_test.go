@@ -210,7 +210,7 @@ func TestFailingFridgeToHeldDish(t *testing.T) {
 	await(t, phone, "menu", "dish/mapo-tofu", func(d string) bool { return strings.Contains(d, `"available":false`) })
 	await(t, boss, "stock", "dish/mapo-tofu", heldBy("walkin-1"))
 	await(t, boss, "nodes", "node/edge-demo-edge-1", func(d string) bool {
-		return strings.Contains(d, `"kind":"edge"`) && strings.Contains(d, `"link":"up"`) && strings.Contains(d, `"model":"fused-1.0.1"`)
+		return strings.Contains(d, `"kind":"edge"`) && strings.Contains(d, `"link":"up"`) && strings.Contains(d, `"model":"fused-1.0.2"`)
 	})
 	var walkin struct{ State, Workorder string }
 	view(t, boss, "sensors", "sensor/walkin-1", &walkin)

@@ -35,7 +35,7 @@ func TestPredictedFaultToWorkOrder(t *testing.T) {
 	box := func(model string) func(string) bool {
 		return func(d string) bool { return strings.Contains(d, `"model":"`+model+`"`) }
 	}
-	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.0.1"))
+	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.0.2"))
 	brigata("edge-model", "sign", file, "--key", key, "--version", "1.1.0", "--out", filepath.Join(models, "demo"))
 	await(t, boss, "nodes", "node/edge-demo-edge-1", box("fused-1.1.0"))
 

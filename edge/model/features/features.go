@@ -60,8 +60,13 @@ const (
 // Spans are the tokens of each sense: from, to.
 var Spans = [Senses][2]int{{0, 4}, {4, 8}, {8, 11}, {11, 16}, {16, 21}}
 
+// SenseOf is the sense of a token.
+func SenseOf(token int) Sense {
+	return Sense(slices.IndexFunc(Spans[:], func(span [2]int) bool { return token < span[1] }))
+}
+
 // Groups are runs of tokens that mean the same.
-var Groups = [][2]int{{0, 3}, {3, 4}, {4, 8}, {8, 10}, {10, 11}, {11, 15}, {15, 16}, {16, 20}, {20, 21}}
+var Groups = [...][2]int{{0, 3}, {3, 4}, {4, 8}, {8, 10}, {10, 11}, {11, 15}, {15, 16}, {16, 20}, {20, 21}}
 
 // Window is what a model reads of one machine.
 type Window struct {

@@ -217,15 +217,41 @@ func Sure(p []float32) float64 {
 	return 1 - entropy/math.Log(float64(len(p)))
 }
 
-// Right is the share of examples whose class the net holds for the likeliest.
-func (n *Net) Right(list []Example) (share float64) {
-	p := n.NewPass(1)
-	for _, e := range list {
-		if Top(p.Read(e.Window)) == e.Class {
-			share += 1 / float64(len(list))
+// Inputs is how many numbers Scaled gives.
+const Inputs = len(features.Groups) * width
+
+// Scaled gives each input of a window in deviations from those that the net was trained on, as a mean
+// over the tokens of a group that it is in; zeros of a sense that is not there.
+func (n *Net) Scaled(w *features.Window) (z [Inputs]float64) {
+	for g, span := range features.Groups {
+		mean, dev := n.mean.W[g*width:(g+1)*width], n.dev.W[g*width:(g+1)*width]
+		for t := span[0]; t < span[1] && w.Has[senseOf[t]]; t++ {
+			for f, v := range w.X[t*width : (t+1)*width] {
+				z[g*width+f] += float64(min(clip, max(-clip, (v-mean[f])/dev[f]))) / float64(span[1]-span[0])
+			}
 		}
 	}
+	return z
+}
+
+// Right is the share of examples whose class the net holds for the likeliest.
+func (n *Net) Right(list []Example) (share float64) {
+	share, _ = n.Judge(list)
 	return share
+}
+
+// Judge is that share, and how much the net is surprised by an example's class, on average: the
+// logarithm of 1 by what it held it for. That tells two nets apart by fewer examples.
+func (n *Net) Judge(list []Example) (right, surprise float64) {
+	p := n.NewPass(1)
+	for _, e := range list {
+		said := p.Read(e.Window)
+		if Top(said) == e.Class {
+			right++
+		}
+		surprise -= math.Log(float64(said[e.Class]) + 1e-9)
+	}
+	return right / float64(len(list)), surprise / float64(len(list))
 }
 
 // Top is the class of the highest probability.

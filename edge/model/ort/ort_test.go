@@ -55,7 +55,7 @@ func TestTheRuntimeSaysWhatTheNetSays(t *testing.T) {
 
 func BenchmarkRead(b *testing.B) {
 	s := open(b, true)
-	w := synth.NewStore(0, 400).Machine(0).Window(0, synth.Fan, 0.8, 0).Tokens(features.NewExtractor())
+	w := synth.NewStore(0, 400).Machine(0).Window(0, synth.Fan, 0.8, synth.Drift{}).Tokens(features.NewExtractor())
 	for b.Loop() {
 		s.Read(w)
 	}

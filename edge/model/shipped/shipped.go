@@ -16,7 +16,7 @@ var file []byte
 const Name = "fused"
 
 // Version of the file.
-var Version = release.Version{1, 0, 1}
+var Version = release.Version{1, 0, 2}
 
 // File is the model as it is on disk: nobody may change it.
 func File() []byte { return file }

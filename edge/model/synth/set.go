@@ -29,13 +29,14 @@ type Split struct {
 	Unit, Units int // machines of each, from Unit on
 	Each        int // windows of each machine
 	Severities  []Band
-	Drift       float64
-	First       int // number of the first window
+	Drift       Drift
+	Wide        bool // every second window is of a store that has changed, in ways that are drawn for it
+	First       int  // number of the first window
 }
 
 // The splits of training and of the report.
 var (
-	Training     = Split{Name: "training", From: 0, To: 96, Units: 4, Each: 36, Severities: Trained}
+	Training     = Split{Name: "training", From: 0, To: 96, Units: 4, Each: 48, Severities: Trained, Wide: true}
 	Calibration  = Split{Name: "calibration", From: 100, To: 110, Units: 4, Each: 24, Severities: Trained}
 	NewStores    = Split{Name: "unseen stores", From: 200, To: 230, Units: 4, Each: 24, Severities: All}
 	NewUnits     = Split{Name: "unseen units of known stores", From: 0, To: 48, Unit: 4, Units: 2, Each: 24, Severities: All}
@@ -93,7 +94,11 @@ func (s *Split) machine(out []Sample, n int, x *features.Extractor) {
 		}
 		b := s.Severities[r.IntN(len(s.Severities))]
 		severity := b.From + (b.To-b.From)*r.Float64()
-		w := m.Window(s.First+i, class, severity, s.Drift)
+		drift := s.Drift
+		if s.Wide && i%2 == 1 {
+			drift = drawn(r)
+		}
+		w := m.Window(s.First+i, class, severity, drift)
 		out[n*s.Each+i] = Sample{w.Tokens(x), class, store, unit, w.Severity}
 	}
 }

@@ -109,9 +109,9 @@ func faultOf(class int, severity float64) effect {
 	return e
 }
 
-// Window is what the machine's senses measure with a fault of a severity, 0 to 1. drift
-// is how far the store has gone from how it was: heat, noise, worn mountings.
-func (m *Machine) Window(n, class int, severity, drift float64) *Raw {
+// Window is what the machine's senses measure with a fault of a severity, 0 to 1, in a store that
+// has gone so far from how it was.
+func (m *Machine) Window(n, class int, severity float64, drift Drift) *Raw {
 	r := rand.New(rand.NewPCG(m.seed, uint64(n)<<8|uint64(class)))
 	e := faultOf(class, severity)
 	w := &Raw{Class: class, Severity: severity, Rate: 25_600, Low: m.Low - 2, High: m.High + 2}
@@ -119,20 +119,20 @@ func (m *Machine) Window(n, class int, severity, drift float64) *Raw {
 		w.Severity = 0
 	}
 	load := 1 + 0.08*r.NormFloat64()
-	outside := m.store.Outside + 1.5*r.NormFloat64() + 5*drift
-	m.hours(w, e, outside, load, drift, r)
+	outside := m.store.Outside + 1.5*r.NormFloat64() + drift.Heat
+	m.hours(w, e, outside, load, &drift, r)
 	w.Running = r.Float64() < 0.93 // the box keeps bursts of a machine that runs
-	w.burst(m, e, load, drift, r)
-	w.sound(m, e, load, drift, r)
-	w.heat(m, e, outside, load, drift, r)
+	w.burst(m, e, load, &drift, r)
+	w.sound(m, e, load, &drift, r)
+	w.heat(m, e, outside, load, &drift, r)
 	return w
 }
 
 // hours plays two hours of probe and power, after two that nobody sees.
-func (m *Machine) hours(w *Raw, e effect, outside, load, drift float64, r *rand.Rand) {
+func (m *Machine) hours(w *Raw, e effect, outside, load float64, drift *Drift, r *rand.Rand) {
 	const step = 1.0 / 6 // minutes
 	temp, running, open, frost := m.Low+(m.High-m.Low)*r.Float64(), false, 0.0, 0.0
-	doors := 0.012 * m.store.busy * (1 + drift) * math.Exp(0.4*r.NormFloat64()) // a minute
+	doors := 0.012 * m.store.busy * (1 + drift.Doors) * math.Exp(0.4*r.NormFloat64()) // a minute
 	defrostAt := -1.0
 	if m.defrosts && r.Float64() < 0.2 {
 		defrostAt = 240 * r.Float64()
@@ -147,7 +147,7 @@ func (m *Machine) hours(w *Raw, e effect, outside, load, drift float64, r *rand.
 			if r.Float64() < doors*step {
 				open = 0.3 + r.ExpFloat64()*0.6
 			}
-			temp += (outside - temp) / (m.leak * e.leak) * step
+			temp += (outside - temp) / (m.leak * e.leak / (1 + 0.15*drift.Age)) * step
 			if open > 0 {
 				temp, open = temp+0.5*step*(outside-temp)/25, open-step
 			}
@@ -158,8 +158,8 @@ func (m *Machine) hours(w *Raw, e effect, outside, load, drift float64, r *rand.
 				temp, frost, power = temp+0.15*step, frost-step, 0.4*m.watts
 			case running:
 				lift := 1 + 0.012*(outside-24) // a hotter room: more work, less cold
-				temp -= m.cooling * e.cooling * (2 - lift) * step
-				power = m.watts * e.watts * load * lift * (1 + 0.02*r.NormFloat64())
+				temp -= m.cooling * e.cooling * (1 - 0.15*drift.Age) * (2 - lift) * step
+				power = m.watts * (1 - 0.3*drift.Other) * e.watts * load * lift * (1 + 0.02*r.NormFloat64())
 			}
 			sumT, sumP = sumT+temp+0.04*r.NormFloat64(), sumP+power
 		}
@@ -171,27 +171,28 @@ func (m *Machine) hours(w *Raw, e effect, outside, load, drift float64, r *rand.
 }
 
 // burst is the rotation, the fan and the noise, and the ringing of knocks.
-func (w *Raw) burst(m *Machine, e effect, load, drift float64, r *rand.Rand) {
+func (w *Raw) burst(m *Machine, e effect, load float64, drift *Drift, r *rand.Rand) {
 	w.Burst = make([]float64, []int{1024, 2048, 4096}[r.IntN(3)])
 	amp := 0.05
 	if w.Running {
 		amp = load
 	}
-	gain := 400 * m.store.vibration
-	turn, blade := m.turn*(1+0.01*r.NormFloat64()), m.blade*(1+0.02*r.NormFloat64())
-	phase, beat, rub := 2*math.Pi*r.Float64(), 2*math.Pi*r.Float64(), 0.1*math.Exp(0.5*r.NormFloat64())
-	ring, next := 0.0, w.Rate/(m.ball*turn)*r.Float64()
+	gain := 400 * m.store.vibration * math.Exp(-drift.Moved)
+	turn, blade := m.turn*(1+0.2*drift.Other)*(1+0.01*r.NormFloat64()), m.blade*(1+0.02*r.NormFloat64())
+	phase, beat, rub := 2*math.Pi*r.Float64(), 2*math.Pi*r.Float64(), 0.1*math.Exp(0.5*r.NormFloat64())*(1+drift.Age)
+	ball, tone := m.ball*(1+0.2*drift.Other), m.ring*(1-0.3*drift.Other)
+	ring, next := 0.0, w.Rate/(ball*turn)*r.Float64()
 	for i := range w.Burst {
 		at := 2 * math.Pi * float64(i) / w.Rate
 		v := amp * (math.Sin(turn*at+phase) + 0.4*math.Sin(2*turn*at+phase) + 0.2*math.Sin(3*turn*at))
 		v += (0.25+0.8*e.unbalance)*math.Sin(blade*at+beat) + e.unbalance*0.25*math.Sin(7*blade*at)*(1+0.5*math.Sin(2.1*at))
-		v += 0.3 * m.noise * (1 + 0.6*drift) * r.NormFloat64()
+		v += 0.3 * m.noise * (1 + drift.Shake) * r.NormFloat64()
 		if e.knock+rub > 0 && w.Running {
 			if float64(i) >= next {
-				next += w.Rate / (m.ball * turn) * (1 + 0.03*r.NormFloat64())
+				next += w.Rate / (ball * turn) * (1 + 0.03*r.NormFloat64())
 				ring = 3.2*e.knock*math.Exp(0.25*r.NormFloat64()) + rub // valves of a sound machine tick too
 			}
-			v += ring * math.Sin(m.ring*at)
+			v += ring * math.Sin(tone*at)
 			ring *= m.decay
 		}
 		w.Burst[i] = math.Round(gain*v*2) / 2
@@ -199,27 +200,27 @@ func (w *Raw) burst(m *Machine, e effect, load, drift float64, r *rand.Rand) {
 }
 
 // sound is four readings of sixteen bands from 63 Hz to 8 kHz: a machine in a kitchen.
-func (w *Raw) sound(m *Machine, e effect, load, drift float64, r *rand.Rand) {
+func (w *Raw) sound(m *Machine, e effect, load float64, drift *Drift, r *rand.Rand) {
 	for range 4 {
 		var power [features.Bands]float64
-		din := math.Pow(10, (m.store.kitchen+6*drift+5*r.NormFloat64())/10)
+		din := math.Pow(10, (m.store.kitchen+drift.Loud+5*r.NormFloat64())/10)
 		for b := range power {
 			power[b] = 1e5 * din * math.Exp(-0.28*float64(b)) // pans, voices, extraction
 		}
 		add := func(band, db float64) {
 			for b := range power {
 				d := float64(b) - band
-				power[b] += math.Pow(10, (db+m.store.sound)/10) * math.Exp(-d*d/1.2)
+				power[b] += math.Pow(10, (db+m.store.sound+8*drift.Moved)/10) * math.Exp(-d*d/1.2)
 			}
 		}
 		octave := func(hz float64) float64 { return math.Log2(hz/63) * 15 / 7 }
 		add(octave(7*m.blade), 48+20*math.Log10(1-0.55*e.unbalance+0.02))
 		if w.Running {
-			add(octave(2*m.turn), 52+m.store.hum+6*(load-1))
+			add(octave(2*m.turn*(1+0.2*drift.Other)), 52+m.store.hum+6*(load-1))
 			add(13, 30+22*e.hiss)
 			add(14.5, 28+22*e.hiss)
 			if e.knock > 0 {
-				add(octave(m.ring), 33+16*e.knock)
+				add(octave(m.ring*(1-0.3*drift.Other)), 33+16*e.knock)
 			}
 		}
 		bands, total := make([]float64, features.Bands), 0.0
@@ -233,17 +234,17 @@ func (w *Raw) sound(m *Machine, e effect, load, drift float64, r *rand.Rand) {
 }
 
 // heat is what a camera of 8×8 points sees: the condenser, and the fan's motor.
-func (w *Raw) heat(m *Machine, e effect, outside, load, drift float64, r *rand.Rand) {
+func (w *Raw) heat(m *Machine, e effect, outside, load float64, drift *Drift, r *rand.Rand) {
 	hot := outside + 9
 	if w.Running {
-		hot += 9*m.store.heat*load + e.hot + 2.5*r.NormFloat64()
+		hot += 9*m.store.heat*(1+0.3*drift.Other)*load + e.hot + 2.5*r.NormFloat64()
 	}
 	w.Frame = make([]float64, features.Frame)
 	for i := range w.Frame {
 		y, x := float64(i/8), float64(i%8)
-		d := math.Hypot(y-m.hotY, x-m.hotX)
-		f := math.Hypot(y-m.fanY, x-m.fanX)
-		v := outside + (hot-outside)*math.Exp(-d*d/(3+e.wide)) + (1.5+e.fanHeat)*math.Exp(-f*f) + m.store.emissivity + 0.6*(1+drift)*r.NormFloat64()
+		d := math.Hypot(y-m.hotY-drift.Moved, x-m.hotX+drift.Moved)
+		f := math.Hypot(y-m.fanY-drift.Moved, x-m.fanX+drift.Moved)
+		v := outside + (hot-outside)*math.Exp(-d*d/(3+e.wide)) + (1.5+e.fanHeat)*math.Exp(-f*f) + m.store.emissivity + 0.6*(1+drift.Blur)*r.NormFloat64()
 		w.Frame[i] = math.Round(v*10) / 10
 	}
 }

@@ -33,7 +33,7 @@ func TestTheSameSeedGivesTheSameWindows(t *testing.T) {
 func TestFaultsShow(t *testing.T) {
 	mean := func(class int, of func(*Raw) float64) (sum float64) {
 		for store := range 12 {
-			sum += of(NewStore(1, store).Machine(0).Window(0, class, 1, 0)) / 12
+			sum += of(NewStore(1, store).Machine(0).Window(0, class, 1, Drift{})) / 12
 		}
 		return sum
 	}

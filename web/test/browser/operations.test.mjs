@@ -98,7 +98,7 @@ test("a walk-in that fails: alert, held dish, work order, the food's fate, the i
 		box.fail();
 		await phone.waitForSelector("article.out", { timeout: 60_000 });
 		const nodes = await s.open("/ops#nodes", { role: "admin" });
-		await nodes.waitForSelector("li.ok:has-text('edge-1'):has-text('Linked'):has-text('fused-1.0.1'):has-text('Events to send')");
+		await nodes.waitForSelector("li.ok:has-text('edge-1'):has-text('Linked'):has-text('fused-1.0.2'):has-text('Events to send')");
 		await p.click("li.bad:has-text('Walk-in cooler') button:has-text('Acknowledge')");
 		await p.waitForSelector("li.warn:has-text('Walk-in cooler'):has-text('Acknowledged')");
 		await p.click("li:has-text('Walk-in cooler') button:has-text('Last 24 hours')");
