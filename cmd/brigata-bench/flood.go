@@ -260,6 +260,7 @@ func (r *floodRun) round(capacity float64) error {
 	r.refused.Store(0)
 	flooded, err := r.work(1)
 	if err != nil {
+		most()
 		return fmt.Errorf("under the flood: %w", err)
 	}
 	used = sample().minus(used)
@@ -268,10 +269,10 @@ func (r *floodRun) round(capacity float64) error {
 	var heard heard
 	go func() { told <- r.phones.ask("stop", &heard) }()
 	recovered, err := recovers(r.guests, ended)
+	peak := most()
 	if err = errors.Join(err, <-told); err != nil {
 		return err
 	}
-	peak := most()
 	for i, name := range []string{"bump", "payment", "guest"} {
 		q, f := ms(percentile(quiet[i], 0.99)), ms(percentile(flooded[i], 0.99))
 		r.add(name+"_p50_quiet_ms", ms(percentile(quiet[i], 0.5)), "ms")
@@ -363,7 +364,7 @@ func (r *floodRun) work(part int) (took [3][]time.Duration, err error) {
 func (r *floodRun) orderAt(s *socket, id int64) error {
 	frame := fmt.Appendf(nil, `{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, id, newID(), pickup)
 	for {
-		p, err := s.answer(frame, id)
+		p, err := s.answerWithin(neverRecovers, frame, id)
 		if err != nil {
 			return err
 		}
@@ -393,7 +394,7 @@ func recovers(guests []*socket, since time.Time) (time.Duration, error) {
 		if began.Sub(since) > neverRecovers {
 			return 0, fmt.Errorf("guests' orders are not taken %v after the flood", neverRecovers)
 		}
-		p, err := guests[id%len(guests)].answer(fmt.Appendf(nil, `{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, id, newID(), pickup), int64(id))
+		p, err := guests[id%len(guests)].answerWithin(neverRecovers, fmt.Appendf(nil, `{"id":%d,"cmd":"order.place","cid":%q,"d":%s}`, id, newID(), pickup), int64(id))
 		if err != nil {
 			return 0, err
 		}

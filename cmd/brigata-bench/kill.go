@@ -271,7 +271,11 @@ func (f *fleet) dial(at int, token string, i int) *socket {
 // answer sends a frame and returns the answer to that id; none in three seconds is an
 // error.
 func (s *socket) answer(frame []byte, id int64) ([]byte, error) {
-	_ = s.conn.SetDeadline(time.Now().Add(3 * time.Second))
+	return s.answerWithin(3*time.Second, frame, id)
+}
+
+func (s *socket) answerWithin(d time.Duration, frame []byte, id int64) ([]byte, error) {
+	_ = s.conn.SetDeadline(time.Now().Add(d))
 	p, err := s.ask(frame)
 	for err == nil && !bytes.HasPrefix(p, fmt.Appendf(nil, `{"id":%d,`, id)) {
 		if string(p) == "{}" {
