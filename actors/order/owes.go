@@ -311,8 +311,16 @@ func (s *State) Shown() *View {
 	return &s.View
 }
 
-// derive sets what follows from the rest.
-func (s *State) derive() { s.Progress, s.Payment = s.progress(), s.payment() }
+// derive sets what follows from the rest. What is so already is not written: others may
+// be reading it.
+func (s *State) derive() {
+	if p := s.progress(); s.Progress != p {
+		s.Progress = p
+	}
+	if p := s.payment(); s.Payment != p {
+		s.Payment = p
+	}
+}
 
 func (s *State) progress() string {
 	if s.AcceptedAt.IsZero() {
