@@ -112,7 +112,7 @@ func (k *checks) atRest() {
 		if owes := e.fold.Owes(); len(owes) > 0 {
 			k.fail("I5", "%s %s still owes %s %s a %T", e.fold.Kind, short(e.fold.ID), owes[0].To.Kind, short(owes[0].To.ID), owes[0].Do)
 		}
-		if due := e.fold.Due(); !due.IsZero() && w.time().Sub(due) > 10*time.Second {
+		if due := e.fold.Due(); !due.IsZero() && w.slowest().Sub(due) > 10*time.Second {
 			k.fail("I5", "%s %s was due at %v, and nobody woke it", e.fold.Kind, short(e.fold.ID), due)
 		}
 		switch s := e.fold.State().(type) {

@@ -50,6 +50,18 @@ func (n *node) clock() time.Time {
 	return n.world.plan.Began.Add(n.offset + time.Duration(float64(n.world.now)*n.rate)*time.Microsecond)
 }
 
+// slowest is what the node thinks whose clock is the farthest behind: what is due is due
+// by the clock of whoever has it.
+func (w *World) slowest() time.Time {
+	at := w.nodes[0].clock()
+	for _, n := range w.nodes[1:] {
+		if c := n.clock(); c.Before(at) {
+			at = c
+		}
+	}
+	return at
+}
+
 // sinceBoot is a clock that nobody sets. It goes on while the machine sleeps.
 func (n *node) sinceBoot() time.Duration {
 	return time.Duration(float64(n.world.now)*n.rate)*time.Microsecond - n.frozen
