@@ -43,8 +43,8 @@ type Command struct {
 // memory is what Go may use in a box, of the 60 MB that a box may have; the rest are pages
 // of the program. It is collected often: boxes are small, and seldom busy.
 const (
-	memory    = 32 << 20
-	gcPercent = 50
+	memory    = 28 << 20
+	gcPercent = 25
 )
 
 // backlogLeast holds the readings of an hour of a small store.

@@ -32,7 +32,7 @@ const (
 	probes       = 200
 	probesEach   = 10 // of a device
 	probeEvery   = 200 * time.Millisecond
-	residentMax  = 60 << 20
+	residentMax  = 60_000_000
 	drainWithin  = 30 * time.Second
 	diskOfTheBox = 768 << 20
 )
