@@ -74,6 +74,9 @@ func (p *provider) do(v *payment.View) (payment.Outcome, int64) {
 	switch w := v.Work; {
 	case w.Do == "start", c == nil && w.Do == "query" && v.State == payment.Unknown:
 		return p.start(v.ID, amount), amount
+	case c == nil && w.Do == "cancel": // Stripe's driver opens it to close it: a start that comes late finds it closed
+		p.charges[v.ID], p.order = &charge{amount: amount, state: payment.Dropped, refunds: map[string]int64{}}, append(p.order, v.ID)
+		return payment.Dropped, 0
 	case c == nil:
 		return payment.Doubtful, 0
 	case w.Do == "cancel":
