@@ -144,6 +144,15 @@ func pause(t *testing.T, n *node, stopped *atomic.Bool) {
 	if err := n.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// The signal comes back before the last thread stands still: one may yet take a command.
+	var is syscall.WaitStatus
+	_, err := syscall.Wait4(n.cmd.Process.Pid, &is, syscall.WUNTRACED, nil)
+	for err == syscall.EINTR {
+		_, err = syscall.Wait4(n.cmd.Process.Pid, &is, syscall.WUNTRACED, nil)
+	}
+	if err != nil || !is.Stopped() {
+		t.Fatalf("not stopped: %v, status %#x", err, is)
+	}
 	stopped.Store(true)
 }
 
