@@ -163,6 +163,7 @@ func (e *entity) hold(t *wire.Turn, n int) {
 		e.held = turns.Get().(*wire.Turn)
 	}
 	e.held.At, e.held.Trace = t.At, t.Trace
+	e.at = t.At // a clock that is set back meanwhile does not take what comes next before it
 	e.held.Events = append(e.held.Events, t.Events...)
 	e.heldN += n
 }
