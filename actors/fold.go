@@ -37,7 +37,7 @@ func (f *Fold) Turn(t *wire.Turn) {
 	f.V += int64(max(1, len(t.Events)))
 }
 
-// State is the fold so far: a pointer to the kind's State, which Turn changes.
+// State is the fold so far: a pointer to the kind's State, good until the next Turn.
 func (f *Fold) State() any { return f.rules.state() }
 
 // Owes is what the entity owes others now.

@@ -27,5 +27,5 @@ func (r Rules) Owes() []command.Duty { return r.machine.owes() }
 // Due is when it next wants a Tick; zero: never.
 func (r Rules) Due() time.Time { return r.machine.due() }
 
-// State is a pointer to the kind's State.
+// State is a pointer to the kind's State, good until the next Step.
 func (r Rules) State() any { return r.machine.state() }

@@ -21,7 +21,7 @@ type target struct {
 }
 
 var targets = []target{
-	{"W2", "portions in process/redis script", "ratio", 1, 0},
+	{"W2", "brigata in process/redis script", "ratio", 1, 0},
 	{"W3", "brigata/loop 1000", "cpu_ratio", 0, 1.3},
 	{"W3", "brigata/loop 10000", "cpu_ratio", 0, 1.3},
 	{"W3", "stalled/healthy 1000", "p99_ratio", 0, 1.2},
