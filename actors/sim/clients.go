@@ -152,6 +152,7 @@ func (c *call) answered(try int, a *actors.Answer) {
 	c.finished = true
 	if c.step.Tries == 0 {
 		w.clients--
+		w.heard = w.now
 	}
 	if w.story != nil {
 		w.tell("%s is answered %s", c, sayAnswer(a))

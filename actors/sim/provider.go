@@ -18,14 +18,13 @@ type provider struct {
 	world   *World
 	charges map[string]*charge // by payment
 	order   []string
-
-	notified int
 }
 
 type charge struct {
 	amount  int64
 	state   payment.Outcome
-	told    bool // the house has taken its notification
+	notices int
+	told    bool // the house has taken one
 	refunds map[string]int64
 }
 
@@ -33,7 +32,7 @@ type charge struct {
 func (p *provider) start(id string, amount int64) payment.Outcome {
 	c := p.charges[id]
 	if c == nil {
-		c = &charge{amount: amount, state: payment.Started, refunds: map[string]int64{}}
+		c = &charge{amount: amount, state: payment.Started, refunds: map[string]int64{}, notices: len(p.order)}
 		p.charges[id], p.order = c, append(p.order, id)
 		becomes := []payment.Outcome{payment.Charged, payment.Charged, payment.Charged, payment.Declined, payment.Started}[p.world.rng.IntN(5)]
 		slips := p.world.rng.IntN(3) == 0 // it is charged although it was cancelled
@@ -51,8 +50,8 @@ func (p *provider) start(id string, amount int64) payment.Outcome {
 // the cell has taken it.
 func (p *provider) notify(id string, c *charge) {
 	w := p.world
-	p.notified++
-	n := w.nodes[p.notified%len(w.nodes)]
+	n := w.nodes[c.notices%len(w.nodes)]
+	c.notices++
 	w.net(n, func() {
 		if on := n.process; on != nil && !c.told {
 			on.Go(func() {
@@ -62,7 +61,7 @@ func (p *provider) notify(id string, c *charge) {
 		}
 	})
 	w.after(w.between(1*second, 2*second), func() {
-		if !c.told && w.now < w.plan.End-5*second {
+		if !c.told && w.now < w.end()-5*second {
 			p.notify(id, c)
 		}
 	})

@@ -27,8 +27,9 @@ type World struct {
 	reports  int // of it
 	box      *box
 
-	file    file // once it was decoded
-	clients int  // that still wait for an answer and will not give up
+	file    file  // once it was decoded
+	clients int   // that still wait for an answer and will not give up
+	heard   int64 // when the last of them was answered
 
 	loaded bool // the store is
 	healed bool
@@ -49,8 +50,10 @@ type event struct {
 
 func (a *event) before(b *event) bool { return a.at < b.at || a.at == b.at && a.n < b.n }
 
-// overtime is what clients have to come to their ends, in µs.
-const overtime = 20 * second
+const (
+	overtime = 20 * second // what clients who were not answered by the end still have, in µs
+	rest     = 12 * second // after the last answer
+)
 
 // eventsMax is many times what a run comes to.
 const eventsMax = 1_000_000
@@ -118,29 +121,9 @@ func (w *World) pop() event {
 	return first
 }
 
-// play runs until the end of the plan, or until something is wrong. Clients with long stories
-// in a slow world have some time more.
+// play runs until the end, or until something is wrong.
 func (w *World) play() {
-	end := w.plan.End
-	w.until(end)
-	if w.clients > 0 {
-		end += overtime
-		w.until(end)
-	}
-	if w.n > eventsMax {
-		w.checks.fail("L2", "there is no end to what happens")
-	}
-	if w.checks.violation == "" {
-		w.now = end
-		w.checks.atRest()
-	}
-	for _, n := range w.nodes {
-		n.kill()
-	}
-}
-
-func (w *World) until(end int64) {
-	for len(w.heap) > 0 && w.n <= eventsMax && w.checks.violation == "" && w.heap[0].at <= end {
+	for len(w.heap) > 0 && w.n <= eventsMax && w.checks.violation == "" && w.heap[0].at <= w.end() {
 		e := w.pop()
 		w.now = e.at
 		w.hash.number(uint64(e.at))
@@ -151,6 +134,25 @@ func (w *World) until(end int64) {
 			e.do()
 		}
 	}
+	if w.n > eventsMax {
+		w.checks.fail("L2", "there is no end to what happens")
+	}
+	if w.checks.violation == "" {
+		w.now = w.end()
+		w.checks.atRest()
+	}
+	for _, n := range w.nodes {
+		n.kill()
+	}
+}
+
+// end is the plan's, or later when a long story in a slow world took that long: what the last
+// answer left to do takes its time.
+func (w *World) end() int64 {
+	if w.clients > 0 {
+		return w.plan.End + overtime
+	}
+	return max(w.plan.End, w.heard+rest)
 }
 
 // tell adds a line to the story.
