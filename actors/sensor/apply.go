@@ -23,6 +23,9 @@ func Apply(s State, e Event) State {
 	case *Calmed:
 		s.Status, s.Since = Normal, time.Time{}
 	case *Alerted:
+		if s.untold() {
+			s.Ended = append(slices.Clone(s.Ended), s.report())
+		}
 		s.Status, s.AlertAt, s.Since, s.Why, s.Peak, s.WorkOrder = Alert, e.At, e.Since, e.Why, e.Peak, e.WorkOrder
 		s.Recovering, s.Recovered, s.AckedBy, s.Fault = time.Time{}, time.Time{}, command.Who{}, e.Fault
 		s.Rev++
@@ -49,7 +52,10 @@ func Apply(s State, e Event) State {
 	case *HealthSet:
 		s.Health = e.Health
 	case *WorkOrderTold:
-		s.Told = e.Rev
+		s.Told = max(s.Told, e.Rev)
+		if s.ended(e.Rev) {
+			s.Ended = slices.DeleteFunc(slices.Clone(s.Ended), func(r Report) bool { return r.Rev == e.Rev })
+		}
 	}
 	return s
 }
@@ -101,17 +107,43 @@ func (s *State) add(r *Reading) {
 	s.Count += r.N
 }
 
-// Owes is the news that the episode's work order has not heard.
-func Owes(s State) []Duty {
-	if s.WorkOrder == "" || s.Told >= s.Rev {
-		return nil
+// Owes is the news that work orders have not heard: the episode's, and those of the ones
+// before it.
+func Owes(s State) (duties []Duty) {
+	owe := func(r *Report) {
+		duties = append(duties, Duty{To: command.Target{Kind: "workorder", ID: r.WorkOrder}, N: r.Rev, Do: r})
 	}
-	r := &Report{WorkOrder: s.WorkOrder, Rev: s.Rev, Sensor: s.ID, Asset: s.Set.Asset, Why: s.Why, Since: s.Since, At: s.AlertAt,
-		Peak: s.Peak, Status: s.Status, Recovered: s.Recovered, By: s.AckedBy, Safety: s.Safety, Fault: s.Fault}
+	for i := range s.Ended {
+		owe(&s.Ended[i])
+	}
+	if s.untold() {
+		r := s.report()
+		owe(&r)
+	}
+	return duties
+}
+
+// untold says that the episode's work order has not heard all of it.
+func (s *State) untold() bool { return s.WorkOrder != "" && s.Told < s.Rev }
+
+// ended says that a report of that revision is the last of an earlier episode, and unheard.
+func (s *State) ended(rev int64) bool {
+	return slices.ContainsFunc(s.Ended, func(r Report) bool { return r.Rev == rev })
+}
+
+// report is what the episode's work order is to know. What the sensor suspects once the
+// episode is over is another's.
+func (s *State) report() Report {
+	status := s.Status
+	if status == Normal || status == Suspect {
+		status = Resolved
+	}
+	r := Report{WorkOrder: s.WorkOrder, Rev: s.Rev, Sensor: s.ID, Asset: s.Set.Asset, Why: s.Why, Since: s.Since, At: s.AlertAt,
+		Peak: s.Peak, Status: status, Recovered: s.Recovered, By: s.AckedBy, Safety: s.Safety, Fault: s.Fault}
 	if s.food() {
 		r.Food, r.Dishes = true, s.Set.Dishes
 	}
-	return []Duty{{To: command.Target{Kind: "workorder", ID: s.WorkOrder}, N: s.Rev, Do: r}}
+	return r
 }
 
 // food says that the episode may put food at risk: a temperature out of its limits.

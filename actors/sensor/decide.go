@@ -47,7 +47,7 @@ func (t *turn) decide(c Command) (Reply, error) {
 		t.configure(c)
 		return &Told{}, nil
 	case *command.Answered:
-		if r, ok := c.Duty.Do.(*Report); ok && r.Rev > t.s.Told {
+		if r, ok := c.Duty.Do.(*Report); ok && (r.Rev > t.s.Told || t.s.ended(r.Rev)) {
 			t.do(&WorkOrderTold{r.Rev})
 		}
 		return nil, nil

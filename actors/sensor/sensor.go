@@ -104,6 +104,9 @@ type State struct {
 
 	Control Control
 	Series  Series
+	// Ended are the last reports of earlier episodes, until their work orders have heard
+	// them: an episode ends when somebody has acked it, so there is hardly ever one.
+	Ended []Report
 }
 
 type (

@@ -126,6 +126,39 @@ func TestEpisode(t *testing.T) {
 	}
 }
 
+// An episode that begins before the work order of the one before has heard the last of it: both
+// hear what is theirs, once.
+func TestEpisodeAfterEpisode(t *testing.T) {
+	b := newBox(t, fridge)
+	b.stays(12, 9, "")
+	b.do(&Ack{})
+	b.do(&command.Answered{Duty: Owes(b.s)[0]})
+	first := b.s.WorkOrder
+	b.stays(12, 3, "")
+	b.is(Resolved)
+	b.stays(5, 9, "")
+	b.is(Suspect)
+	if r := Owes(b.s)[0].Do.(*Report); r.WorkOrder != first || r.Status != Resolved || r.Recovered.IsZero() {
+		t.Fatalf("%+v", r)
+	}
+	b.stays(7, 9, "")
+	b.is(Alert)
+	owed := Owes(b.s)
+	if len(owed) != 2 {
+		t.Fatalf("%+v", owed)
+	}
+	before, now := owed[0].Do.(*Report), owed[1].Do.(*Report)
+	if before.WorkOrder != first || before.Status != Resolved || before.Recovered.IsZero() || now.WorkOrder != b.s.WorkOrder || now.Status != Alert {
+		t.Fatalf("%+v, %+v", before, now)
+	}
+	for _, d := range []Duty{owed[1], owed[0], owed[0]} { // the newer is heard first
+		b.do(&command.Answered{Duty: d})
+	}
+	if len(Owes(b.s)) != 0 || len(b.s.Ended) != 0 {
+		t.Fatalf("%+v", Owes(b.s))
+	}
+}
+
 func TestRelapse(t *testing.T) {
 	b := newBox(t, fridge)
 	b.stays(12, 9, "")

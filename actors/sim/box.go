@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/brigata/brigata/actors"
@@ -161,8 +162,11 @@ func (k *checks) sensorsAtRest() {
 		if k.alerts[w.ID] != 1 {
 			k.fail("I13", "work order %s is of %d alerts", short(w.ID), k.alerts[w.ID])
 		}
+		if of := k.byName[command.Target{Kind: "sensor", ID: w.Sensor}].fold.State().(*sensor.State); of.WorkOrder != w.ID && w.Episode != sensor.Resolved {
+			k.fail("I13", "work order %s does not know that its episode has ended", short(w.ID))
+		}
 		for _, h := range w.Holds {
-			if s := k.byName[command.Target{Kind: "stock", ID: "dish/" + h.Dish}]; h.No == "" && (s == nil || s.fold.State().(*stock.State).HeldFor != w.ID && k.newest(orders) == w) {
+			if s := k.byName[command.Target{Kind: "stock", ID: "dish/" + h.Dish}]; h.No == "" && (s == nil || !holds(orders, s.fold.State().(*stock.State).HeldFor, h.Dish)) {
 				k.fail("I13", "work order %s holds %s, whose stock does not know", short(w.ID), h.Dish)
 			}
 		}
@@ -172,13 +176,13 @@ func (k *checks) sensorsAtRest() {
 	}
 }
 
-// newest is the work order that was opened last, of those that hold: readings may come
-// late, so its times do not say.
-func (k *checks) newest(orders []*entity) (last *workorder.State) {
+// holds says that the work order id holds the dish: of several that do, the stock knows the
+// one that it heard last.
+func holds(orders []*entity, id, dish string) bool {
 	for _, e := range orders {
-		if w := e.fold.State().(*workorder.State); w.Holding {
-			last = w
+		if w := e.fold.State().(*workorder.State); w.ID == id {
+			return slices.ContainsFunc(w.Holds, func(h workorder.Hold) bool { return h.Dish == dish })
 		}
 	}
-	return last
+	return false
 }

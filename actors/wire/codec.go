@@ -27,7 +27,7 @@ import (
 )
 
 // Format says what this version can read: all that a version of a lower or the same number wrote.
-const Format = 1538
+const Format = 1554
 
 // appendEvent appends an event as the field of its kind.
 func appendEvent(b []byte, e any) []byte {
@@ -12113,6 +12113,10 @@ func appendSensorState(b []byte, v *sensor.State) []byte {
 	b = shutUnlessEmpty(appendSensorControl(b, &v.Control), at, 2)
 	b, at = open(b, 218)
 	b = shutUnlessEmpty(appendSensorSeries(b, &v.Series), at, 2)
+	for i := range v.Ended {
+		b, at = open(b, 242)
+		b = shut(appendSensorReport(b, &v.Ended[i]), at)
+	}
 	return b
 }
 
@@ -12196,8 +12200,13 @@ func decodeSensorState(b []byte, v *sensor.State) (err error) {
 			if err = decodeSensorSeries(f.raw, &v.Series); err != nil {
 				return err
 			}
+		case 30:
+			v.Ended = append(v.Ended, sensor.Report{})
+			if err = decodeSensorReport(f.raw, &v.Ended[len(v.Ended)-1]); err != nil {
+				return err
+			}
 		default:
-			if f.num > 29 {
+			if f.num > 30 {
 				return newer("SensorState", f.num)
 			}
 		}
@@ -12353,6 +12362,108 @@ func decodeSensorBucket(b []byte, v *sensor.Bucket) (err error) {
 		default:
 			if f.num > 5 {
 				return newer("SensorBucket", f.num)
+			}
+		}
+	}
+	return nil
+}
+
+func appendSensorReport(b []byte, v *sensor.Report) []byte {
+	var at int
+	if v.WorkOrder != "" {
+		b = str(b, 10, v.WorkOrder)
+	}
+	if v.Rev != 0 {
+		b = num(b, 16, v.Rev)
+	}
+	if v.Sensor != "" {
+		b = str(b, 26, v.Sensor)
+	}
+	if v.Asset != "" {
+		b = str(b, 34, v.Asset)
+	}
+	if v.Why != "" {
+		b = str(b, 42, v.Why)
+	}
+	if v.Food {
+		b = num(b, 48, -1)
+	}
+	for _, x := range v.Dishes {
+		b = str(b, 58, x)
+	}
+	if !v.Since.IsZero() {
+		b = num(b, 64, v.Since.UnixMilli())
+	}
+	if !v.At.IsZero() {
+		b = num(b, 72, v.At.UnixMilli())
+	}
+	if v.Peak != 0 {
+		b = protowire.AppendFixed64(protowire.AppendVarint(b, 81), math.Float64bits(v.Peak))
+	}
+	if v.Status != "" {
+		b = str(b, 90, string(v.Status))
+	}
+	if !v.Recovered.IsZero() {
+		b = num(b, 96, v.Recovered.UnixMilli())
+	}
+	b, at = open(b, 106)
+	b = shutUnlessEmpty(appendCommandWho(b, &v.By), at, 1)
+	b, at = open(b, 114)
+	b = shutUnlessEmpty(appendStoreFoodSafety(b, &v.Safety), at, 1)
+	if v.Fault != nil {
+		b, at = open(b, 122)
+		b = shut(appendSensorFault(b, v.Fault), at)
+	}
+	return b
+}
+
+func decodeSensorReport(b []byte, v *sensor.Report) (err error) {
+	var f wireField
+	for len(b) > 0 {
+		if f, b, err = next(b); err != nil {
+			return err
+		}
+		switch f.num {
+		case 1:
+			v.WorkOrder = f.str()
+		case 2:
+			v.Rev = f.int()
+		case 3:
+			v.Sensor = f.str()
+		case 4:
+			v.Asset = f.str()
+		case 5:
+			v.Why = f.str()
+		case 6:
+			v.Food = f.u != 0
+		case 7:
+			v.Dishes = append(v.Dishes, f.str())
+		case 8:
+			v.Since = f.time()
+		case 9:
+			v.At = f.time()
+		case 10:
+			v.Peak = math.Float64frombits(f.u)
+		case 11:
+			v.Status = sensor.Status(f.str())
+		case 12:
+			v.Recovered = f.time()
+		case 13:
+			if err = decodeCommandWho(f.raw, &v.By); err != nil {
+				return err
+			}
+		case 14:
+			if err = decodeStoreFoodSafety(f.raw, &v.Safety); err != nil {
+				return err
+			}
+		case 15:
+			v.Fault = new(sensor.Fault)
+			if err = decodeSensorFault(f.raw, v.Fault); err != nil {
+				return err
+			}
+		default:
+			if f.num > 15 {
+				return newer("SensorReport", f.num)
 			}
 		}
 	}

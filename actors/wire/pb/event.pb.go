@@ -19042,6 +19042,7 @@ type SensorState struct {
 	Fault         *SensorFault           `protobuf:"bytes,29,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
 	Control       *SensorControl         `protobuf:"bytes,26,opt,name=control,proto3" json:"control,omitempty"`
 	Series        *SensorSeries          `protobuf:"bytes,27,opt,name=series,proto3" json:"series,omitempty"`
+	Ended         []*SensorReport        `protobuf:"bytes,30,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19275,6 +19276,13 @@ func (x *SensorState) GetControl() *SensorControl {
 func (x *SensorState) GetSeries() *SensorSeries {
 	if x != nil {
 		return x.Series
+	}
+	return nil
+}
+
+func (x *SensorState) GetEnded() []*SensorReport {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -19527,6 +19535,162 @@ func (x *SensorBucket) GetN() int64 {
 	return 0
 }
 
+type SensorReport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WorkOrder     string                 `protobuf:"bytes,1,opt,name=work_order,json=workOrder,proto3" json:"work_order,omitempty"`
+	Rev           int64                  `protobuf:"zigzag64,2,opt,name=rev,proto3" json:"rev,omitempty"`
+	Sensor        string                 `protobuf:"bytes,3,opt,name=sensor,proto3" json:"sensor,omitempty"`
+	Asset         string                 `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
+	Why           string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	Food          bool                   `protobuf:"varint,6,opt,name=food,proto3" json:"food,omitempty"`
+	Dishes        []string               `protobuf:"bytes,7,rep,name=dishes,proto3" json:"dishes,omitempty"`
+	Since         int64                  `protobuf:"zigzag64,8,opt,name=since,proto3" json:"since,omitempty"`
+	At            int64                  `protobuf:"zigzag64,9,opt,name=at,proto3" json:"at,omitempty"`
+	Peak          float64                `protobuf:"fixed64,10,opt,name=peak,proto3" json:"peak,omitempty"`
+	Status        string                 `protobuf:"bytes,11,opt,name=status,proto3" json:"status,omitempty"`
+	Recovered     int64                  `protobuf:"zigzag64,12,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	By            *CommandWho            `protobuf:"bytes,13,opt,name=by,proto3" json:"by,omitempty"`
+	Safety        *StoreFoodSafety       `protobuf:"bytes,14,opt,name=safety,proto3" json:"safety,omitempty"`
+	Fault         *SensorFault           `protobuf:"bytes,15,opt,name=fault,proto3,oneof" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SensorReport) Reset() {
+	*x = SensorReport{}
+	mi := &file_event_proto_msgTypes[226]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SensorReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SensorReport) ProtoMessage() {}
+
+func (x *SensorReport) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[226]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SensorReport.ProtoReflect.Descriptor instead.
+func (*SensorReport) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{226}
+}
+
+func (x *SensorReport) GetWorkOrder() string {
+	if x != nil {
+		return x.WorkOrder
+	}
+	return ""
+}
+
+func (x *SensorReport) GetRev() int64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *SensorReport) GetSensor() string {
+	if x != nil {
+		return x.Sensor
+	}
+	return ""
+}
+
+func (x *SensorReport) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *SensorReport) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *SensorReport) GetFood() bool {
+	if x != nil {
+		return x.Food
+	}
+	return false
+}
+
+func (x *SensorReport) GetDishes() []string {
+	if x != nil {
+		return x.Dishes
+	}
+	return nil
+}
+
+func (x *SensorReport) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *SensorReport) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SensorReport) GetPeak() float64 {
+	if x != nil {
+		return x.Peak
+	}
+	return 0
+}
+
+func (x *SensorReport) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *SensorReport) GetRecovered() int64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
+func (x *SensorReport) GetBy() *CommandWho {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *SensorReport) GetSafety() *StoreFoodSafety {
+	if x != nil {
+		return x.Safety
+	}
+	return nil
+}
+
+func (x *SensorReport) GetFault() *SensorFault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
 type WorkorderState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -19560,7 +19724,7 @@ type WorkorderState struct {
 
 func (x *WorkorderState) Reset() {
 	*x = WorkorderState{}
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[227]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19572,7 +19736,7 @@ func (x *WorkorderState) String() string {
 func (*WorkorderState) ProtoMessage() {}
 
 func (x *WorkorderState) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[226]
+	mi := &file_event_proto_msgTypes[227]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19585,7 +19749,7 @@ func (x *WorkorderState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderState.ProtoReflect.Descriptor instead.
 func (*WorkorderState) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{226}
+	return file_event_proto_rawDescGZIP(), []int{227}
 }
 
 func (x *WorkorderState) GetId() string {
@@ -19774,7 +19938,7 @@ type WorkorderHold struct {
 
 func (x *WorkorderHold) Reset() {
 	*x = WorkorderHold{}
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[228]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19786,7 +19950,7 @@ func (x *WorkorderHold) String() string {
 func (*WorkorderHold) ProtoMessage() {}
 
 func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[227]
+	mi := &file_event_proto_msgTypes[228]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19799,7 +19963,7 @@ func (x *WorkorderHold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderHold.ProtoReflect.Descriptor instead.
 func (*WorkorderHold) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{227}
+	return file_event_proto_rawDescGZIP(), []int{228}
 }
 
 func (x *WorkorderHold) GetDish() string {
@@ -19834,7 +19998,7 @@ type WorkorderEntry struct {
 
 func (x *WorkorderEntry) Reset() {
 	*x = WorkorderEntry{}
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[229]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19846,7 +20010,7 @@ func (x *WorkorderEntry) String() string {
 func (*WorkorderEntry) ProtoMessage() {}
 
 func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[228]
+	mi := &file_event_proto_msgTypes[229]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19859,7 +20023,7 @@ func (x *WorkorderEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderEntry.ProtoReflect.Descriptor instead.
 func (*WorkorderEntry) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{228}
+	return file_event_proto_rawDescGZIP(), []int{229}
 }
 
 func (x *WorkorderEntry) GetAt() int64 {
@@ -19900,7 +20064,7 @@ type StoreView struct {
 
 func (x *StoreView) Reset() {
 	*x = StoreView{}
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[230]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -19912,7 +20076,7 @@ func (x *StoreView) String() string {
 func (*StoreView) ProtoMessage() {}
 
 func (x *StoreView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[229]
+	mi := &file_event_proto_msgTypes[230]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -19925,7 +20089,7 @@ func (x *StoreView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreView.ProtoReflect.Descriptor instead.
 func (*StoreView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{229}
+	return file_event_proto_rawDescGZIP(), []int{230}
 }
 
 func (x *StoreView) GetId() string {
@@ -20003,7 +20167,7 @@ type MenuView struct {
 
 func (x *MenuView) Reset() {
 	*x = MenuView{}
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[231]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20015,7 +20179,7 @@ func (x *MenuView) String() string {
 func (*MenuView) ProtoMessage() {}
 
 func (x *MenuView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[230]
+	mi := &file_event_proto_msgTypes[231]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20028,7 +20192,7 @@ func (x *MenuView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MenuView.ProtoReflect.Descriptor instead.
 func (*MenuView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{230}
+	return file_event_proto_rawDescGZIP(), []int{231}
 }
 
 func (x *MenuView) GetVersion() int64 {
@@ -20080,7 +20244,7 @@ type StockView struct {
 
 func (x *StockView) Reset() {
 	*x = StockView{}
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[232]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20092,7 +20256,7 @@ func (x *StockView) String() string {
 func (*StockView) ProtoMessage() {}
 
 func (x *StockView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[231]
+	mi := &file_event_proto_msgTypes[232]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20105,7 +20269,7 @@ func (x *StockView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockView.ProtoReflect.Descriptor instead.
 func (*StockView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{231}
+	return file_event_proto_rawDescGZIP(), []int{232}
 }
 
 func (x *StockView) GetId() string {
@@ -20228,7 +20392,7 @@ type PaymentView struct {
 
 func (x *PaymentView) Reset() {
 	*x = PaymentView{}
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[233]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20240,7 +20404,7 @@ func (x *PaymentView) String() string {
 func (*PaymentView) ProtoMessage() {}
 
 func (x *PaymentView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[232]
+	mi := &file_event_proto_msgTypes[233]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20253,7 +20417,7 @@ func (x *PaymentView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentView.ProtoReflect.Descriptor instead.
 func (*PaymentView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{232}
+	return file_event_proto_rawDescGZIP(), []int{233}
 }
 
 func (x *PaymentView) GetId() string {
@@ -20421,7 +20585,7 @@ type PaymentWork struct {
 
 func (x *PaymentWork) Reset() {
 	*x = PaymentWork{}
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[234]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20433,7 +20597,7 @@ func (x *PaymentWork) String() string {
 func (*PaymentWork) ProtoMessage() {}
 
 func (x *PaymentWork) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[233]
+	mi := &file_event_proto_msgTypes[234]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20446,7 +20610,7 @@ func (x *PaymentWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentWork.ProtoReflect.Descriptor instead.
 func (*PaymentWork) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{233}
+	return file_event_proto_rawDescGZIP(), []int{234}
 }
 
 func (x *PaymentWork) GetDo() string {
@@ -20577,7 +20741,7 @@ type OrderView struct {
 
 func (x *OrderView) Reset() {
 	*x = OrderView{}
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[235]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20589,7 +20753,7 @@ func (x *OrderView) String() string {
 func (*OrderView) ProtoMessage() {}
 
 func (x *OrderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[234]
+	mi := &file_event_proto_msgTypes[235]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -20602,7 +20766,7 @@ func (x *OrderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderView.ProtoReflect.Descriptor instead.
 func (*OrderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{234}
+	return file_event_proto_rawDescGZIP(), []int{235}
 }
 
 func (x *OrderView) GetId() string {
@@ -20980,7 +21144,7 @@ type TableView struct {
 
 func (x *TableView) Reset() {
 	*x = TableView{}
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[236]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -20992,7 +21156,7 @@ func (x *TableView) String() string {
 func (*TableView) ProtoMessage() {}
 
 func (x *TableView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[235]
+	mi := &file_event_proto_msgTypes[236]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21005,7 +21169,7 @@ func (x *TableView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableView.ProtoReflect.Descriptor instead.
 func (*TableView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{235}
+	return file_event_proto_rawDescGZIP(), []int{236}
 }
 
 func (x *TableView) GetId() string {
@@ -21138,7 +21302,7 @@ type TableCart struct {
 
 func (x *TableCart) Reset() {
 	*x = TableCart{}
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[237]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21150,7 +21314,7 @@ func (x *TableCart) String() string {
 func (*TableCart) ProtoMessage() {}
 
 func (x *TableCart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[236]
+	mi := &file_event_proto_msgTypes[237]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21163,7 +21327,7 @@ func (x *TableCart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableCart.ProtoReflect.Descriptor instead.
 func (*TableCart) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{236}
+	return file_event_proto_rawDescGZIP(), []int{237}
 }
 
 func (x *TableCart) GetV() int64 {
@@ -21212,7 +21376,7 @@ type BillView struct {
 
 func (x *BillView) Reset() {
 	*x = BillView{}
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[238]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21224,7 +21388,7 @@ func (x *BillView) String() string {
 func (*BillView) ProtoMessage() {}
 
 func (x *BillView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[237]
+	mi := &file_event_proto_msgTypes[238]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21237,7 +21401,7 @@ func (x *BillView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillView.ProtoReflect.Descriptor instead.
 func (*BillView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{237}
+	return file_event_proto_rawDescGZIP(), []int{238}
 }
 
 func (x *BillView) GetCurrency() string {
@@ -21392,7 +21556,7 @@ type SensorView struct {
 
 func (x *SensorView) Reset() {
 	*x = SensorView{}
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[239]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21404,7 +21568,7 @@ func (x *SensorView) String() string {
 func (*SensorView) ProtoMessage() {}
 
 func (x *SensorView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[238]
+	mi := &file_event_proto_msgTypes[239]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21417,7 +21581,7 @@ func (x *SensorView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorView.ProtoReflect.Descriptor instead.
 func (*SensorView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{238}
+	return file_event_proto_rawDescGZIP(), []int{239}
 }
 
 func (x *SensorView) GetId() string {
@@ -21607,7 +21771,7 @@ type SensorShown struct {
 
 func (x *SensorShown) Reset() {
 	*x = SensorShown{}
-	mi := &file_event_proto_msgTypes[239]
+	mi := &file_event_proto_msgTypes[240]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21619,7 +21783,7 @@ func (x *SensorShown) String() string {
 func (*SensorShown) ProtoMessage() {}
 
 func (x *SensorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[239]
+	mi := &file_event_proto_msgTypes[240]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21632,7 +21796,7 @@ func (x *SensorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorShown.ProtoReflect.Descriptor instead.
 func (*SensorShown) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{239}
+	return file_event_proto_rawDescGZIP(), []int{240}
 }
 
 func (x *SensorShown) GetValue() float64 {
@@ -21676,7 +21840,7 @@ type SensorControlView struct {
 
 func (x *SensorControlView) Reset() {
 	*x = SensorControlView{}
-	mi := &file_event_proto_msgTypes[240]
+	mi := &file_event_proto_msgTypes[241]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21688,7 +21852,7 @@ func (x *SensorControlView) String() string {
 func (*SensorControlView) ProtoMessage() {}
 
 func (x *SensorControlView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[240]
+	mi := &file_event_proto_msgTypes[241]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21701,7 +21865,7 @@ func (x *SensorControlView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SensorControlView.ProtoReflect.Descriptor instead.
 func (*SensorControlView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{240}
+	return file_event_proto_rawDescGZIP(), []int{241}
 }
 
 func (x *SensorControlView) GetStandard() string {
@@ -21772,7 +21936,7 @@ type WorkorderView struct {
 
 func (x *WorkorderView) Reset() {
 	*x = WorkorderView{}
-	mi := &file_event_proto_msgTypes[241]
+	mi := &file_event_proto_msgTypes[242]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -21784,7 +21948,7 @@ func (x *WorkorderView) String() string {
 func (*WorkorderView) ProtoMessage() {}
 
 func (x *WorkorderView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[241]
+	mi := &file_event_proto_msgTypes[242]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -21797,7 +21961,7 @@ func (x *WorkorderView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkorderView.ProtoReflect.Descriptor instead.
 func (*WorkorderView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{241}
+	return file_event_proto_rawDescGZIP(), []int{242}
 }
 
 func (x *WorkorderView) GetId() string {
@@ -21993,7 +22157,7 @@ type PrinterView struct {
 
 func (x *PrinterView) Reset() {
 	*x = PrinterView{}
-	mi := &file_event_proto_msgTypes[242]
+	mi := &file_event_proto_msgTypes[243]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -22005,7 +22169,7 @@ func (x *PrinterView) String() string {
 func (*PrinterView) ProtoMessage() {}
 
 func (x *PrinterView) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[242]
+	mi := &file_event_proto_msgTypes[243]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -22018,7 +22182,7 @@ func (x *PrinterView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrinterView.ProtoReflect.Descriptor instead.
 func (*PrinterView) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{242}
+	return file_event_proto_rawDescGZIP(), []int{243}
 }
 
 func (x *PrinterView) GetId() string {
@@ -23750,7 +23914,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x12\n" +
 	"\x04copy\x18\x03 \x01(\x12R\x04copy\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x12R\x02at\"\xf7\x06\n" +
+	"\x02at\x18\x04 \x01(\x12R\x02at\"\xa7\a\n" +
 	"\vSensorState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06exists\x18\x02 \x01(\bR\x06exists\x12)\n" +
@@ -23786,7 +23950,8 @@ const file_event_proto_rawDesc = "" +
 	"\x06faulty\x18\x1c \x01(\x12R\x06faulty\x122\n" +
 	"\x05fault\x18\x1d \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01\x123\n" +
 	"\acontrol\x18\x1a \x01(\v2\x19.brigata.v1.SensorControlR\acontrol\x120\n" +
-	"\x06series\x18\x1b \x01(\v2\x18.brigata.v1.SensorSeriesR\x06seriesB\b\n" +
+	"\x06series\x18\x1b \x01(\v2\x18.brigata.v1.SensorSeriesR\x06series\x12.\n" +
+	"\x05ended\x18\x1e \x03(\v2\x18.brigata.v1.SensorReportR\x05endedB\b\n" +
 	"\x06_fault\"h\n" +
 	"\rSensorControl\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\x12R\x05since\x12\x15\n" +
@@ -23804,7 +23969,26 @@ const file_event_proto_rawDesc = "" +
 	"\x03min\x18\x02 \x01(\x01R\x03min\x12\x10\n" +
 	"\x03max\x18\x03 \x01(\x01R\x03max\x12\x10\n" +
 	"\x03sum\x18\x04 \x01(\x01R\x03sum\x12\f\n" +
-	"\x01n\x18\x05 \x01(\x12R\x01n\"\xef\x05\n" +
+	"\x01n\x18\x05 \x01(\x12R\x01n\"\xb6\x03\n" +
+	"\fSensorReport\x12\x1d\n" +
+	"\n" +
+	"work_order\x18\x01 \x01(\tR\tworkOrder\x12\x10\n" +
+	"\x03rev\x18\x02 \x01(\x12R\x03rev\x12\x16\n" +
+	"\x06sensor\x18\x03 \x01(\tR\x06sensor\x12\x14\n" +
+	"\x05asset\x18\x04 \x01(\tR\x05asset\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12\x12\n" +
+	"\x04food\x18\x06 \x01(\bR\x04food\x12\x16\n" +
+	"\x06dishes\x18\a \x03(\tR\x06dishes\x12\x14\n" +
+	"\x05since\x18\b \x01(\x12R\x05since\x12\x0e\n" +
+	"\x02at\x18\t \x01(\x12R\x02at\x12\x12\n" +
+	"\x04peak\x18\n" +
+	" \x01(\x01R\x04peak\x12\x16\n" +
+	"\x06status\x18\v \x01(\tR\x06status\x12\x1c\n" +
+	"\trecovered\x18\f \x01(\x12R\trecovered\x12&\n" +
+	"\x02by\x18\r \x01(\v2\x16.brigata.v1.CommandWhoR\x02by\x123\n" +
+	"\x06safety\x18\x0e \x01(\v2\x1b.brigata.v1.StoreFoodSafetyR\x06safety\x122\n" +
+	"\x05fault\x18\x0f \x01(\v2\x17.brigata.v1.SensorFaultH\x00R\x05fault\x88\x01\x01B\b\n" +
+	"\x06_fault\"\xef\x05\n" +
 	"\x0eWorkorderState\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x16\n" +
@@ -24131,7 +24315,7 @@ func file_event_proto_rawDescGZIP() []byte {
 	return file_event_proto_rawDescData
 }
 
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 252)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 253)
 var file_event_proto_goTypes = []any{
 	(*Event)(nil),                    // 0: brigata.v1.Event
 	(*Int64S)(nil),                   // 1: brigata.v1.Int64s
@@ -24359,32 +24543,33 @@ var file_event_proto_goTypes = []any{
 	(*SensorSeries)(nil),             // 223: brigata.v1.SensorSeries
 	(*SensorTrack)(nil),              // 224: brigata.v1.SensorTrack
 	(*SensorBucket)(nil),             // 225: brigata.v1.SensorBucket
-	(*WorkorderState)(nil),           // 226: brigata.v1.WorkorderState
-	(*WorkorderHold)(nil),            // 227: brigata.v1.WorkorderHold
-	(*WorkorderEntry)(nil),           // 228: brigata.v1.WorkorderEntry
-	(*StoreView)(nil),                // 229: brigata.v1.StoreView
-	(*MenuView)(nil),                 // 230: brigata.v1.MenuView
-	(*StockView)(nil),                // 231: brigata.v1.StockView
-	(*PaymentView)(nil),              // 232: brigata.v1.PaymentView
-	(*PaymentWork)(nil),              // 233: brigata.v1.PaymentWork
-	(*OrderView)(nil),                // 234: brigata.v1.OrderView
-	(*TableView)(nil),                // 235: brigata.v1.TableView
-	(*TableCart)(nil),                // 236: brigata.v1.TableCart
-	(*BillView)(nil),                 // 237: brigata.v1.BillView
-	(*SensorView)(nil),               // 238: brigata.v1.SensorView
-	(*SensorShown)(nil),              // 239: brigata.v1.SensorShown
-	(*SensorControlView)(nil),        // 240: brigata.v1.SensorControlView
-	(*WorkorderView)(nil),            // 241: brigata.v1.WorkorderView
-	(*PrinterView)(nil),              // 242: brigata.v1.PrinterView
-	nil,                              // 243: brigata.v1.StoreConfig.AcceptEntry
-	nil,                              // 244: brigata.v1.StoreConfig.PayEntry
-	nil,                              // 245: brigata.v1.StoreConfig.AgingMsEntry
-	nil,                              // 246: brigata.v1.MenuDishOverride.PricesEntry
-	nil,                              // 247: brigata.v1.MenuDish.PricesEntry
-	nil,                              // 248: brigata.v1.PaymentAction.ParamsEntry
-	nil,                              // 249: brigata.v1.StoreState.PaymentsEntry
-	nil,                              // 250: brigata.v1.StockState.OrdersEntry
-	nil,                              // 251: brigata.v1.StockState.GoneEntry
+	(*SensorReport)(nil),             // 226: brigata.v1.SensorReport
+	(*WorkorderState)(nil),           // 227: brigata.v1.WorkorderState
+	(*WorkorderHold)(nil),            // 228: brigata.v1.WorkorderHold
+	(*WorkorderEntry)(nil),           // 229: brigata.v1.WorkorderEntry
+	(*StoreView)(nil),                // 230: brigata.v1.StoreView
+	(*MenuView)(nil),                 // 231: brigata.v1.MenuView
+	(*StockView)(nil),                // 232: brigata.v1.StockView
+	(*PaymentView)(nil),              // 233: brigata.v1.PaymentView
+	(*PaymentWork)(nil),              // 234: brigata.v1.PaymentWork
+	(*OrderView)(nil),                // 235: brigata.v1.OrderView
+	(*TableView)(nil),                // 236: brigata.v1.TableView
+	(*TableCart)(nil),                // 237: brigata.v1.TableCart
+	(*BillView)(nil),                 // 238: brigata.v1.BillView
+	(*SensorView)(nil),               // 239: brigata.v1.SensorView
+	(*SensorShown)(nil),              // 240: brigata.v1.SensorShown
+	(*SensorControlView)(nil),        // 241: brigata.v1.SensorControlView
+	(*WorkorderView)(nil),            // 242: brigata.v1.WorkorderView
+	(*PrinterView)(nil),              // 243: brigata.v1.PrinterView
+	nil,                              // 244: brigata.v1.StoreConfig.AcceptEntry
+	nil,                              // 245: brigata.v1.StoreConfig.PayEntry
+	nil,                              // 246: brigata.v1.StoreConfig.AgingMsEntry
+	nil,                              // 247: brigata.v1.MenuDishOverride.PricesEntry
+	nil,                              // 248: brigata.v1.MenuDish.PricesEntry
+	nil,                              // 249: brigata.v1.PaymentAction.ParamsEntry
+	nil,                              // 250: brigata.v1.StoreState.PaymentsEntry
+	nil,                              // 251: brigata.v1.StockState.OrdersEntry
+	nil,                              // 252: brigata.v1.StockState.GoneEntry
 }
 var file_event_proto_depIdxs = []int32{
 	2,   // 0: brigata.v1.Event.store_configured:type_name -> brigata.v1.StoreConfigured
@@ -24517,9 +24702,9 @@ var file_event_proto_depIdxs = []int32{
 	5,   // 127: brigata.v1.StoreConfig.name:type_name -> brigata.v1.MenuText
 	6,   // 128: brigata.v1.StoreConfig.tax:type_name -> brigata.v1.StoreTax
 	8,   // 129: brigata.v1.StoreConfig.service:type_name -> brigata.v1.StoreService
-	243, // 130: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
-	244, // 131: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
-	245, // 132: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
+	244, // 130: brigata.v1.StoreConfig.accept:type_name -> brigata.v1.StoreConfig.AcceptEntry
+	245, // 131: brigata.v1.StoreConfig.pay:type_name -> brigata.v1.StoreConfig.PayEntry
+	246, // 132: brigata.v1.StoreConfig.aging_ms:type_name -> brigata.v1.StoreConfig.AgingMsEntry
 	9,   // 133: brigata.v1.StoreConfig.channels:type_name -> brigata.v1.StoreChannel
 	10,  // 134: brigata.v1.StoreConfig.stations:type_name -> brigata.v1.StoreStation
 	11,  // 135: brigata.v1.StoreConfig.routes:type_name -> brigata.v1.StoreRoute
@@ -24539,7 +24724,7 @@ var file_event_proto_depIdxs = []int32{
 	21,  // 149: brigata.v1.StoreMenuFrom.options:type_name -> brigata.v1.MenuOptionOverride
 	5,   // 150: brigata.v1.MenuDishOverride.name:type_name -> brigata.v1.MenuText
 	5,   // 151: brigata.v1.MenuDishOverride.description:type_name -> brigata.v1.MenuText
-	246, // 152: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
+	247, // 152: brigata.v1.MenuDishOverride.prices:type_name -> brigata.v1.MenuDishOverride.PricesEntry
 	5,   // 153: brigata.v1.MenuOptionOverride.name:type_name -> brigata.v1.MenuText
 	3,   // 154: brigata.v1.StoreChannelPaused.by:type_name -> brigata.v1.CommandWho
 	3,   // 155: brigata.v1.StoreChannelResumed.by:type_name -> brigata.v1.CommandWho
@@ -24557,7 +24742,7 @@ var file_event_proto_depIdxs = []int32{
 	33,  // 167: brigata.v1.MenuCategory.categories:type_name -> brigata.v1.MenuCategory
 	5,   // 168: brigata.v1.MenuDish.name:type_name -> brigata.v1.MenuText
 	5,   // 169: brigata.v1.MenuDish.description:type_name -> brigata.v1.MenuText
-	247, // 170: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
+	248, // 170: brigata.v1.MenuDish.prices:type_name -> brigata.v1.MenuDish.PricesEntry
 	35,  // 171: brigata.v1.MenuDish.parts:type_name -> brigata.v1.MenuPart
 	5,   // 172: brigata.v1.MenuPart.name:type_name -> brigata.v1.MenuText
 	36,  // 173: brigata.v1.MenuPart.choices:type_name -> brigata.v1.MenuChoice
@@ -24680,7 +24865,7 @@ var file_event_proto_depIdxs = []int32{
 	3,   // 290: brigata.v1.OrderWrittenOff.by:type_name -> brigata.v1.CommandWho
 	74,  // 291: brigata.v1.OrderWrittenOff.totals:type_name -> brigata.v1.BillTotals
 	145, // 292: brigata.v1.PaymentWasStarted.action:type_name -> brigata.v1.PaymentAction
-	248, // 293: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
+	249, // 293: brigata.v1.PaymentAction.params:type_name -> brigata.v1.PaymentAction.ParamsEntry
 	56,  // 294: brigata.v1.PaymentWasDeclined.failure:type_name -> brigata.v1.PaymentFailure
 	3,   // 295: brigata.v1.PaymentCancelAsked.by:type_name -> brigata.v1.CommandWho
 	3,   // 296: brigata.v1.PaymentQueryAsked.by:type_name -> brigata.v1.CommandWho
@@ -24724,15 +24909,15 @@ var file_event_proto_depIdxs = []int32{
 	15,  // 334: brigata.v1.StoreState.unseeded:type_name -> brigata.v1.StoreSeed
 	17,  // 335: brigata.v1.StoreState.untold:type_name -> brigata.v1.StoreSensor
 	206, // 336: brigata.v1.StoreState.days:type_name -> brigata.v1.StoreDay
-	249, // 337: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
+	250, // 337: brigata.v1.StoreState.payments:type_name -> brigata.v1.StoreState.PaymentsEntry
 	207, // 338: brigata.v1.StoreDay.takes:type_name -> brigata.v1.StoreSum
 	30,  // 339: brigata.v1.MenuState.menu:type_name -> brigata.v1.MenuMenu
 	30,  // 340: brigata.v1.MenuState.draft:type_name -> brigata.v1.MenuMenu
 	5,   // 341: brigata.v1.StockState.name:type_name -> brigata.v1.MenuText
 	3,   // 342: brigata.v1.StockState.by:type_name -> brigata.v1.CommandWho
 	46,  // 343: brigata.v1.StockState.coming:type_name -> brigata.v1.StockDelivery
-	250, // 344: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
-	251, // 345: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
+	251, // 344: brigata.v1.StockState.orders:type_name -> brigata.v1.StockState.OrdersEntry
+	252, // 345: brigata.v1.StockState.gone:type_name -> brigata.v1.StockState.GoneEntry
 	3,   // 346: brigata.v1.PaymentState.by:type_name -> brigata.v1.CommandWho
 	56,  // 347: brigata.v1.PaymentState.failure:type_name -> brigata.v1.PaymentFailure
 	63,  // 348: brigata.v1.PaymentState.refunds:type_name -> brigata.v1.PaymentRefund
@@ -24769,62 +24954,66 @@ var file_event_proto_depIdxs = []int32{
 	157, // 379: brigata.v1.SensorState.fault:type_name -> brigata.v1.SensorFault
 	222, // 380: brigata.v1.SensorState.control:type_name -> brigata.v1.SensorControl
 	223, // 381: brigata.v1.SensorState.series:type_name -> brigata.v1.SensorSeries
-	224, // 382: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
-	224, // 383: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
-	225, // 384: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
-	225, // 385: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
-	16,  // 386: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
-	227, // 387: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
-	3,   // 388: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
-	157, // 389: brigata.v1.WorkorderState.fault:type_name -> brigata.v1.SensorFault
-	228, // 390: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
-	3,   // 391: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
-	5,   // 392: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
-	205, // 393: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
-	30,  // 394: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
-	5,   // 395: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
-	3,   // 396: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
-	145, // 397: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
-	56,  // 398: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
-	63,  // 399: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
-	3,   // 400: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
-	233, // 401: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
-	3,   // 402: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
-	75,  // 403: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
-	68,  // 404: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
-	97,  // 405: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
-	69,  // 406: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
-	3,   // 407: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
-	3,   // 408: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
-	3,   // 409: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
-	117, // 410: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
-	236, // 411: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
-	119, // 412: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
-	237, // 413: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
-	127, // 414: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
-	122, // 415: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
-	75,  // 416: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
-	184, // 417: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
-	107, // 418: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
-	5,   // 419: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
-	239, // 420: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
-	18,  // 421: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
-	3,   // 422: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
-	240, // 423: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
-	157, // 424: brigata.v1.SensorView.fault:type_name -> brigata.v1.SensorFault
-	3,   // 425: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
-	157, // 426: brigata.v1.WorkorderView.fault:type_name -> brigata.v1.SensorFault
-	228, // 427: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
-	220, // 428: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
-	220, // 429: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
-	181, // 430: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
-	1,   // 431: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
-	208, // 432: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
-	433, // [433:433] is the sub-list for method output_type
-	433, // [433:433] is the sub-list for method input_type
-	433, // [433:433] is the sub-list for extension type_name
-	433, // [433:433] is the sub-list for extension extendee
-	0,   // [0:433] is the sub-list for field type_name
+	226, // 382: brigata.v1.SensorState.ended:type_name -> brigata.v1.SensorReport
+	224, // 383: brigata.v1.SensorSeries.fine:type_name -> brigata.v1.SensorTrack
+	224, // 384: brigata.v1.SensorSeries.coarse:type_name -> brigata.v1.SensorTrack
+	225, // 385: brigata.v1.SensorTrack.done:type_name -> brigata.v1.SensorBucket
+	225, // 386: brigata.v1.SensorTrack.open:type_name -> brigata.v1.SensorBucket
+	3,   // 387: brigata.v1.SensorReport.by:type_name -> brigata.v1.CommandWho
+	16,  // 388: brigata.v1.SensorReport.safety:type_name -> brigata.v1.StoreFoodSafety
+	157, // 389: brigata.v1.SensorReport.fault:type_name -> brigata.v1.SensorFault
+	16,  // 390: brigata.v1.WorkorderState.safety:type_name -> brigata.v1.StoreFoodSafety
+	228, // 391: brigata.v1.WorkorderState.holds:type_name -> brigata.v1.WorkorderHold
+	3,   // 392: brigata.v1.WorkorderState.assignee:type_name -> brigata.v1.CommandWho
+	157, // 393: brigata.v1.WorkorderState.fault:type_name -> brigata.v1.SensorFault
+	229, // 394: brigata.v1.WorkorderState.log:type_name -> brigata.v1.WorkorderEntry
+	3,   // 395: brigata.v1.WorkorderEntry.by:type_name -> brigata.v1.CommandWho
+	5,   // 396: brigata.v1.StoreView.name:type_name -> brigata.v1.MenuText
+	205, // 397: brigata.v1.StoreView.paused:type_name -> brigata.v1.StorePause
+	30,  // 398: brigata.v1.MenuView.menu:type_name -> brigata.v1.MenuMenu
+	5,   // 399: brigata.v1.StockView.name:type_name -> brigata.v1.MenuText
+	3,   // 400: brigata.v1.StockView.by:type_name -> brigata.v1.CommandWho
+	145, // 401: brigata.v1.PaymentView.action:type_name -> brigata.v1.PaymentAction
+	56,  // 402: brigata.v1.PaymentView.failure:type_name -> brigata.v1.PaymentFailure
+	63,  // 403: brigata.v1.PaymentView.refunds:type_name -> brigata.v1.PaymentRefund
+	3,   // 404: brigata.v1.PaymentView.by:type_name -> brigata.v1.CommandWho
+	234, // 405: brigata.v1.PaymentView.work:type_name -> brigata.v1.PaymentWork
+	3,   // 406: brigata.v1.OrderView.server:type_name -> brigata.v1.CommandWho
+	75,  // 407: brigata.v1.OrderView.taxes:type_name -> brigata.v1.BillTax
+	68,  // 408: brigata.v1.OrderView.contact:type_name -> brigata.v1.OrderContact
+	97,  // 409: brigata.v1.OrderView.driver:type_name -> brigata.v1.OrderDriver
+	69,  // 410: brigata.v1.OrderView.lines:type_name -> brigata.v1.OrderLine
+	3,   // 411: brigata.v1.OrderView.overridden_by:type_name -> brigata.v1.CommandWho
+	3,   // 412: brigata.v1.OrderView.by:type_name -> brigata.v1.CommandWho
+	3,   // 413: brigata.v1.TableView.server:type_name -> brigata.v1.CommandWho
+	117, // 414: brigata.v1.TableView.people:type_name -> brigata.v1.TablePerson
+	237, // 415: brigata.v1.TableView.cart:type_name -> brigata.v1.TableCart
+	119, // 416: brigata.v1.TableView.calls:type_name -> brigata.v1.TableCall
+	238, // 417: brigata.v1.TableView.bill:type_name -> brigata.v1.BillView
+	127, // 418: brigata.v1.TableView.items:type_name -> brigata.v1.OrderCounts
+	122, // 419: brigata.v1.TableCart.lines:type_name -> brigata.v1.TableCartLine
+	75,  // 420: brigata.v1.BillView.taxes:type_name -> brigata.v1.BillTax
+	184, // 421: brigata.v1.BillView.parts:type_name -> brigata.v1.BillPart
+	107, // 422: brigata.v1.BillView.payments:type_name -> brigata.v1.BillPayment
+	5,   // 423: brigata.v1.SensorView.name:type_name -> brigata.v1.MenuText
+	240, // 424: brigata.v1.SensorView.reading:type_name -> brigata.v1.SensorShown
+	18,  // 425: brigata.v1.SensorView.limits:type_name -> brigata.v1.StoreLimits
+	3,   // 426: brigata.v1.SensorView.acked_by:type_name -> brigata.v1.CommandWho
+	241, // 427: brigata.v1.SensorView.control:type_name -> brigata.v1.SensorControlView
+	157, // 428: brigata.v1.SensorView.fault:type_name -> brigata.v1.SensorFault
+	3,   // 429: brigata.v1.WorkorderView.assigned:type_name -> brigata.v1.CommandWho
+	157, // 430: brigata.v1.WorkorderView.fault:type_name -> brigata.v1.SensorFault
+	229, // 431: brigata.v1.WorkorderView.log:type_name -> brigata.v1.WorkorderEntry
+	220, // 432: brigata.v1.PrinterView.last:type_name -> brigata.v1.PrinterLast
+	220, // 433: brigata.v1.PrinterView.unsure:type_name -> brigata.v1.PrinterLast
+	181, // 434: brigata.v1.PrinterView.job:type_name -> brigata.v1.PrinterJob
+	1,   // 435: brigata.v1.StoreConfig.AgingMsEntry.value:type_name -> brigata.v1.Int64s
+	208, // 436: brigata.v1.StoreState.PaymentsEntry.value:type_name -> brigata.v1.StoreTakings
+	437, // [437:437] is the sub-list for method output_type
+	437, // [437:437] is the sub-list for method input_type
+	437, // [437:437] is the sub-list for extension type_name
+	437, // [437:437] is the sub-list for extension extendee
+	0,   // [0:437] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -24994,20 +25183,21 @@ func file_event_proto_init() {
 	file_event_proto_msgTypes[219].OneofWrappers = []any{}
 	file_event_proto_msgTypes[221].OneofWrappers = []any{}
 	file_event_proto_msgTypes[226].OneofWrappers = []any{}
-	file_event_proto_msgTypes[230].OneofWrappers = []any{}
-	file_event_proto_msgTypes[232].OneofWrappers = []any{}
-	file_event_proto_msgTypes[234].OneofWrappers = []any{}
+	file_event_proto_msgTypes[227].OneofWrappers = []any{}
+	file_event_proto_msgTypes[231].OneofWrappers = []any{}
+	file_event_proto_msgTypes[233].OneofWrappers = []any{}
 	file_event_proto_msgTypes[235].OneofWrappers = []any{}
-	file_event_proto_msgTypes[238].OneofWrappers = []any{}
-	file_event_proto_msgTypes[241].OneofWrappers = []any{}
+	file_event_proto_msgTypes[236].OneofWrappers = []any{}
+	file_event_proto_msgTypes[239].OneofWrappers = []any{}
 	file_event_proto_msgTypes[242].OneofWrappers = []any{}
+	file_event_proto_msgTypes[243].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   252,
+			NumMessages:   253,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
