@@ -217,8 +217,8 @@ func (e *entity) idle(after time.Duration) {
 	if e.machine.live() && quiet < after || quiet < min(after, overAfter) {
 		return
 	}
-	if len(e.waiting)+len(e.flying) > 0 || !e.cell.gate.settled(e) && !mutant.Is(mutant.PassivateEarly) {
-		return
+	if e.dirty || len(e.waiting)+len(e.flying) > 0 || !e.cell.gate.settled(e) && !mutant.Is(mutant.PassivateEarly) {
+		return // dirty: what it owes since the message before this one is not under way yet
 	}
 	e.gone = true
 	e.cell.drop(e, e.seq > 0)

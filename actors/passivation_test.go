@@ -59,6 +59,8 @@ type lane struct {
 	actor   actors.Actor
 	queue   []any
 	running bool
+	held    bool          // this one alone
+	pause   time.Duration // between one message and the next
 }
 
 func (e *lanes) Spawn(a actors.Actor) actors.Mailbox {
@@ -98,7 +100,7 @@ func (l *lane) run() {
 		return
 	}
 	l.running = true
-	for len(l.queue) > 0 && !l.lanes.held {
+	for len(l.queue) > 0 && !l.lanes.held && !l.held {
 		x := l.queue[0]
 		l.queue = l.queue[1:]
 		last := len(l.queue) == 0
@@ -106,6 +108,8 @@ func (l *lane) run() {
 		l.actor.Receive(x)
 		if last {
 			l.actor.Settled()
+		} else {
+			time.Sleep(l.pause)
 		}
 		l.lanes.mu.Lock()
 	}
@@ -131,6 +135,37 @@ func TestDueAsItLeaves(t *testing.T) {
 		time.Sleep(time.Second)
 		if o := h.seesOrder(unpaid); o.State != order.Expired {
 			t.Fatalf("it is %s", o.State)
+		}
+	})
+}
+
+// TestOwesAsItLeaves: an order that is told that it is idle right after it has come to its end, and
+// when that is durable already, tells its table of the end all the same.
+func TestOwesAsItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, engine := memory.NewDatabase(), &lanes{}
+		h := &house{t: t, db: db, channel: "pos", engine: engine}
+		h.as("manager", "lin", "")
+		h.start()
+		defer h.stop()
+		h.load()
+		first := len(engine.all)
+		id := h.order(`{"type":"dine_in","table":"T01","lines":[{"dish":"mapo-tofu","qty":1}]}`)
+		its := engine.all[first]
+		time.Sleep(time.Minute)
+		its.held = true
+		h.ok("table.clear", `{"table":"T01","reason":"guest_left","clean":true}`)
+		time.Sleep(20 * time.Minute) // it is told that it ends, and then that it is idle
+		if len(its.queue) < 2 {
+			t.Fatalf("%d messages wait", len(its.queue))
+		}
+		its.held, its.pause = false, time.Second
+		its.run()
+		time.Sleep(time.Minute)
+		before := h.read("order", id).V
+		time.Sleep(time.Second)
+		if after := h.read("order", id).V; after != before {
+			t.Fatalf("it told its table when it was asked for, at version %d", after)
 		}
 	})
 }
