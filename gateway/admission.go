@@ -30,7 +30,7 @@ const (
 // now, and how much is never too much for it; the kitchen and the tills are bounded by the
 // node's limit alone.
 var (
-	shares = [...]int64{guestReads: 50, guestCommands: 75, staffWork: 100, guestPayments: 100}
+	shares = [...]int64{guestReads: 25, guestCommands: 50, staffWork: 100, guestPayments: 100}
 	floors = [...]int64{guestReads: 8, guestCommands: 16, staffWork: 256, guestPayments: 256}
 )
 
@@ -56,7 +56,7 @@ func readClass(who *auth.Principal) class {
 }
 
 const (
-	admitFirst = 256 // requests that may be under way when nothing is known yet
+	admitFirst = 64 // requests that may be under way when nothing is known yet
 	admitMin   = 16
 	admitStep  = 16
 	adjustEach = 100 * time.Millisecond
@@ -115,6 +115,18 @@ func (a *admission) enter(of class, now time.Time) *refusal.Refusal {
 	}
 	return bad
 }
+
+// enterRead is enter for what is read from memory: it counts until leaveRead, and says
+// nothing of how long answers take, nor of whether the database gives any.
+func (a *admission) enterRead(of class, now time.Time) *refusal.Refusal {
+	bad := a.judge(of, a.inflight.Add(1), now.UnixMilli(), false)
+	if bad != nil {
+		a.leaveRead()
+	}
+	return bad
+}
+
+func (a *admission) leaveRead() { a.inflight.Add(-1) }
 
 // would is enter without counting: for what need not even be read.
 func (a *admission) would(of class, now time.Time) *refusal.Refusal {

@@ -70,6 +70,37 @@ func TestAdmissionShedsByClass(t *testing.T) {
 	}
 }
 
+// What is read from memory counts while it is read, but says nothing of the database: it
+// neither ends a stall nor is the request that tries.
+func TestAdmissionOfReads(t *testing.T) {
+	var a admission
+	a.init(50*time.Millisecond, 10_000)
+	now := start
+	allowed := 0
+	for ; a.enterRead(guestReads, now) == nil; allowed++ {
+	}
+	if most := admitFirst * shares[guestReads] / 100; int64(allowed) != most || a.inflight.Load() != most {
+		t.Fatalf("%d reads at once, %d count, of %d", allowed, a.inflight.Load(), most)
+	}
+	if bad := a.enter(kitchenAndPayments, now); bad != nil {
+		t.Fatal(bad)
+	}
+	for range allowed {
+		a.leaveRead()
+	}
+	now = now.Add(stalledAfter + time.Millisecond)
+	if bad := a.enterRead(staffWork, now); bad != nil {
+		t.Fatal(bad)
+	}
+	a.leaveRead()
+	if bad := a.enter(kitchenAndPayments, now); bad != nil {
+		t.Fatal("a read was taken for the one that tries")
+	}
+	if bad := a.enter(kitchenAndPayments, now); bad == nil || bad.Fields.What != "database" {
+		t.Fatalf("a read ended the stall: %+v", bad)
+	}
+}
+
 // Money goes before orders, the staff's before the guests': a node can be flooded with any of these.
 func TestClassOf(t *testing.T) {
 	n := newNode(t, nil)

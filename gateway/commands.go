@@ -124,7 +124,7 @@ func (c *session) command(who *auth.Principal, m *message) {
 		return
 	}
 	of, now := classOf(who, m.Cmd), c.server.now()
-	if c.sheds(m.ID, of, now) { // before it costs anything
+	if c.sheds(m.ID, c.server.admission.would(of, now)) { // before it costs anything
 		return
 	}
 	is := c.server.begin(who, c.address, m, c.trace)

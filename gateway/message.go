@@ -71,13 +71,14 @@ func (c *session) message(b []byte) {
 		return
 	}
 	c.server.stats.Messages.Add(1)
-	var m message
+	var m message // on this stack: what goes to another takes a copy
 	if !m.quick(b) {
-		m = message{}
-		if err := unmarshal(b, &m); err != nil {
+		whole, err := decode(b)
+		if err != nil {
 			c.malformed(b, err)
 			return
 		}
+		m = *whole
 	}
 	if m.ID <= 0 {
 		c.badFrame("missing", "A message needs an id above 0")
@@ -86,6 +87,7 @@ func (c *session) message(b []byte) {
 	who := c.principal()
 	switch {
 	case m.Auth != nil:
+		m := m
 		c.aside(func() { c.authenticate(&m) })
 		return
 	case who == nil:
@@ -103,8 +105,11 @@ func (c *session) message(b []byte) {
 	case m.Cmd != "":
 		c.command(who, &m)
 	case m.Sub != nil:
-		if !c.sheds(m.ID, readClass(who), c.server.now()) {
+		a := &c.server.admission
+		if !c.sheds(m.ID, a.enterRead(readClass(who), c.server.now())) {
+			m := m
 			c.aside(func() { c.subscribe(who, &m) })
+			a.leaveRead()
 		}
 	case m.Unsub != nil:
 		c.unsubscribe(&m)
@@ -124,7 +129,10 @@ func (c *session) aside(f func()) {
 	<-done
 }
 
-func unmarshal(b []byte, m *message) error { return json.Unmarshal(b, m) }
+func decode(b []byte) (*message, error) {
+	m := new(message)
+	return m, json.Unmarshal(b, m)
+}
 
 // pong takes the answer to our ping, or answers a client's own, but not so often that
 // two that answer everything would never stop.

@@ -44,5 +44,6 @@ func (m *message) check() error {
 	if m.raw == nil {
 		return nil
 	}
-	return unmarshal(m.raw, &message{})
+	_, err := decode(m.raw)
+	return err
 }

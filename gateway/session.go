@@ -131,6 +131,9 @@ func (c *session) read() {
 			return
 		}
 		c.early = max(0, c.early-onWire(len(b)))
+		if c.no.bad != nil {
+			c.refuseLate()
+		}
 		if c.rest > 0 && !c.waits() {
 			return
 		}

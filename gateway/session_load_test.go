@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -33,6 +34,31 @@ func TestRefusedForLoadRests(t *testing.T) {
 	}
 	if rested := time.Since(began); rested < time.Duration(g.Err.AfterMS)*time.Millisecond/2 {
 		t.Fatalf("it was read after %v", rested)
+	}
+}
+
+// A refusal for load is the words that any refusal would be, and is told within some time.
+func TestRefusalForLoad(t *testing.T) {
+	n := newNode(t, nil)
+	c := n.guest("g1", "", "")
+	n.admission.inflight.Add(admitFirst)
+	defer n.admission.inflight.Add(-admitFirst)
+	began := time.Now()
+	c.send(fmt.Sprintf(`{"id":2,`+place+`}`, uuid(1)))
+	p, err := c.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g got
+	if err := json.Unmarshal([]byte(p), &g); err != nil {
+		t.Fatal(err)
+	}
+	want := *errBusy
+	if want.AfterMS = g.Err.AfterMS; p != string(appendErr(nil, 2, &want)) {
+		t.Errorf("%s, want %s", p, appendErr(nil, 2, &want))
+	}
+	if told := time.Duration(g.Err.AfterMS) * time.Millisecond; told < time.Duration(errBusy.AfterMS)*time.Millisecond-refuseWithin {
+		t.Errorf("told to be back in %v, after %v", told, time.Since(began))
 	}
 }
 

@@ -1,15 +1,19 @@
 package gateway
 
 import (
+	"bytes"
 	mathrand "math/rand/v2"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/brigata/brigata/actors/refusal"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/gateway/auth"
+	"github.com/brigata/brigata/gateway/feed"
 )
 
 // patience is how a session's reader treats who does not wait. It is the reader's, but for nap.
@@ -19,7 +23,15 @@ type patience struct {
 	ahead bool          // what comes during the rest comes too early
 	early int           // bytes of such, still to be read
 	turn  int           // messages of such that were read since the last rest
+	no    refused       // is told when the frame has been handled
+	timer *time.Timer   // of its rests, since the first one
 	nap   atomic.Pointer[time.Timer]
+}
+
+// refused is a message that the node has too much to do for.
+type refused struct {
+	id  int64
+	bad *refusal.Refusal // nil: none
 }
 
 const (
@@ -29,18 +41,36 @@ const (
 	// readSooner is how long before the time that a client was told it is read again: its
 	// message must not be taken for one that came too early as the reader woke late.
 	readSooner = 50 * time.Millisecond
+	// refuseWithin is how long a refusal for load may take. It is less than what is told.
+	refuseWithin = 200 * time.Millisecond
 )
 
-// sheds refuses a message when the node has too much to do, and says so. The connection
-// is told to come back in once to twice the time that others are told, or all that were
-// refused at once would be back at once; it is not read before, for refusing costs, too.
-func (c *session) sheds(id int64, of class, now time.Time) bool {
-	bad := c.server.admission.would(of, now)
+// sheds says that the node has too much to do for a message, if it has; the reader refuses it
+// then, with refuseLate.
+func (c *session) sheds(id int64, bad *refusal.Refusal) bool {
 	if bad == nil {
 		return false
 	}
-	c.rest, c.ahead = c.putOff(id, bad), true
+	if c.no.bad != nil { // two of one frame
+		c.refuseAfter(0)
+	}
+	c.no = refused{id, bad}
 	return true
+}
+
+// refuseLate tells what the frame that was just handled is refused. The connection is told
+// to come back in once to twice the time that others are told, or all that were refused at
+// once would be back at once; it is not read before, for refusing costs, too. It is told
+// a little later, or a thousand that come at once would cost the node at once.
+func (c *session) refuseLate() {
+	late := mathrand.N(refuseWithin)
+	c.naps(late)
+	c.refuseAfter(late)
+}
+
+func (c *session) refuseAfter(late time.Duration) {
+	c.rest, c.ahead = c.putOff(c.no.id, c.no.bad, late), true
+	c.no = refused{}
 }
 
 // tooEarly refuses what a guest or a partner sent although it was told to wait. Nothing is
@@ -58,7 +88,7 @@ func (c *session) tooEarly(who *auth.Principal, m *message) bool {
 		return false
 	}
 	c.server.admission.shed[of].Add(1)
-	rest := c.putOff(m.ID, errBusy)
+	rest := c.putOff(m.ID, errBusy, 0)
 	if c.turn++; c.turn >= earlyEach {
 		c.rest, c.ahead = rest, true
 	}
@@ -66,12 +96,24 @@ func (c *session) tooEarly(who *auth.Principal, m *message) bool {
 	return true
 }
 
-// putOff refuses a message for load, and returns how long its connection is to rest.
-func (c *session) putOff(id int64, bad *refusal.Refusal) time.Duration {
-	told := *bad
-	told.AfterMS += mathrand.Int64N(bad.AfterMS)
-	c.refuse(id, &told)
-	return time.Duration(told.AfterMS)*time.Millisecond - readSooner
+// notNow is what is said of load, from behind the id up to the time: under a flood that is most
+// of what is said at all.
+var notNow = map[*refusal.Refusal][]byte{errBusy: upToTime(errBusy), errStalled: upToTime(errStalled)}
+
+func upToTime(r *refusal.Refusal) []byte {
+	b := wire.AppendRefusal([]byte(`,"err":`), r)
+	return b[:bytes.LastIndexByte(b, ':')+1]
+}
+
+// putOff refuses a message for load, so much later than it came, and returns how long its
+// connection is to rest.
+func (c *session) putOff(id int64, bad *refusal.Refusal, late time.Duration) time.Duration {
+	after := bad.AfterMS + mathrand.Int64N(bad.AfterMS) - late.Milliseconds()
+	var room [64]byte
+	head := strconv.AppendInt(append(room[:0], `{"id":`...), id, 10)
+	tail := append(strconv.AppendInt(room[len(head):len(head)], after, 10), "}}"...)
+	c.answer(&feed.Frame{Head: string(head), Body: notNow[bad], Tail: string(tail)})
+	return time.Duration(after)*time.Millisecond - readSooner
 }
 
 // slows has a guest or a partner wait that was refused for a rate. What it sends meanwhile is
@@ -93,13 +135,7 @@ func (c *session) overdoes() {
 // to be closed. It reports false when a guest or a partner has gone meanwhile: what it left
 // behind came too early, and nobody waits for an answer.
 func (c *session) waits() bool {
-	t := time.NewTimer(c.rest)
-	c.nap.Store(t)
-	if c.closing.Load() == 0 { // else rouse may have come before nap
-		<-t.C
-	}
-	c.nap.Store(nil)
-	t.Stop()
+	c.naps(c.rest)
 	n, gone := unread(c.tcp)
 	if c.ahead {
 		c.early = max(c.early, n) // what was read of the kernel already, or what is in it
@@ -108,6 +144,21 @@ func (c *session) waits() bool {
 	}
 	c.rest, c.ahead, c.turn = 0, false, 0
 	return !gone || readClass(c.principal()) != guestReads
+}
+
+// naps holds the reader for d, or until rouse.
+func (c *session) naps(d time.Duration) {
+	if c.timer == nil {
+		c.timer = time.NewTimer(d)
+	} else {
+		c.timer.Reset(d)
+	}
+	c.nap.Store(c.timer)
+	if c.closing.Load() == 0 { // else rouse may have come before nap
+		<-c.timer.C
+	}
+	c.nap.Store(nil)
+	c.timer.Stop()
 }
 
 // rouse ends the reader's rest. closing is set before.

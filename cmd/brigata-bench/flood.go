@@ -24,9 +24,10 @@ import (
 // when each command was due. These guests do what the phones do not: refused, they come
 // back when they were told to. The node has the limits that it always has, but for those of one
 // address, since all clients are at this one. On a machine whose processors the phones
-// share with the node, they run at a lower priority: they stand for thousands that have
-// processors of their own. What they asked all the same, what of it their kernels took, for a
-// node may leave it unread, and what was answered is in the report.
+// share with the node, they run only while nobody else wants to (SCHED_IDLE; where that is not
+// there, nice 19): they stand for thousands that have processors of their own. What they asked
+// all the same, what of it their kernels took, for a node may leave it unread, and what was
+// answered is in the report.
 type Flood struct {
 	Phones      int           `default:"2000" help:"Guests' connections."`
 	Times       float64       `default:"10" help:"How many times what the node can do is asked of it."`
@@ -34,7 +35,6 @@ type Flood struct {
 	Stores      int           `default:"10" help:"Stores that all is spread over."`
 	Duration    time.Duration `default:"8s" help:"Of a flood, and of the time without one before it."`
 	Rounds      int           `default:"3" help:"Floods; medians are reported, with their range."`
-	Nice        int           `default:"10" help:"How much the phones give way to the node, as nice has it."`
 	SQLite      bool          `name:"sqlite" help:"Without PostgreSQL."`
 	DatabaseURL string        `help:"PostgreSQL to use; without it a temporary one is started." env:"BRIGATA_DATABASE_URL"`
 	Profile     string        `help:"Write the node's CPU profile of the first flood to this file."`
@@ -73,7 +73,7 @@ func (f *Flood) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.start("--guarded"); err != nil {
+	if err := r.start(true, "--guarded"); err != nil {
 		return err
 	}
 	if err := r.screens(); err != nil {
@@ -113,8 +113,8 @@ type taken struct {
 
 func (r *floodRun) store(i int) string { return fmt.Sprintf("bench-%d", i%r.Stores) }
 
-// start starts a node, and phones that log in.
-func (r *floodRun) start(flags ...string) (err error) {
+// start starts a node, and phones that log in; yielding ones run while nobody else wants to.
+func (r *floodRun) start(yielding bool, flags ...string) (err error) {
 	var documents [][]byte
 	for i := range r.Stores {
 		documents = append(documents, benchDocument(r.store(i)))
@@ -122,7 +122,7 @@ func (r *floodRun) start(flags ...string) (err error) {
 	if r.house, err = r.suite.node(documents, flags...); err != nil {
 		return err
 	}
-	r.phones, err = r.startPhones()
+	r.phones, err = r.startPhones(yielding)
 	return err
 }
 
@@ -222,7 +222,7 @@ const pickup = `{"type":"pickup","lines":[{"dish":"mapo-tofu","qty":1}]}`
 // answers, by a node that refuses nothing for load.
 func (r *floodRun) capacity() (perSecond float64, err error) {
 	defer r.end()
-	if err := r.start(); err != nil {
+	if err := r.start(false); err != nil {
 		return 0, err
 	}
 	if err := r.phones.ask("capacity "+capacityFor.String(), &perSecond); err != nil {

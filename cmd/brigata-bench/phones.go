@@ -365,13 +365,20 @@ type phonesProcess struct {
 	out *bufio.Scanner
 }
 
-func (r *floodRun) startPhones() (*phonesProcess, error) {
+func (r *floodRun) startPhones(yielding bool) (*phonesProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(r.suite.ctx, "nice", "-n", strconv.Itoa(r.Nice), self, "flood-phones", "--addr", r.house.addr,
+	var command []string
+	if _, err := exec.LookPath("chrt"); yielding && err == nil {
+		command = []string{"chrt", "--idle", "0"}
+	} else if yielding {
+		command = []string{"nice", "-n", "19"}
+	}
+	command = append(command, self, "flood-phones", "--addr", r.house.addr,
 		"--key-file", filepath.Join(r.house.data, server.KeyFile), "--phones", strconv.Itoa(r.Phones), "--stores", strconv.Itoa(r.Stores))
+	cmd := exec.CommandContext(r.suite.ctx, command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	p := &phonesProcess{cmd: cmd}
 	if p.in, err = cmd.StdinPipe(); err != nil {

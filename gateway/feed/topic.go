@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strconv"
 )
@@ -338,18 +339,26 @@ func (t *Topic) appendPosition(b []byte) []byte {
 	return strconv.AppendUint(b, t.seq, 10)
 }
 
+// listed says that the entry stands among others: what left does only where that is told.
+func (e *entry) listed(tombs bool) bool { return e != nil && (e.view != nil || tombs) }
+
 func (t *Topic) appendEntries(b []byte, a Audience, log []change, tombs bool) []byte {
-	n := 0
+	size := 0
 	for _, c := range log {
-		e := c.entry
-		if e == nil || e.view == nil && !tombs {
+		if c.entry.listed(tombs) {
+			size += len(t.frame(c.entry, a).Body)
+		}
+	}
+	b = slices.Grow(b, size)
+	began := len(b)
+	for _, c := range log {
+		if !c.entry.listed(tombs) {
 			continue
 		}
-		if n > 0 {
+		if len(b) > began {
 			b = append(b, ',')
 		}
-		b = append(append(b, '{'), t.frame(e, a).Body[len(t.name):]...)
-		n++
+		b = append(append(b, '{'), t.frame(c.entry, a).Body[len(t.name):]...)
 	}
 	return b
 }
