@@ -28,6 +28,7 @@ type cases struct {
 const (
 	caseEvery  = 10 * time.Minute
 	casePlaces = 96
+	caseMost   = 48  // windows of a case that are trained on
 	casesMax   = 256 // machines
 )
 
@@ -95,6 +96,19 @@ func (c *cases) of(asset string, from, to time.Time) (list []*features.Window, e
 	return list, nil
 }
 
+// thinned are at most caseMost of a case's windows, from all of its time: they are much alike, and a
+// box has little room.
+func thinned(list []*features.Window) []*features.Window {
+	if len(list) <= caseMost {
+		return list
+	}
+	some := make([]*features.Window, caseMost)
+	for i := range some {
+		some[i] = list[i*len(list)/caseMost]
+	}
+	return some
+}
+
 // found are the windows of which people have said what they are.
 func (c *cases) found(labels []link.Label) (*retrain.Recent, error) {
 	r := new(retrain.Recent)
@@ -107,8 +121,8 @@ func (c *cases) found(labels []link.Label) (*retrain.Recent, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, w := range list {
-			r.Add(fusion.Example{Window: w, Class: class}, l.WorkOrder)
+		for _, w := range thinned(list) {
+			r.Add(fusion.Example{Window: w, Class: class}, l.Asset, l.WorkOrder)
 		}
 	}
 	return r, nil

@@ -18,7 +18,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/brigata/brigata/edge/link"
-	"github.com/brigata/brigata/edge/model/features"
 	"github.com/brigata/brigata/edge/model/fusion"
 	"github.com/brigata/brigata/edge/model/release"
 	"github.com/brigata/brigata/edge/model/synth"
@@ -60,6 +59,7 @@ type installed struct {
 	version release.Version
 	sent    bool        // it is on the disk
 	base    string      // of what the box has trained itself: the model that it began with
+	first   *fusion.Net // that model's net; nil: this is it
 	before  *installed  // the last one that stood its trial; nil: it had none to stand
 	stood   atomic.Bool // it has
 	seen    int
@@ -114,14 +114,14 @@ func (d *deployment) Version() string { return d.now.Load().Version() }
 func (d *deployment) Judge(w *Window) Verdict {
 	n := d.now.Load()
 	v := n.Judge(w)
-	if w.Machine != nil && n.onTrial() && !n.stands(&w.Machine.Tokens) {
+	if w.Machine != nil && n.onTrial() && !n.stands(w) {
 		d.back(n)
 	}
 	return v
 }
 
 // stands notes how two models judge a window; false when the trial is lost.
-func (n *installed) stands(w *features.Window) bool {
+func (n *installed) stands(w *Window) bool {
 	a, okA := n.Model.(*Fused)
 	b, okB := n.before.Model.(*Fused)
 	if !okA || !okB {
@@ -129,7 +129,7 @@ func (n *installed) stands(w *features.Window) bool {
 		return true
 	}
 	n.seen++
-	if a.class(w) == b.class(w) {
+	if asset, x := w.Set.Asset, &w.Machine.Tokens; a.class(asset, x) == b.class(asset, x) {
 		n.agreed++
 	}
 	if n.seen < trialLen {
@@ -150,7 +150,7 @@ func (d *deployment) back(n *installed) {
 	d.log.Error("a model does not judge as the one before it: it is taken back", "model", n.Version(), "agreed", n.agreed, "of", n.seen)
 	if n.base != "" {
 		l := d.learnt()
-		l.File = ""
+		l.File, l.Offsets = "", nil
 		if err := d.noteLearnt(l); err != nil {
 			d.log.Error("what the box has learnt cannot be forgotten", "error", err)
 		}
@@ -201,7 +201,7 @@ func (d *deployment) install(text, file []byte) error {
 	if err := d.keep(text, file, proven == n && n.sent); err != nil {
 		return err
 	}
-	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: proven.Model, version: proven.version, sent: proven.sent, base: proven.base}})
+	d.now.Store(&installed{Model: NewFused(m.String(), net), version: m.Version, sent: true, before: &installed{Model: proven.Model, version: proven.version, sent: proven.sent, base: proven.base, first: proven.first}})
 	d.counts.modelsIn.Add(1)
 	d.log.Info("a model has come", "model", m.String(), "before", n.Version())
 	return nil

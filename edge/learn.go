@@ -37,6 +37,8 @@ type learnt struct {
 	Times int    `json:"times"` // that a copy has taken its place
 	File  string `json:"file"`  // of the copy; "": none, or it was taken back
 	Seen  string `json:"seen"`  // hash of the labels
+	// Offsets are of the machines of which something was found.
+	Offsets retrain.Offsets `json:"offsets,omitempty"`
 }
 
 const learntName = "learnt.json"
@@ -71,7 +73,11 @@ func (d *deployment) resume() {
 	if err == nil {
 		var net *fusion.Net
 		if net, err = fusion.Decode(file); err == nil {
-			d.now.Store(&installed{Model: NewFused(l.name(), net), version: base.version, sent: base.sent, base: base.Version()})
+			n := &installed{Model: NewFused(l.name(), net).corrected(l.Offsets), version: base.version, sent: base.sent, base: base.Version()}
+			if f, ok := base.Model.(*Fused); ok {
+				n.first = f.net
+			}
+			d.now.Store(n)
 			return
 		}
 	}
@@ -107,10 +113,12 @@ func (l *learner) Judge(w *Window) Verdict {
 	if w.Machine == nil || !l.cases.due(w.Set.Asset, w.Machine.At) {
 		return v
 	}
-	if f, ok := l.now.Load().Model.(*Fused); ok {
+	n := l.now.Load()
+	if f, ok := n.Model.(*Fused); ok {
 		if what := l.watch.See(f.sure, f.net, &w.Machine.Tokens); what != "" {
 			l.counts.modelDrifts.Add(1)
 			l.log.Warn("machines are not as they were", "noticed_by", what, "model", f.Version())
+			l.forget(n)
 		}
 	}
 	if v.Fault != nil {
@@ -119,6 +127,25 @@ func (l *learner) Judge(w *Window) Verdict {
 		}
 	}
 	return v
+}
+
+// forget takes offsets away: what they correct was so before machines changed.
+func (l *learner) forget(n *installed) {
+	for ; n != nil; n = n.before {
+		if f, ok := n.Model.(*Fused); ok {
+			f.offsets.Store(nil)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.learnt()
+	if len(was.Offsets) == 0 {
+		return
+	}
+	was.Offsets = nil
+	if err := l.noteLearnt(was); err != nil {
+		l.log.Error("offsets of machines cannot be forgotten", "error", err)
+	}
 }
 
 const trialWait = time.Minute
@@ -159,18 +186,22 @@ func (l *learner) again(labels []link.Label) error {
 	if err != nil || !recent.Enough() {
 		return err
 	}
-	next, o := retrain.Try(f.net, recent, uint64(was.Times))
+	first := n.first
+	if first == nil {
+		first = f.net
+	}
+	next, o := retrain.Try(f.learnt(), first, recent, was.Times)
 	l.log.Info("trained again", "model", n.Version(), "now", o.Now.Net, "then", o.Now.Copy, "before_now", o.Before.Net, "before_then", o.Before.Copy, "promoted", o.Better)
 	was.Seen = seen
 	if !o.Better {
 		l.counts.modelsKept.Add(1)
 		return l.noteLearnt(was)
 	}
-	return l.promote(n, next, was)
+	return l.promote(n, next, first, was)
 }
 
 // promote puts a copy in the place of the net that it was trained from, on trial beside it.
-func (l *learner) promote(of *installed, net *fusion.Net, was learnt) error {
+func (l *learner) promote(of *installed, next retrain.Learnt, first *fusion.Net, was learnt) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.now.Load() != of {
@@ -178,8 +209,8 @@ func (l *learner) promote(of *installed, net *fusion.Net, was learnt) error {
 	}
 	old := was.File
 	was.Times++
-	was.File = fmt.Sprintf("learnt-%d.bin", was.Times)
-	err := errors.Join(os.MkdirAll(l.dir, 0o700), os.WriteFile(filepath.Join(l.dir, was.File), net.Encode(true), 0o600))
+	was.File, was.Offsets = fmt.Sprintf("learnt-%d.bin", was.Times), next.Offsets
+	err := errors.Join(os.MkdirAll(l.dir, 0o700), os.WriteFile(filepath.Join(l.dir, was.File), next.Net.Encode(true), 0o600))
 	if err == nil {
 		err = l.noteLearnt(was)
 	}
@@ -189,8 +220,8 @@ func (l *learner) promote(of *installed, net *fusion.Net, was learnt) error {
 	if old != "" {
 		_ = os.Remove(filepath.Join(l.dir, old)) // nothing names it any more
 	}
-	l.now.Store(&installed{Model: NewFused(was.name(), net), version: of.version, sent: of.sent, base: was.Base,
-		before: &installed{Model: of.Model, version: of.version, sent: of.sent, base: of.base}})
+	l.now.Store(&installed{Model: NewFused(was.name(), next.Net).corrected(next.Offsets), version: of.version, sent: of.sent, base: was.Base, first: first,
+		before: &installed{Model: of.Model, version: of.version, sent: of.sent, base: of.base, first: of.first}})
 	l.counts.modelsLearnt.Add(1)
 	return nil
 }

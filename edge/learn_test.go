@@ -11,6 +11,7 @@ import (
 	"github.com/brigata/brigata/actors/store"
 	"github.com/brigata/brigata/edge/link"
 	"github.com/brigata/brigata/edge/model/features"
+	"github.com/brigata/brigata/edge/model/retrain"
 	"github.com/brigata/brigata/edge/model/shipped"
 	"github.com/brigata/brigata/edge/model/synth"
 )
@@ -64,6 +65,10 @@ func TestABoxLearnsWhatPeopleFound(t *testing.T) {
 	if again.Version() != ownModel+"+1" {
 		t.Fatalf("after a restart %s judges", again.Version())
 	}
+	offsets := func(l *learner) int { return len(l.now.Load().Model.(*Fused).learnt().Offsets) }
+	if has := offsets(l); has == 0 || has > len(labels) || offsets(again) != has || again.now.Load().first == nil {
+		t.Errorf("offsets of %d machines, %d after a restart", has, offsets(again))
+	}
 	if recent, err := again.cases.found(labels); err != nil || !recent.Enough() {
 		t.Errorf("after a restart the windows are gone: %v", err)
 	}
@@ -74,6 +79,42 @@ func TestABoxLearnsWhatPeopleFound(t *testing.T) {
 	if err := l.again(labels); err != nil || l.Version() != ownModel {
 		t.Errorf("what was taken back comes again: %v", err)
 	}
+}
+
+// What was found of machines before they changed corrects nothing afterwards, nor after a restart.
+func TestOffsetsAreForgottenWhenMachinesChange(t *testing.T) {
+	dir := t.TempDir()
+	l := learnerIn(dir)
+	f := l.now.Load().Model.(*Fused).corrected(retrain.Offsets{"a": {-9, 9, 0, 0, 0, 0}})
+	if err := l.noteLearnt(learnt{Base: ownModel, Times: 2, File: "learnt-2.bin", Offsets: f.learnt().Offsets}); err != nil {
+		t.Fatal(err)
+	}
+	x, room := features.NewExtractor(), synth.NewStore(0, 300)
+	well := *room.Machine(0).Window(0, synth.OK, 0, synth.Drift{}).Tokens(x)
+	if f.class("a", &well) != synth.Bearing || f.class("b", &well) != synth.OK {
+		t.Fatalf("of a: %d, of another: %d", f.class("a", &well), f.class("b", &well))
+	}
+	for i := range 2000 {
+		var drift synth.Drift
+		if i > 200 {
+			drift.Heat = 30
+		}
+		w := room.Machine(i%8).Window(i, synth.OK, 0, drift).Tokens(x)
+		l.Judge(&Window{Set: sensorOf(i), Machine: &Machine{Tokens: *w, Weight: 1, At: time.UnixMilli(0).Add(time.Duration(i) * caseEvery)}})
+		if l.counts.modelDrifts.Load() > 0 {
+			break
+		}
+	}
+	if l.counts.modelDrifts.Load() == 0 {
+		t.Fatal("no alarm")
+	}
+	if was := l.learnt(); f.class("a", &well) != synth.OK || len(was.Offsets) != 0 || was.Times != 2 || was.File == "" {
+		t.Errorf("after the alarm: of a %d; on the disk %+v", f.class("a", &well), was)
+	}
+}
+
+func sensorOf(i int) store.Sensor {
+	return store.Sensor{Kind: "vibration", Asset: fmt.Sprint("machine-", i%8)}
 }
 
 // Labels that are wrong make a copy that is worse about machines as they were: it does not
@@ -148,6 +189,9 @@ func TestCasesAreARing(t *testing.T) {
 		if w.X[0] < casePlaces+10 || !w.Has[features.Power] {
 			t.Errorf("window %v is there", w.X[0])
 		}
+	}
+	if some := thinned(list); len(some) != caseMost || some[0] != list[0] || some[caseMost-1] != list[(caseMost-1)*casePlaces/caseMost] || len(thinned(list[:caseMost])) != caseMost {
+		t.Errorf("%d windows of %d", len(some), len(list))
 	}
 	some, err := c.of("a", began.Add((2*casePlaces+1)*caseEvery), began.Add((2*casePlaces+4)*caseEvery))
 	if err != nil || len(some) != 4 {

@@ -18,8 +18,9 @@ import (
 const (
 	driftBefore = 1000 // windows of machines as they were
 	driftAfter  = 6000
-	driftLabels = 256  // between two trainings, on the newest 1,024
+	driftLabels = 256  // between two trainings
 	driftPeople = 2048 // labels that there will be
+	driftOld    = 20   // windows of each machine when it is as it was again
 	driftQuiet  = 6000 // windows of machines that stay as they are
 	driftMost   = 0.02 // that may be missing of what was right before
 	// Of the ceiling: windows of the very machines that have changed, all labelled, for the full net.
@@ -31,14 +32,21 @@ const (
 // time to time a copy of the net is trained on them.
 func (e *EdgeModels) drift(out io.Writer) error {
 	quiet(out)
-	fmt.Fprint(out, "\n| drift | event | right of recent windows held out: before, after | of machines as they were: before, after | took | right of the windows until the next event | the net as it was |\n| --- | --- | --- | --- | ---: | --- | ---: |\n")
+	fmt.Fprint(out, "\n| drift | event | right of recent windows held out: before, after | of other machines, as they were: before, after | took | right of the windows until the next event | the net as it was |\n| --- | --- | --- | --- | ---: | --- | ---: |\n")
 	var runs []*driftRun
-	for _, k := range synth.Kinds {
-		d := &driftRun{out: out, kind: k, net: shipped.Net(), recent: new(retrain.Recent), r: rand.New(rand.NewPCG(1, 29))}
+	as := synth.NewStores
+	as.Seed, as.First, as.Each = e.Seed, 9000, driftOld
+	old := as.Make()
+	rand.New(rand.NewPCG(e.Seed+1, 37)).Shuffle(len(old), func(i, j int) { old[i], old[j] = old[j], old[i] })
+	for i, k := range synth.Kinds {
+		if len(e.Drifts) > 0 && !slices.Contains(e.Drifts, i+1) {
+			continue
+		}
+		d := &driftRun{out: out, kind: k, seed: e.Seed, now: retrain.Learnt{Net: shipped.Net()}, old: old, recent: new(retrain.Recent), r: rand.New(rand.NewPCG(e.Seed+1, 29))}
 		d.run()
 		runs = append(runs, d)
 	}
-	fmt.Fprint(out, "\n| drift | alarm after | by | right before | after, of the net as it was | of the net that has learnt | slowest training | the ceiling | back within 2 points |\n| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	fmt.Fprint(out, "\n| drift | alarm after | by | right before | after, of the net as it was | of the net that has learnt | when machines are as they were again: the net as it was, that has learnt | slowest training | the ceiling | back within 2 points |\n| --- | ---: | --- | ---: | ---: | --- | ---: | ---: | --- |\n")
 	for _, d := range runs {
 		d.sum(e.Ceilings)
 	}
@@ -65,9 +73,13 @@ func quiet(out io.Writer) {
 type driftRun struct {
 	out              io.Writer
 	kind             synth.Kind
-	net              *fusion.Net
+	seed             uint64
+	now              retrain.Learnt
+	watch            *retrain.Watch
+	pass, was        *fusion.Pass   // of the net that learns, and of the one as it was
+	old              []synth.Sample // of the stores as they were
 	recent           *retrain.Recent
-	labels           int
+	labels, times    int
 	r                *rand.Rand
 	event            string  // the last
 	right, frozen, n float64 // windows since then
@@ -77,6 +89,7 @@ type driftRun struct {
 	by         string
 	slowest    time.Duration
 	learnt, as float64 // right since the last training: of the net that has learnt, as it was
+	back       [2]float64
 }
 
 func (d *driftRun) draw(s synth.Split, n int) []synth.Sample {
@@ -87,22 +100,23 @@ func (d *driftRun) draw(s synth.Split, n int) []synth.Sample {
 
 func (d *driftRun) run() {
 	before, after := synth.NewStores, synth.NewStores
+	before.Seed, after.Seed = d.seed, d.seed
 	after.Drift, after.First, after.Each = d.kind.Drift, 500, 54
 	stream := slices.Concat(d.draw(before, driftBefore), d.draw(after, driftAfter))
-	watch := retrain.NewWatch()
-	pass, frozen := d.net.NewPass(1), shipped.Net().NewPass(1)
+	d.watch = retrain.NewWatch()
+	d.pass, d.was = d.now.Net.NewPass(1), shipped.Net().NewPass(1)
 	d.event = "none yet | | | |"
 	for i, s := range stream {
 		if i == driftBefore {
 			d.before = d.right / d.n
 			d.tell("the stores change | | | |")
 		}
-		p := pass.Read(s.Window)
-		d.note(fusion.Top(p) == s.Class, fusion.Top(frozen.Read(s.Window)) == s.Class)
-		switch by := watch.See(fusion.Sure(p), d.net, s.Window); {
-		case by == "" || d.alarm > 0:
+		switch by, _, _ := d.see(s); {
+		case by == "":
 		case i < driftBefore:
 			d.tell("alarm, and nothing has changed | | | |")
+		case d.alarm > 0:
+			d.tell("alarm once more: offsets are forgotten | | | |")
 		default:
 			d.alarm, d.by = i-driftBefore+1, by
 			d.tell(fmt.Sprintf("alarm, %d windows after, by %s | | | |", d.alarm, by))
@@ -111,37 +125,62 @@ func (d *driftRun) run() {
 			continue
 		}
 		// What a machine has is drawn for each window: each is of a work order of its own.
-		d.recent.Add(fusion.Example{Window: s.Window, Class: s.Class}, fmt.Sprint(i))
+		d.recent.Add(fusion.Example{Window: s.Window, Class: s.Class}, machineOf(s), fmt.Sprint(i))
 		if d.labels++; d.labels%driftLabels == 0 {
 			d.again()
-			pass = d.net.NewPass(1)
 		}
 	}
 	d.learnt, d.as = d.right/max(1, d.n), d.frozen/max(1, d.n)
+	d.tell("the stores are as they were | | | |")
+	d.returned()
+}
+
+// returned has the stores be as they were, with nobody to say so.
+func (d *driftRun) returned() {
+	right, frozen, n := 0.0, 0.0, float64(len(d.old))
+	for _, s := range d.old {
+		by, r, f := d.see(s)
+		right, frozen = right+r, frozen+f
+		if by != "" {
+			d.tell("alarm, by " + by + ": offsets are forgotten | | | |")
+		}
+	}
+	d.back = [2]float64{frozen / n, right / n}
 	d.tell("")
 }
+
+// see judges a window, and returns what the watch says has changed, and 1 for each net that is right.
+func (d *driftRun) see(s synth.Sample) (by string, right, frozen float64) {
+	p := d.pass.Read(s.Window)
+	by = d.watch.See(fusion.Sure(p), d.now.Net, s.Window)
+	d.now.Offsets.Apply(machineOf(s), p)
+	if fusion.Top(p) == s.Class {
+		right = 1
+	}
+	if fusion.Top(d.was.Read(s.Window)) == s.Class {
+		frozen = 1
+	}
+	d.n, d.right, d.frozen = d.n+1, d.right+right, d.frozen+frozen
+	if by != "" {
+		d.now.Offsets = nil
+	}
+	return by, right, frozen
+}
+
+func machineOf(s synth.Sample) string { return fmt.Sprint(s.Store, "/", s.Unit) }
 
 // again trains a copy, which takes the net's place if it is better.
 func (d *driftRun) again() {
 	began := time.Now()
-	next, o := retrain.Try(d.net, d.recent, uint64(d.labels))
+	next, o := retrain.Try(d.now, shipped.Net(), d.recent, d.times)
 	took := time.Since(began)
-	d.slowest = max(d.slowest, took)
+	d.slowest, d.times = max(d.slowest, took), d.times+1
 	what := "not promoted"
 	if o.Better {
-		d.net, what = next, "promoted"
+		d.now, what = next, "promoted"
+		d.pass = d.now.Net.NewPass(1)
 	}
 	d.tell(fmt.Sprintf("%s, of %d labels | %.3f, %.3f | %.3f, %.3f | %s |", what, d.labels, o.Now.Net, o.Now.Copy, o.Before.Net, o.Before.Copy, took.Round(10*time.Millisecond)))
-}
-
-func (d *driftRun) note(right, frozen bool) {
-	d.n++
-	if right {
-		d.right++
-	}
-	if frozen {
-		d.frozen++
-	}
 }
 
 // tell writes the row of the last event, and begins that of the next.
@@ -166,13 +205,14 @@ func (d *driftRun) sum(ceilings bool) {
 			back = "no: nor can it be"
 		}
 	}
-	fmt.Fprintf(d.out, "| %s | %s | %s | %.3f | %.3f | %.3f | %s | %s | %s |\n", d.kind.Name, alarm, d.by, d.before, d.as, d.learnt, d.slowest.Round(10*time.Millisecond), most, back)
+	fmt.Fprintf(d.out, "| %s | %s | %s | %.3f | %.3f | %.3f | %.3f, %.3f | %s | %s | %s |\n", d.kind.Name, alarm, d.by, d.before, d.as, d.learnt, d.back[0], d.back[1], d.slowest.Round(10*time.Millisecond), most, back)
 }
 
 // ceiling is what the full net, new and trained on very many labelled windows of the very machines
 // that have changed, gets right of others of them.
 func (d *driftRun) ceiling() float64 {
 	train, test := synth.NewStores, synth.NewStores
+	train.Seed, test.Seed = d.seed, d.seed
 	train.Drift, train.First, train.Each = d.kind.Drift, 5000, ceilingEach
 	test.Drift, test.First, test.Each = d.kind.Drift, 500, 36
 	list := train.Examples()

@@ -25,6 +25,8 @@ type EdgeModels struct {
 	CWRU     string   `name:"cwru" help:"Folder with records of the Bearing Data Center of Case Western Reserve University (.mat)." type:"existingdir"`
 	Images   string   `help:"Folder with pictures of the pass, DIR/<dishes>/*.jpg." type:"existingdir"`
 	Ceilings bool     `help:"For each drift, train the full net on very many labels of it, for what can be reached at most: some minutes each."`
+	Drifts   []int    `help:"Which drifts to play, by number from 1; all by default."`
+	Seed     uint64   `help:"Of the stores that change, and of the order of their windows: recipes are chosen on others than those that are reported."`
 	Senses   bool     `help:"Train a net for each sense alone, with the same recipe, to compare with: some minutes."`
 	Markdown string   `help:"File to write the tables to; the terminal by default." type:"path"`
 }

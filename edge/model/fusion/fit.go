@@ -11,7 +11,8 @@ import (
 // Example is a window and what its machine suffers from.
 type Example struct {
 	*features.Window
-	Class int
+	Class  int
+	Recent bool // of machines as they are now, among others of machines as they were
 }
 
 // Fit says how to train.
@@ -24,8 +25,11 @@ type Fit struct {
 	// and the gradients are those of the weights behind them (Jacob et al., 2018).
 	Rounded bool
 	// Drop is the share of senses taken away from windows, so that a machine without
-	// them is judged too.
-	Drop     float64
+	// them is judged too. Recent ones are read as they are.
+	Drop float64
+	// Mix is the share of windows of which some senses, every second on average, are those of another of
+	// the same class that is as recent: a few windows are seen in very many ways (Yun et al., 2019).
+	Mix      float64
 	Progress func(epoch int, loss float64)
 }
 
@@ -45,6 +49,7 @@ type trainer struct {
 	passes [shards]*Pass
 	taught [shards]*Pass
 	master [][]float32 // the weights behind the rounded ones
+	alike  map[kin][]*features.Window
 	m, v   [][]float32
 	step   int
 }
@@ -61,6 +66,12 @@ func (n *Net) Train(examples []Example, f Fit) {
 	for _, w := range n.tensors {
 		t.m, t.v = append(t.m, make([]float32, len(w.W))), append(t.v, make([]float32, len(w.W)))
 		t.master = append(t.master, append([]float32(nil), w.W...))
+	}
+	if f.Mix > 0 {
+		t.alike = map[kin][]*features.Window{}
+		for _, e := range examples {
+			t.alike[e.kin()] = append(t.alike[e.kin()], e.Window)
+		}
 	}
 	r := rand.New(rand.NewPCG(f.Seed, 11))
 	steps := f.Epochs * max(1, len(examples)/(shard*shards))
@@ -112,7 +123,7 @@ func (t *trainer) one(examples []Example, order []int, seed uint64) (loss float6
 func (t *trainer) shard(i int, examples []Example, order []int, all int, r *rand.Rand) (loss float64) {
 	windows := make([]*features.Window, len(order))
 	for j, at := range order {
-		windows[j] = drop(examples[at].Window, t.Drop, r)
+		windows[j] = t.seen(examples[at], r)
 	}
 	c, p := t.net.Classes, t.passes[i]
 	logits := p.forward(windows)
@@ -151,6 +162,38 @@ func (t *trainer) shard(i int, examples []Example, order []int, all int, r *rand
 	}
 	p.backward(len(order), grad)
 	return loss
+}
+
+// kin are examples whose senses may be mixed.
+type kin struct {
+	class  int
+	recent bool
+}
+
+func (e Example) kin() kin { return kin{e.Class, e.Recent} }
+
+// seen is an example's window as it is trained on this time.
+func (t *trainer) seen(e Example, r *rand.Rand) *features.Window {
+	w := e.Window
+	if t.Mix > 0 && r.Float64() < t.Mix {
+		alike := t.alike[e.kin()]
+		w = mixed(w, alike[r.IntN(len(alike))], r)
+	}
+	if e.Recent {
+		return w
+	}
+	return drop(w, t.Drop, r)
+}
+
+// mixed takes every second sense from another window, where both have it.
+func mixed(w, other *features.Window, r *rand.Rand) *features.Window {
+	c := *w
+	for s, span := range features.Spans {
+		if w.Has[s] && other.Has[s] && r.IntN(2) == 0 {
+			copy(c.X[span[0]*width:span[1]*width], other.X[span[0]*width:span[1]*width])
+		}
+	}
+	return &c
 }
 
 // drop takes senses away, but leaves one.

@@ -242,3 +242,43 @@ func dot(x, w []int8) int32 {
 	}
 	return a + b + c + d
 }
+
+// A window that is mixed has each sense whole, of one window or the other, and those that it had; what
+// is recent is mixed with what is recent, and keeps its senses.
+func TestMixedWindowsAreOfTheSameKind(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 2))
+	of := func(class int, recent bool, v float32) Example {
+		e := Example{Window: &features.Window{}, Class: class, Recent: recent}
+		fill(e.X[:], v)
+		for s := range e.Has {
+			e.Has[s] = true
+		}
+		return e
+	}
+	list := []Example{of(0, true, 1), of(0, true, 2), of(0, false, 3), of(1, true, 4)}
+	list[1].Drop(features.Power)
+	tr := trainer{Fit: Fit{Mix: 1, Drop: 0.9}, alike: map[kin][]*features.Window{}}
+	for _, e := range list {
+		tr.alike[e.kin()] = append(tr.alike[e.kin()], e.Window)
+	}
+	from := map[float32]int{}
+	for range 100 {
+		w := tr.seen(list[0], r)
+		if w.Count() != features.Senses {
+			t.Fatalf("senses are gone: %v", w.Has)
+		}
+		for s, span := range features.Spans {
+			x := w.X[span[0]*width : span[1]*width]
+			if slices.Min(x) != slices.Max(x) || x[0] > 2 || x[0] == 2 && features.Sense(s) == features.Power {
+				t.Fatalf("%s is of %v to %v", features.Names[s], slices.Min(x), slices.Max(x))
+			}
+			from[x[0]]++
+		}
+	}
+	if from[2] < 50 || list[0].X[0] != 1 || slices.Max(list[0].X[:]) != 1 {
+		t.Errorf("of the other: %d; its own: %v", from[2], list[0].X[0])
+	}
+	if w := tr.seen(list[2], r); w.Count() == features.Senses {
+		t.Error("what is not recent keeps all its senses")
+	}
+}

@@ -55,14 +55,14 @@ func TestTheWatchNoticesDrift(t *testing.T) {
 func TestRecent(t *testing.T) {
 	r := new(Recent)
 	for i := range 2 * Max {
-		r.Add(fusion.Example{Class: i}, fmt.Sprint("case ", i/16))
+		r.Add(fusion.Example{Class: i}, "machine", fmt.Sprint("case ", i/16))
 	}
-	train, held := r.Parts()
+	train, held := r.parts()
 	if len(train)+len(held) != Max || len(held) < Max/8 || len(held) > Max*3/8 {
 		t.Fatalf("%d to train on, %d held out", len(train), len(held))
 	}
 	part := map[int]string{}
-	for name, list := range map[string][]fusion.Example{"train": train, "held": held} {
+	for name, list := range map[string][]recent{"train": train, "held": held} {
 		for _, e := range list {
 			if e.Class < Max {
 				t.Fatalf("window %d is there yet", e.Class)
