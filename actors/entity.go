@@ -87,7 +87,7 @@ type (
 const (
 	// A snapshot is due after so many slots, and once the log since the last one is so
 	// many times as large: snapshots of a large state must not outgrow the log.
-	snapshotEvery, snapshotTimes = 100, 8
+	snapshotEvery, snapshotTimes = 100, 2
 
 	stashMax = 4096
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,57 +48,80 @@ func (j *Journal) Load(ctx context.Context, keys []journal.Key) ([]journal.Store
 
 // stored reads the heads of a query, then their tails: blocks that a commit adds in
 // between do no harm.
-func (j *Journal) stored(ctx context.Context, query string, args ...any) ([]journal.Stored, error) {
+func (j *Journal) stored(ctx context.Context, query string, args ...any) (all []journal.Stored, err error) {
+	heads, err := j.heads(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	all = make([]journal.Stored, 0, len(heads))
+	return all, j.tails(ctx, heads, func(s journal.Stored) { all = append(all, s) })
+}
+
+func (j *Journal) heads(ctx context.Context, query string, args ...any) ([]journal.Stored, error) {
 	rows, err := j.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []journal.Stored
-	for rows.Next() {
-		var h journal.Head
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s journal.Stored, err error) {
+		h := &s.Head
 		var due *time.Time
-		if err := rows.Scan((*[16]byte)(&h.Key), &h.Seq, &h.Cell, &h.Kind, &h.Live, &due, &h.State); err != nil {
-			return nil, err
+		if err := row.Scan((*[16]byte)(&h.Key), &h.Seq, &h.Cell, &h.Kind, &h.Live, &due, &h.State); err != nil {
+			return s, err
 		}
 		if due != nil {
 			h.Due = due.UTC()
 		}
-		all = append(all, journal.Stored{Head: h})
-	}
-	if err := rows.Err(); err != nil || len(all) == 0 {
-		return all, err
-	}
-	return all, j.tails(ctx, all)
+		return s, nil
+	})
 }
 
-func (j *Journal) tails(ctx context.Context, of []journal.Stored) error {
-	keys := make([]pgtype.UUID, len(of))
-	seqs := make([]int64, len(of))
-	for i := range of {
-		keys[i], seqs[i] = pgtype.UUID{Bytes: of[i].Head.Key, Valid: true}, of[i].Head.Seq
+// tails reads what follows the snapshots of some entities, and hands each on as soon as it is whole,
+// in the order of heads.
+func (j *Journal) tails(ctx context.Context, heads []journal.Stored, whole func(journal.Stored)) error {
+	if len(heads) == 0 {
+		return nil
 	}
-	// The block before may reach into what follows the snapshot.
-	rows, err := j.pool.Query(ctx, `SELECT u.at, j.cell, j.kind, j.seq, j.n, j.payload
+	keys := make([]pgtype.UUID, len(heads))
+	seqs := make([]int64, len(heads))
+	for i := range heads {
+		keys[i], seqs[i] = pgtype.UUID{Bytes: heads[i].Head.Key, Valid: true}, heads[i].Head.Seq
+	}
+	// The block before may reach into what follows the snapshot. A subquery that is sorted has to be
+	// run for one entity after the other: the rows come in order, and nothing has to sort them all.
+	rows, err := j.pool.Query(ctx, `SELECT u.at, t.cell, t.kind, t.seq, t.n, t.payload
 		FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS u (entity, seq, at)
-		CROSS JOIN LATERAL (SELECT coalesce(max(k.seq), 0) AS seq FROM journal k WHERE k.entity = u.entity AND k.seq <= u.seq) AS f
-		JOIN journal j ON j.entity = u.entity AND j.seq >= f.seq AND j.seq + j.n > u.seq + 1
-		ORDER BY u.at, j.seq`, keys, seqs)
+		CROSS JOIN LATERAL (SELECT j.* FROM journal j WHERE j.entity = u.entity AND j.seq + j.n > u.seq + 1
+			AND j.seq >= (SELECT coalesce(max(k.seq), 0) FROM journal k WHERE k.entity = u.entity AND k.seq <= u.seq)
+			ORDER BY j.seq) AS t`, keys, seqs)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	next := 0 // the first that is not whole
 	for rows.Next() {
 		var at int
 		var r journal.Row
 		if err := rows.Scan(&at, &r.Cell, &r.Kind, &r.Seq, &r.N, &r.Payload); err != nil {
 			return err
 		}
-		s := &of[at-1]
+		at--
+		if at < next {
+			return errors.New("postgres: a tail in two pieces")
+		}
+		for ; next < at; next++ {
+			whole(heads[next])
+		}
+		s := &heads[at]
 		r.Key = s.Head.Key
 		s.Tail = append(s.Tail, r)
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for ; next < len(heads); next++ {
+		whole(heads[next])
+	}
+	return nil
 }
 
 // Log implements journal.Journal.
@@ -131,9 +155,9 @@ func (j *Journal) Cells(ctx context.Context) ([]string, error) {
 // Open implements journal.Journal.
 func (j *Journal) Open(ctx context.Context, cell string, yield func(journal.Stored) error) error {
 	return pages(ctx, page, journal.Key{}, func(ctx context.Context, after journal.Key) ([]journal.Stored, error) {
-		return j.stored(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
+		return j.heads(ctx, headColumns+"WHERE cell = $1 AND live AND entity > $2 ORDER BY entity LIMIT $3",
 			cell, pgtype.UUID{Bytes: after, Valid: true}, page)
-	}, func(s journal.Stored) journal.Key { return s.Head.Key }, yield)
+	}, j.tails, func(s journal.Stored) journal.Key { return s.Head.Key }, yield)
 }
 
 // Known implements journal.Journal.
@@ -149,48 +173,60 @@ func (j *Journal) Known(ctx context.Context, cell string, since time.Time, yield
 			err = row.Scan((*[16]byte)(&k))
 			return k, err
 		})
-	}, func(k journal.Key) journal.Key { return k }, yield)
+	}, areWhole, func(k journal.Key) journal.Key { return k }, yield)
 }
 
-// pages reads page after page in the order of keys, until one is not full. The next one is
-// on its way while the last is used.
-func pages[T any](ctx context.Context, full int, after journal.Key, read func(context.Context, journal.Key) ([]T, error), key func(T) journal.Key, yield func(T) error) error {
+// pages reads page after page in the order of keys, until one is not full, and makes each of them
+// whole while the next is read and what is whole is used: three connections at most.
+func pages[T any](ctx context.Context, full int, after journal.Key, read func(context.Context, journal.Key) ([]T, error),
+	makeWhole func(ctx context.Context, rows []T, whole func(T)) error, key func(T) journal.Key, yield func(T) error) error {
 	type page struct {
-		rows []T
-		err  error
+		whole chan T
+		err   error // once whole is closed
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	next := make(chan page, 1)
-	ask := func(after journal.Key) {
-		go func() {
+	next := make(chan *page, 1)
+	go func() {
+		defer close(next)
+		for more := true; more; {
 			rows, err := read(ctx, after)
-			next <- page{rows, err}
-		}()
-	}
-	ask(after)
-	for {
-		p := <-next
-		if p.err != nil {
-			return p.err
-		}
-		more := len(p.rows) == full
-		if more {
-			ask(key(p.rows[full-1]))
-		}
-		for _, x := range p.rows {
-			if err := yield(x); err != nil {
-				cancel()
-				if more {
-					<-next
+			if more = err == nil && len(rows) == full; more {
+				after = key(rows[full-1])
+			}
+			p := &page{make(chan T, full), err}
+			go func() {
+				defer close(p.whole)
+				if err == nil {
+					p.err = makeWhole(ctx, rows, func(x T) { p.whole <- x })
 				}
-				return err
+			}()
+			next <- p
+		}
+	}()
+	var err error
+	for p := range next { // to the end, whatever happens: no connection is left behind
+		for x := range p.whole {
+			if err != nil {
+				continue
+			}
+			if err = yield(x); err != nil {
+				cancel()
 			}
 		}
-		if !more {
-			return nil
+		if err == nil && p.err != nil {
+			err = p.err
+			cancel()
 		}
 	}
+	return err
+}
+
+func areWhole[T any](_ context.Context, rows []T, whole func(T)) error {
+	for _, x := range rows {
+		whole(x)
+	}
+	return nil
 }
 
 // List implements journal.Journal.
