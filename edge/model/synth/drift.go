@@ -38,6 +38,7 @@ var Kinds = []Kind{
 	{"sensors mounted anew", Drift{Moved: 1}},
 	{"other compressors", Drift{Other: 1}},
 	{"machines that aged", Drift{Age: 1}},
+	{"hotter and louder", Drift{Heat: 4, Shake: 1, Loud: 6}}, // which wears mountings: the combination that the first models were tried on
 	{"more noise", Drift{Doors: 1, Shake: 0.6, Loud: 6, Blur: 1}},
 	{"worn, by half", Worn(0.5)},
 	{"worn", Worn(1)},
