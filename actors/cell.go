@@ -151,8 +151,8 @@ func (c *cell) entity(t command.Target, create bool) *entity {
 	}
 	key := keyOf(c.store, k, t.ID)
 	_, stored := c.known[key]
-	if !k.stays && !stored && idTime(t.ID) < c.since.UnixMilli() {
-		stored = true // from before: only the journal knows
+	if !stored && (k.lapses && create || !k.stays && idTime(t.ID) < c.since.UnixMilli()) {
+		stored = true // from before, maybe: only the journal knows
 	}
 	if !stored && !create {
 		c.mu.Unlock()

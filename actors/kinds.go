@@ -27,7 +27,10 @@ type kind struct {
 	// stays says that entities of this kind stay in memory as long as their cell is
 	// open: one that is not there does not exist. Others are found by their key.
 	stays bool
-	make  func() machine
+	// lapses says of a kind that stays that an entity of it may be over. It is not loaded with
+	// its cell then, and looked for in the journal before one of its name is made.
+	lapses bool
+	make   func() machine
 }
 
 // machine is one entity's rules with its state. It belongs to the entity's mailbox.
@@ -51,16 +54,16 @@ type machine interface {
 }
 
 var kinds = map[string]*kind{
-	"store":   {"store", 1, true, of(&storeRules)},
-	"menu":    {"menu", 2, true, of(&menuRules)},
-	"stock":   {"stock", 3, true, of(&stockRules)},
-	"table":   {"table", 4, true, of(&tableRules)},
-	"order":   {"order", 5, false, of(&orderRules)},
-	"payment": {"payment", 6, false, of(&paymentRules)},
-	"printer": {"printer", 7, true, of(&printerRules)},
+	"store":   {"store", 1, true, false, of(&storeRules)},
+	"menu":    {"menu", 2, true, false, of(&menuRules)},
+	"stock":   {"stock", 3, true, false, of(&stockRules)},
+	"table":   {"table", 4, true, false, of(&tableRules)},
+	"order":   {"order", 5, false, false, of(&orderRules)},
+	"payment": {"payment", 6, false, false, of(&paymentRules)},
+	"printer": {"printer", 7, true, false, of(&printerRules)},
 
-	"sensor":    {"sensor", 8, true, of(&sensorRules)},
-	"workorder": {"workorder", 9, false, of(&workorderRules)},
+	"sensor":    {"sensor", 8, true, true, of(&sensorRules)},
+	"workorder": {"workorder", 9, false, false, of(&workorderRules)},
 }
 
 var kindsByID = func() map[uint8]*kind {
@@ -251,7 +254,7 @@ var paymentRules = seven[payment.State, payment.Event]{decide: payment.Decide, a
 	}}
 
 var sensorRules = seven[sensor.State, sensor.Event]{decide: sensor.Decide, apply: sensor.Apply, owes: at(sensor.Owes), due: at(sensor.Due),
-	live: func(s *sensor.State) bool { return s.Exists || s.Told < s.Rev },
+	live: func(s *sensor.State) bool { return s.Exists || len(sensor.Owes(*s)) > 0 },
 	view: func(s *sensor.State, _ *store.Today, _ string) any {
 		if !s.Exists {
 			return nil

@@ -2,13 +2,18 @@ package actors_test
 
 import (
 	"context"
+	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/brigata/brigata/actors"
 	"github.com/brigata/brigata/actors/command"
+	"github.com/brigata/brigata/actors/refusal"
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
+	"github.com/brigata/brigata/actors/store"
+	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/actors/workorder"
 )
 
@@ -141,4 +146,41 @@ func BenchmarkReadings(b *testing.B) {
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch*len(ids)), "ns/reading")
+}
+
+// TestSensorOfBefore: what was refused to a sensor before there was one is in the journal, and so is a
+// sensor that the store's document names no more: both are found when the cell has been opened
+// anew, or the first thing that is told to them would cost the store its cell.
+func TestSensorOfBefore(t *testing.T) {
+	h := newHouse(t)
+	unknown := h.id()
+	const ack = `{"sensor":"nobody-1"}`
+	first := h.send(unknown, "alert.ack", ack)
+	if first.Refusal == nil || first.Refusal.Code != refusal.NotFound {
+		t.Fatalf("%+v", first)
+	}
+	b, err := os.ReadFile("../cmd/brigata/demo/demo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, _, _, err := wire.DecodeStoreFile(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	walkin := config.Sensors[slices.IndexFunc(config.Sensors, func(s store.Sensor) bool { return s.ID == "walkin-1" })]
+	gone := func(gone bool) {
+		h.must(h.do(command.Target{Kind: "sensor", ID: walkin.ID}, &sensor.Configure{Sensor: walkin, Gone: gone}))
+	}
+	h.note(walkin.ID, readings(1, 3, 3))
+	gone(true)
+	h.stop()
+	h.start()
+	if again := h.send(unknown, "alert.ack", ack); !again.Dup || again.Refusal == nil || again.Refusal.Code != refusal.NotFound {
+		t.Fatalf("%+v", again)
+	}
+	h.no("not_found", "", "alert.ack", ack)
+	gone(false)
+	if v := h.seesSensor(walkin.ID); v.Reading == nil {
+		t.Fatalf("what it had measured is gone: %+v", v)
+	}
 }
