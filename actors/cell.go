@@ -221,6 +221,9 @@ func (c *cell) close(answer *refusal.Refusal) {
 	c.mu.Lock()
 	was := c.closed
 	c.shut, c.closed = true, true
+	if c.departure != nil {
+		c.departure.end()
+	}
 	c.mu.Unlock()
 	if was {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/brigata/brigata/actors/refusal"
@@ -136,17 +137,21 @@ func (n *Node) remove(c *cell) bool {
 	return was
 }
 
-// departure is what a cell that leaves waits for: its actors.
+// departure is what a cell that leaves waits for: its actors. When the cell is lost meanwhile
+// nothing of it can be written any more, and those that are gone would never say that they leave.
 type departure struct {
 	actors atomic.Int64
+	once   sync.Once
 	gone   chan struct{}
 }
 
 func (d *departure) one() {
 	if d.actors.Add(-1) == 0 {
-		close(d.gone)
+		d.end()
 	}
 }
+
+func (d *departure) end() { d.once.Do(func() { close(d.gone) }) }
 
 // departs tells an entity that its cell leaves the node: it takes nothing any more.
 type departs struct{ from *departure }
@@ -167,6 +172,11 @@ func (c *cell) leave() <-chan struct{} {
 	}
 	d := &departure{gone: make(chan struct{})}
 	c.departure, c.shut = d, true
+	if c.closed {
+		d.end()
+		c.mu.Unlock()
+		return d.gone
+	}
 	c.mu.Unlock()
 	all := c.all()
 	d.actors.Store(int64(len(all)) + 1)
