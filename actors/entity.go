@@ -41,9 +41,10 @@ type entity struct {
 	stash   []any
 	gone    bool // out of memory: messages go to its successor
 
-	since     int // slots since the last snapshot
-	bytes     int // of payload since then
-	snapBytes int // of the last snapshot
+	since     int   // slots since the last snapshot
+	bytes     int   // of payload since then
+	snapBytes int   // of the last snapshot
+	snapAt    int64 // ms of it
 
 	queued atomic.Int32 // messages that wait
 	used   atomic.Int64 // ms of the last message from outside
@@ -85,9 +86,11 @@ type (
 )
 
 const (
-	// A snapshot is due after so many slots, and once the log since the last one is so
-	// many times as large: snapshots of a large state must not outgrow the log.
-	snapshotEvery, snapshotTimes = 100, 2
+	// A snapshot is due after so many slots, once the log since the last one is so many times
+	// as large: snapshots of a large state must not outgrow the log. In a rush they wait for
+	// a while, unless the log is far ahead of them.
+	snapshotEvery, snapshotTimes, snapshotTimesMost = 100, 2, 8
+	snapshotAfter                                   = 10 * time.Second
 
 	stashMax = 4096
 

@@ -87,13 +87,13 @@ func (e *entity) fold(s *journal.Stored) error {
 		return nil
 	}
 	e.machine, e.answers = e.kind.make(), answers{}
-	e.seq, e.since, e.bytes, e.snapBytes, e.at = 0, 0, 0, len(s.Head.State), time.Time{}
+	e.seq, e.since, e.bytes, e.snapBytes, e.snapAt, e.at = 0, 0, 0, len(s.Head.State), 0, time.Time{}
 	if len(s.Head.State) > 0 {
 		snap, err := wire.DecodeSnapshot(s.Head.State, e.machine.state())
 		if err != nil {
 			return err
 		}
-		e.target.ID, e.seq, e.at = snap.Entity, snap.V, snap.At
+		e.target.ID, e.seq, e.at, e.snapAt = snap.Entity, snap.V, snap.At, snap.At.UnixMilli()
 		for _, a := range snap.Answers {
 			e.answers.add(a, snap.At)
 		}

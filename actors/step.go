@@ -193,7 +193,7 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 	e.bytes += len(b)
 	live := e.machine.live()
 	var head *journal.Head
-	if !live || e.since >= snapshotEvery && e.bytes >= snapshotTimes*e.snapBytes {
+	if !live || e.snapshotDue() {
 		head = e.head()
 	}
 	var view any
@@ -216,6 +216,14 @@ func (e *entity) commit(t *wire.Turn, n int, outs []out) {
 	}
 }
 
+func (e *entity) snapshotDue() bool {
+	times := snapshotTimes
+	if e.at.UnixMilli()-e.snapAt < snapshotAfter.Milliseconds() {
+		times = snapshotTimesMost
+	}
+	return e.since >= snapshotEvery && e.bytes >= times*e.snapBytes
+}
+
 // head is a snapshot as of now.
 func (e *entity) head() *journal.Head {
 	s := wire.Snapshot{Entity: e.target.ID, State: e.machine.state(), V: e.seq, At: e.at, Answers: e.answers.list}
@@ -223,7 +231,7 @@ func (e *entity) head() *journal.Head {
 	whole := wire.AppendSnapshot((*p)[:0], &s)
 	b := bytes.Clone(whole) // as large as it is, for it waits
 	putPayload(p, whole)
-	e.since, e.bytes, e.snapBytes = 0, 0, len(b)
+	e.since, e.bytes, e.snapBytes, e.snapAt = 0, 0, len(b), e.at.UnixMilli()
 	return &journal.Head{Key: e.key, Cell: e.cell.store, Kind: e.kind.id, Seq: e.seq, Live: e.machine.live(), Due: e.machine.due(), State: b}
 }
 
