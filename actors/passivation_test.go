@@ -180,3 +180,38 @@ func TestOwesAsItLeaves(t *testing.T) {
 		}
 	})
 }
+
+// TestLostWhileItLeaves: a cell that is handed over, and is lost before all of its actors have
+// said that they leave, is not waited for.
+func TestLostWhileItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &lanes{}
+		h := &house{t: t, db: memory.NewDatabase(), channel: "pos", engine: engine}
+		h.as("manager", "lin", "")
+		h.start()
+		defer h.stop()
+		h.load()
+		first := len(engine.all)
+		h.order(`{"type":"dine_in","table":"T01","lines":[{"dish":"mapo-tofu","qty":1}]}`)
+		its := engine.all[first]
+		its.hold(true, 0)
+		over := make(chan error, 1)
+		go func() { over <- h.node.HandOver(t.Context(), "demo", 0) }()
+		synctest.Wait()
+		select {
+		case err := <-over:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+		h.node.DropAll()
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("it waits for actors of a cell that is lost")
+		}
+		its.hold(false, 0)
+	})
+}
