@@ -87,7 +87,8 @@ type admission struct {
 	most   int64
 
 	limit    atomic.Int64
-	inflight atomic.Int64
+	inflight atomic.Int64 // commands
+	reads    atomic.Int64
 	answered atomic.Int64 // ms of the last answer, or of when work began after a pause
 	probed   atomic.Int64 // ms of the last request that was let through to a node that stalls
 	n, sum   atomic.Int64 // answers of this interval, and their ns
@@ -119,21 +120,25 @@ func (a *admission) enter(of class, now time.Time) *refusal.Refusal {
 // enterRead is enter for what is read from memory: it counts until leaveRead, and says
 // nothing of how long answers take, nor of whether the database gives any.
 func (a *admission) enterRead(of class, now time.Time) *refusal.Refusal {
-	bad := a.judge(of, a.inflight.Add(1), now.UnixMilli(), false)
+	reads, commands := a.reads.Add(1), a.inflight.Load()
+	bad := a.busy(of, reads+commands)
+	if bad == nil && commands > 0 {
+		bad = a.stalled(of, now.UnixMilli(), false)
+	}
 	if bad != nil {
 		a.leaveRead()
 	}
 	return bad
 }
 
-func (a *admission) leaveRead() { a.inflight.Add(-1) }
+func (a *admission) leaveRead() { a.reads.Add(-1) }
 
 // would is enter without counting: for what need not even be read.
 func (a *admission) would(of class, now time.Time) *refusal.Refusal {
 	return a.judge(of, a.inflight.Load()+1, now.UnixMilli(), false)
 }
 
-// judge says whether the n-th request may be under way; one that enters and may try a
+// judge says whether the n-th command may be under way; one that enters and may try a
 // node that stalls is the only one for a while.
 func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 	if n == 1 {
@@ -142,15 +147,28 @@ func (a *admission) judge(of class, n, ms int64, enters bool) *refusal.Refusal {
 		}
 		return nil
 	}
+	if bad := a.busy(of, n+a.reads.Load()); bad != nil {
+		return bad
+	}
+	return a.stalled(of, ms, enters)
+}
+
+// busy says whether n requests are more than a class may have.
+func (a *admission) busy(of class, n int64) *refusal.Refusal {
 	allowed := a.most
 	if of < kitchenAndPayments {
 		allowed = max(floors[of], a.limit.Load()*shares[of]/100)
 	}
-	switch {
-	case n > allowed:
-		a.shed[of].Add(1)
-		return errBusy
-	case ms-a.answered.Load() <= stalledAfter.Milliseconds():
+	if n <= allowed {
+		return nil
+	}
+	a.shed[of].Add(1)
+	return errBusy
+}
+
+// stalled says whether nothing was answered for so long that nobody waits any more.
+func (a *admission) stalled(of class, ms int64, enters bool) *refusal.Refusal {
+	if ms-a.answered.Load() <= stalledAfter.Milliseconds() {
 		return nil
 	}
 	last := a.probed.Load()

@@ -73,12 +73,6 @@ func (f *Flood) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.start(true, "--guarded"); err != nil {
-		return err
-	}
-	if err := r.screens(); err != nil {
-		return err
-	}
 	var err error
 	for range f.Rounds {
 		if err = r.round(capacity); err != nil {
@@ -166,7 +160,7 @@ func (r *floodRun) end() {
 	if r.house != nil {
 		r.house.end()
 	}
-	r.phones, r.house = nil, nil
+	r.phones, r.house, r.kitchens, r.tills, r.guests = nil, nil, nil, nil, nil
 }
 
 // take has waiters order what the kitchens and tills need for a round, each at the pace
@@ -236,8 +230,16 @@ func (r *floodRun) add(metric string, value float64, unit string) {
 	r.suite.report.add("flood", metric, value, unit)
 }
 
-// round is a time without a flood, a flood, and what comes after it.
+// round is a time without a flood, a flood, and what comes after it, on a node of its own: nobody
+// hands the orders over, and what is left in memory of one round would be in the next one's way.
 func (r *floodRun) round(capacity float64) error {
+	defer r.end()
+	if err := r.start(true, "--guarded"); err != nil {
+		return err
+	}
+	if err := r.screens(); err != nil {
+		return err
+	}
 	if err := r.take(); err != nil {
 		return fmt.Errorf("before the flood: %w", err)
 	}
