@@ -115,18 +115,24 @@ func newHouse(t testing.TB) *house {
 	return h
 }
 
-// load loads the demo store.
-func (h *house) load() {
-	t := h.t
-	t.Helper()
+// demo is the demo store's document.
+func (h *house) demo() (*store.Config, *menu.Menu, string) {
+	h.t.Helper()
 	b, err := os.ReadFile("../cmd/brigata/demo/demo.json")
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	c, m, text, err := wire.DecodeStoreFile(b)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
+	return c, m, text
+}
+
+// load loads the demo store.
+func (h *house) load() {
+	h.t.Helper()
+	c, m, text := h.demo()
 	if h.payLater {
 		c.Pay["pickup"] = "later"
 	}

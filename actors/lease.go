@@ -174,8 +174,6 @@ func (c *cell) leave() <-chan struct{} {
 	c.departure, c.shut = d, true
 	if c.closed {
 		d.end()
-		c.mu.Unlock()
-		return d.gone
 	}
 	c.mu.Unlock()
 	all := c.all()

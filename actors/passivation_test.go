@@ -120,16 +120,22 @@ func (l *lane) run() {
 	l.lanes.mu.Unlock()
 }
 
+// newLanedHouse is a house whose engine is lanes. Who starts it stops it.
+func newLanedHouse(t *testing.T) (*house, *lanes) {
+	engine := &lanes{}
+	h := &house{t: t, db: memory.NewDatabase(), channel: "pos", engine: engine}
+	h.as("manager", "lin", "")
+	h.start()
+	h.load()
+	return h, engine
+}
+
 // TestDueAsItLeaves: an order that leaves memory in the very moment in which it is due
 // is woken all the same.
 func TestDueAsItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, engine := memory.NewDatabase(), &lanes{}
-		h := &house{t: t, db: db, channel: "pos", engine: engine}
-		h.as("manager", "lin", "")
-		h.start()
+		h, engine := newLanedHouse(t)
 		defer h.stop()
-		h.load()
 		unpaid := h.order(`{"type":"pickup","lines":[{"dish":"mapo-tofu","qty":1}],"contact":{"name":"A","phone":"1"}}`) // for 15 minutes
 		time.Sleep(9 * time.Minute)
 		engine.hold(true)
@@ -156,12 +162,8 @@ func (l *lane) hold(held bool, pause time.Duration) (waiting int) {
 // when that is durable already, tells its table of the end all the same.
 func TestOwesAsItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, engine := memory.NewDatabase(), &lanes{}
-		h := &house{t: t, db: db, channel: "pos", engine: engine}
-		h.as("manager", "lin", "")
-		h.start()
+		h, engine := newLanedHouse(t)
 		defer h.stop()
-		h.load()
 		first := len(engine.all)
 		id := h.order(`{"type":"dine_in","table":"T01","lines":[{"dish":"mapo-tofu","qty":1}]}`)
 		its := engine.all[first]
@@ -185,12 +187,8 @@ func TestOwesAsItLeaves(t *testing.T) {
 // said that they leave, is not waited for.
 func TestLostWhileItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		engine := &lanes{}
-		h := &house{t: t, db: memory.NewDatabase(), channel: "pos", engine: engine}
-		h.as("manager", "lin", "")
-		h.start()
+		h, engine := newLanedHouse(t)
 		defer h.stop()
-		h.load()
 		first := len(engine.all)
 		h.order(`{"type":"dine_in","table":"T01","lines":[{"dish":"mapo-tofu","qty":1}]}`)
 		its := engine.all[first]

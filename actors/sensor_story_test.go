@@ -2,7 +2,6 @@ package actors_test
 
 import (
 	"context"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/brigata/brigata/actors/sensor"
 	"github.com/brigata/brigata/actors/stock"
 	"github.com/brigata/brigata/actors/store"
-	"github.com/brigata/brigata/actors/wire"
 	"github.com/brigata/brigata/actors/workorder"
 )
 
@@ -159,14 +157,7 @@ func TestSensorOfBefore(t *testing.T) {
 	if first.Refusal == nil || first.Refusal.Code != refusal.NotFound {
 		t.Fatalf("%+v", first)
 	}
-	b, err := os.ReadFile("../cmd/brigata/demo/demo.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, _, _, err := wire.DecodeStoreFile(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	config, _, _ := h.demo()
 	walkin := config.Sensors[slices.IndexFunc(config.Sensors, func(s store.Sensor) bool { return s.ID == "walkin-1" })]
 	gone := func(gone bool) {
 		h.must(h.do(command.Target{Kind: "sensor", ID: walkin.ID}, &sensor.Configure{Sensor: walkin, Gone: gone}))
