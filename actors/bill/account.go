@@ -68,7 +68,7 @@ type (
 	// Ack says that the bill took note.
 	Ack struct {
 		Currency string
-		Back     int64 // of a Credit: what the bill has no use for, minor units
+		Back     int64 // of a Credit, or of a Claim that comes again: what the bill has no use for, minor units
 	}
 )
 

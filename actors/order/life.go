@@ -259,10 +259,13 @@ func (t *turn) payment(c Command) (Reply, error) {
 	}
 	ack := &bill.Ack{Currency: t.s.Currency}
 	if claim, ok := c.(*bill.Claim); ok {
+		off := t.s.State.Final() && t.s.State != Closed
 		switch {
 		case claim.Guest && (t.s.GuestID == "" || t.s.GuestID != claim.GuestID):
 			return nil, errNotYours.With(refusal.Fields{Need: "payment.create"})
-		case t.s.State.Final() && t.s.State != Closed || t.s.State == Submitted:
+		case off && t.s.Account.Has(claim.Payment) == "pending": // it asks again, for it has not heard that it may
+			ack.Back = claim.Amount + claim.Tip
+		case off || t.s.State == Submitted:
 			return nil, errState.With(refusal.Fields{Kind: "order", ID: t.s.ID, State: string(t.s.State)})
 		}
 		if no := t.s.Account.CanClaim(claim, t.s.Total, t.s.Account.Parts(t.s.billLines(), t.s.Total)); no != nil {

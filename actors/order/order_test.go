@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/brigata/brigata/actors/bill"
 	"github.com/brigata/brigata/actors/command"
 	"github.com/brigata/brigata/actors/menu"
 	"github.com/brigata/brigata/actors/order"
@@ -13,6 +14,54 @@ import (
 )
 
 func TestTranscripts(t *testing.T) { story.Transcripts(t) }
+
+// A payment that may claim, and asks again since it has not heard so, may yet when the order is off
+// meanwhile, and hears that nothing is due. Another may not.
+func TestAClaimThatComesAgain(t *testing.T) {
+	c := story.New(t, story.Store)
+	waiter := command.Who{ID: "w", Name: "W", Role: command.Waiter}
+	id := c.ID()
+	at := command.Target{Kind: "order", ID: string(id)}
+	do := func(cmd command.Command) (any, error) {
+		h := cmd.Head()
+		if h.By, h.Channel = waiter, "pos"; h.ID == "" {
+			h.ID = c.ID()
+		}
+		return c.Do(at, cmd)
+	}
+	place := &order.Place{Type: "pickup", Lines: []menu.Line{{Dish: "soup", Qty: 1}}, Contact: &order.Contact{Name: "A", Phone: "1"}}
+	place.ID = id
+	if _, err := do(place); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(payment string) (int64, error) {
+		reply, err := do(&bill.Claim{Payment: payment, Provider: "stripe", Amount: 100, Tip: 20})
+		if err != nil {
+			return 0, err
+		}
+		return reply.(*bill.Ack).Back, nil
+	}
+	for range 2 {
+		if back, err := claim("p1"); back != 0 || err != nil {
+			t.Fatal(back, err)
+		}
+	}
+	if _, err := do(&order.End{How: order.Cancelled, Order: string(id), Reason: "mistake"}); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := claim("p1"); back != 120 || err != nil {
+		t.Errorf("%d goes back; %v", back, err)
+	}
+	if _, err := claim("p2"); refusal.Of(err) == nil || refusal.Of(err).Code != refusal.Conflict {
+		t.Errorf("another claims: %v", err)
+	}
+	if _, err := do(&bill.Unclaim{Payment: "p1", State: "cancelled"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim("p1"); refusal.Of(err) == nil || refusal.Of(err).Code != refusal.Conflict {
+		t.Errorf("one that is over claims: %v", err)
+	}
+}
 
 // FuzzLines prices lines as a client may send them. Whatever they are: they are refused
 // with a code, or they come to the sum of what each comes to, with an item for all that

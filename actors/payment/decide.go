@@ -167,8 +167,14 @@ func (s State) claimed(c *command.Answered) ([]Event, Reply, error) {
 	if r := c.Refusal; r != nil {
 		return []Event{&WasRefused{c.At, Failure{string(r.Code), r.Message}}}, command.Settled{ID: s.Asked, Refusal: r}, nil
 	}
-	e := &WasClaimed{c.Reply.(*bill.Ack).Currency}
-	if s.provided() {
+	ack := c.Reply.(*bill.Ack)
+	e := &WasClaimed{ack.Currency}
+	switch off := ack.Back > 0; { // the order is, meanwhile
+	case off && s.provided():
+		return []Event{e, &CancelAsked{At: c.At, Reason: "late"}}, nil, nil
+	case off:
+		return s.settled(s.Asked, e, &WasCancelled{At: c.At, Reason: "late"})
+	case s.provided():
 		return []Event{e}, nil, nil
 	}
 	return s.settled(s.Asked, e)

@@ -14,7 +14,11 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-var today = store.State{Config: &store.Config{ID: "s", DayStarts: "05:00", Reasons: []string{"quality"}}}.Today(nil, time.UTC, nil)
+var today = func() *store.Today {
+	t := store.State{Config: &store.Config{ID: "s", DayStarts: "05:00", Reasons: []string{"quality"}}}.Today(nil, time.UTC, nil)
+	t.Providers = []string{"stripe"}
+	return t
+}()
 
 // attempt is a payment under test: each step checks that deciding changes nothing.
 type attempt struct {
@@ -147,6 +151,28 @@ func TestRefusedClaim(t *testing.T) {
 	}
 	if v := ViewOf(a.s); v.State != Failed || v.Failure.Code != "conflict" || len(Owes(a.s)) != 0 || !a.s.Over() {
 		t.Errorf("%+v, owes %v", v, Owes(a.s))
+	}
+}
+
+// What is not due any more once its claim is answered is cancelled, by the provider where there is one; whoever
+// waits hears of it, and so does the bill.
+func TestClaimOfWhatIsOff(t *testing.T) {
+	for _, provider := range []string{"cash", "stripe"} {
+		a := &attempt{t: t}
+		if _, err := a.do(command.Waiter, &Create{Order: "o1", Provider: provider, Amount: 900, Tip: 100}); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := a.do("", &command.Answered{Duty: Owes(a.s)[0], Reply: &bill.Ack{Currency: "CNY", Back: 1000}})
+		if provider != "cash" {
+			if w := a.s.work(); reply != nil || err != nil || w == nil || w.Do != "cancel" {
+				t.Fatal(reply, err, w)
+			}
+			reply, err = a.do("", &Report{Outcome: Dropped})
+		}
+		if s, ok := reply.(command.Settled); err != nil || !ok || s.ID != "p1" || a.s.Status != Cancelled {
+			t.Fatal(provider, reply, err, a.s.Status)
+		}
+		want(t, a.settle(nil), "*bill.Unclaim to order")
 	}
 }
 
