@@ -28,7 +28,7 @@ type cases struct {
 const (
 	caseEvery  = 10 * time.Minute
 	casePlaces = 96
-	caseMost   = 48  // windows of a case that are trained on
+	caseMost   = 32  // windows of a case that are trained on
 	casesMax   = 256 // machines
 )
 
@@ -109,15 +109,19 @@ func thinned(list []*features.Window) []*features.Window {
 	return some
 }
 
-// found are the windows of which people have said what they are.
-func (c *cases) found(labels []link.Label) (*retrain.Recent, error) {
+// found are the windows since a time of which people have said what they are.
+func (c *cases) found(labels []link.Label, since time.Time) (*retrain.Recent, error) {
 	r := new(retrain.Recent)
 	for _, l := range labels {
 		class := features.ClassOf(l.Class)
 		if class < 0 {
 			continue
 		}
-		list, err := c.of(l.Asset, l.From, l.To)
+		from := l.From
+		if from.Before(since) {
+			from = since
+		}
+		list, err := c.of(l.Asset, from, l.To)
 		if err != nil {
 			return nil, err
 		}

@@ -150,7 +150,7 @@ func (d *deployment) back(n *installed) {
 	d.log.Error("a model does not judge as the one before it: it is taken back", "model", n.Version(), "agreed", n.agreed, "of", n.seen)
 	if n.base != "" {
 		l := d.learnt()
-		l.File, l.Offsets = "", nil
+		l.File, l.Offsets, l.Seasons.Learnt = "", nil, nil
 		if err := d.noteLearnt(l); err != nil {
 			d.log.Error("what the box has learnt cannot be forgotten", "error", err)
 		}

@@ -39,6 +39,11 @@ type learnt struct {
 	Seen  string `json:"seen"`  // hash of the labels
 	// Offsets are of the machines of which something was found.
 	Offsets retrain.Offsets `json:"offsets,omitempty"`
+	// Seasons are the times that the model and its copy are for, and Aside says that the copy does not judge
+	// in this one. What was found before Since is of another.
+	Seasons retrain.Seasons `json:"seasons,omitzero"`
+	Aside   bool            `json:"aside,omitempty"`
+	Since   time.Time       `json:"since,omitzero"`
 }
 
 const learntName = "learnt.json"
@@ -66,22 +71,32 @@ func (d *deployment) noteLearnt(l learnt) error {
 // was stopped.
 func (d *deployment) resume() {
 	base, l := d.now.Load(), d.learnt()
-	if l.File == "" || l.Base != base.Version() {
+	if l.File == "" || l.Aside || l.Base != base.Version() {
 		return
 	}
-	file, err := os.ReadFile(filepath.Join(d.dir, l.File))
-	if err == nil {
-		var net *fusion.Net
-		if net, err = fusion.Decode(file); err == nil {
-			n := &installed{Model: NewFused(l.name(), net).corrected(l.Offsets), version: base.version, sent: base.sent, base: base.Version()}
-			if f, ok := base.Model.(*Fused); ok {
-				n.first = f.net
-			}
-			d.now.Store(n)
-			return
-		}
+	n, err := d.copyOf(base, &l)
+	if err != nil {
+		d.log.Error("what the box has learnt cannot be used", "error", err)
+		return
 	}
-	d.log.Error("what the box has learnt cannot be used", "error", err)
+	d.now.Store(n)
+}
+
+// copyOf is what the box has made of a model.
+func (d *deployment) copyOf(base *installed, l *learnt) (*installed, error) {
+	file, err := os.ReadFile(filepath.Join(d.dir, l.File))
+	if err != nil {
+		return nil, err
+	}
+	net, err := fusion.Decode(file)
+	if err != nil {
+		return nil, err
+	}
+	n := &installed{Model: NewFused(l.name(), net).corrected(l.Offsets), version: base.version, sent: base.sent, base: base.Version()}
+	if f, ok := base.Model.(*Fused); ok {
+		n.first = f.net
+	}
+	return n, nil
 }
 
 // name is that of the copy: the model's, and how often it was trained again.
@@ -105,8 +120,8 @@ func (l *learner) hear(labels []link.Label) {
 	}
 }
 
-// Judge implements Model. Every ten minutes of each machine it notes how sure the model is,
-// and keeps the window if it tells of a fault. A machine that defrosts, or whose door is
+// Judge implements Model. Every ten minutes of each machine it notes how sure the model is and what its
+// inputs are, and keeps the window if it tells of a fault. A machine that defrosts, or whose door is
 // open, has no window.
 func (l *learner) Judge(w *Window) Verdict {
 	v := l.deployment.Judge(w)
@@ -119,6 +134,8 @@ func (l *learner) Judge(w *Window) Verdict {
 			l.counts.modelDrifts.Add(1)
 			l.log.Warn("machines are not as they were", "noticed_by", what, "model", f.Version())
 			l.forget(n)
+		} else if now := l.watch.Settled(); now != nil {
+			l.turn(now, w.Machine.At)
 		}
 	}
 	if v.Fault != nil {
@@ -129,23 +146,56 @@ func (l *learner) Judge(w *Window) Verdict {
 	return v
 }
 
-// forget takes offsets away: what they correct was so before machines changed.
+// forget takes offsets away, and notes what the time was like that is over: what offsets correct was so
+// before machines changed.
 func (l *learner) forget(n *installed) {
-	for ; n != nil; n = n.before {
-		if f, ok := n.Model.(*Fused); ok {
+	for x := n; x != nil; x = x.before {
+		if f, ok := x.Model.(*Fused); ok {
 			f.offsets.Store(nil)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	was := l.learnt()
-	if len(was.Offsets) == 0 {
+	was := l.learntOf(n)
+	was.Offsets = nil
+	was.Seasons.End(l.watch, n.base != "")
+	if err := l.noteLearnt(was); err != nil {
+		l.log.Error("a time that is over cannot be noted", "error", err)
+	}
+}
+
+// learntOf is what the box has made of this very model.
+func (d *deployment) learntOf(n *installed) learnt {
+	if l := d.learnt(); l.Base == n.origin() {
+		return l
+	}
+	return learnt{Base: n.origin()}
+}
+
+// turn puts the copy aside when machines are as they were before it learnt what had changed, and takes it
+// back when they are so again. Both have stood their trials.
+func (l *learner) turn(now *retrain.Means, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.now.Load()
+	was := l.learntOf(n)
+	copied, known := was.Seasons.Copied(now)
+	if !known || was.File == "" || copied == (n.base != "") || !copied && n.first == nil || n.onTrial() {
 		return
 	}
-	was.Offsets = nil
-	if err := l.noteLearnt(was); err != nil {
-		l.log.Error("offsets of machines cannot be forgotten", "error", err)
+	was.Aside, was.Offsets, was.Since = !copied, nil, at
+	next, err := &installed{version: n.version, sent: n.sent}, error(nil)
+	if copied {
+		next, err = l.copyOf(n, &was)
+	} else {
+		next.Model = NewFused(was.Base, n.first)
 	}
+	if err = errors.Join(err, l.noteLearnt(was)); err != nil {
+		l.log.Error("the model of another time cannot take over", "error", err)
+		return
+	}
+	l.now.Store(next)
+	l.log.Info("machines are as they were before", "model", next.Version(), "instead_of", n.Version())
 }
 
 const trialWait = time.Minute
@@ -175,14 +225,11 @@ func (l *learner) again(labels []link.Label) error {
 	if !ok || f.net == nil {
 		return nil
 	}
-	was, seen := l.learnt(), sumOf(labels)
-	if was.Base != n.origin() {
-		was = learnt{Base: n.origin()}
-	}
+	was, seen := l.learntOf(n), sumOf(labels)
 	if was.Seen == seen {
 		return nil
 	}
-	recent, err := l.cases.found(labels)
+	recent, err := l.cases.found(labels, was.Since)
 	if err != nil || !recent.Enough() {
 		return err
 	}
@@ -192,6 +239,12 @@ func (l *learner) again(labels []link.Label) error {
 	}
 	next, o := retrain.Try(f.learnt(), first, recent, was.Times)
 	l.log.Info("trained again", "model", n.Version(), "now", o.Now.Net, "then", o.Now.Copy, "before_now", o.Before.Net, "before_then", o.Before.Copy, "promoted", o.Better)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now.Load() != n {
+		return nil // another has come meanwhile: the labels are learnt again with the next
+	}
+	was = l.learntOf(n) // a time may be over
 	was.Seen = seen
 	if !o.Better {
 		l.counts.modelsKept.Add(1)
@@ -200,12 +253,11 @@ func (l *learner) again(labels []link.Label) error {
 	return l.promote(n, next, first, was)
 }
 
-// promote puts a copy in the place of the net that it was trained from, on trial beside it.
+// promote puts a copy in the place of the net that it was trained from, on trial beside it. One of
+// a net that had a copy aside is of that net's time: the other time is known no more.
 func (l *learner) promote(of *installed, next retrain.Learnt, first *fusion.Net, was learnt) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.now.Load() != of {
-		return nil // another has come meanwhile: the labels are learnt again with the next
+	if was.Aside {
+		was.Aside, was.Seasons = false, retrain.Seasons{}
 	}
 	old := was.File
 	was.Times++

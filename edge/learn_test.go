@@ -69,7 +69,7 @@ func TestABoxLearnsWhatPeopleFound(t *testing.T) {
 	if has := offsets(l); has == 0 || has > len(labels) || offsets(again) != has || again.now.Load().first == nil {
 		t.Errorf("offsets of %d machines, %d after a restart", has, offsets(again))
 	}
-	if recent, err := again.cases.found(labels); err != nil || !recent.Enough() {
+	if recent, err := again.cases.found(labels, time.Time{}); err != nil || !recent.Enough() {
 		t.Errorf("after a restart the windows are gone: %v", err)
 	}
 	l.back(l.now.Load())

@@ -21,6 +21,7 @@ const (
 	driftLabels = 256  // between two trainings
 	driftPeople = 2048 // labels that there will be
 	driftOld    = 20   // windows of each machine when it is as it was again
+	driftJudged = 50   // others of each, before and after the change, that a net is judged by
 	driftQuiet  = 6000 // windows of machines that stay as they are
 	driftMost   = 0.02 // that may be missing of what was right before
 	// Of the ceiling: windows of the very machines that have changed, all labelled, for the full net.
@@ -75,8 +76,11 @@ type driftRun struct {
 	kind             synth.Kind
 	seed             uint64
 	now              retrain.Learnt
+	copied           bool        // now is, or comes of, a copy of the net as it was
+	copy             *fusion.Net // the last one
+	seasons          retrain.Seasons
 	watch            *retrain.Watch
-	pass, was        *fusion.Pass   // of the net that learns, and of the one as it was
+	pass, was        *fusion.Pass   // of the net that judges, and of the one as it was
 	old              []synth.Sample // of the stores as they were
 	recent           *retrain.Recent
 	labels, times    int
@@ -84,12 +88,13 @@ type driftRun struct {
 	event            string  // the last
 	right, frozen, n float64 // windows since then
 
-	before     float64
-	alarm      int // windows after the change; 0: none
-	by         string
-	slowest    time.Duration
-	learnt, as float64 // right since the last training: of the net that has learnt, as it was
-	back       [2]float64
+	alarm   int // windows after the change; 0: none
+	by      string
+	slowest time.Duration
+	// Right of driftJudged other windows of each machine: of the net as it was before and after the change, and of what was
+	// learnt then.
+	before, as, learnt float64
+	back               [2]float64
 }
 
 func (d *driftRun) draw(s synth.Split, n int) []synth.Sample {
@@ -108,7 +113,6 @@ func (d *driftRun) run() {
 	d.event = "none yet | | | |"
 	for i, s := range stream {
 		if i == driftBefore {
-			d.before = d.right / d.n
 			d.tell("the stores change | | | |")
 		}
 		switch by, _, _ := d.see(s); {
@@ -130,9 +134,28 @@ func (d *driftRun) run() {
 			d.again()
 		}
 	}
-	d.learnt, d.as = d.right/max(1, d.n), d.frozen/max(1, d.n)
 	d.tell("the stores are as they were | | | |")
+	as := retrain.Learnt{Net: shipped.Net()}
+	d.before, d.as, d.learnt = right(as, others(before)), right(as, others(after)), right(d.now, others(after))
 	d.returned()
+}
+
+// others are windows of a split that are in no stream.
+func others(s synth.Split) []synth.Sample {
+	s.First, s.Each = 20000, driftJudged
+	return s.Make()
+}
+
+// right is the share of windows that what was learnt is right of.
+func right(l retrain.Learnt, list []synth.Sample) float64 {
+	pass, n := l.Net.NewPass(1), 0
+	for _, s := range list {
+		p := pass.Read(s.Window)
+		if l.Offsets.Apply(machineOf(s), p); fusion.Top(p) == s.Class {
+			n++
+		}
+	}
+	return float64(n) / float64(len(list))
 }
 
 // returned has the stores be as they were, with nobody to say so.
@@ -163,8 +186,28 @@ func (d *driftRun) see(s synth.Sample) (by string, right, frozen float64) {
 	d.n, d.right, d.frozen = d.n+1, d.right+right, d.frozen+frozen
 	if by != "" {
 		d.now.Offsets = nil
+		d.seasons.End(d.watch, d.copied)
 	}
+	d.turn()
 	return by, right, frozen
+}
+
+// turn has the net as it was, or its copy, judge, as the time is.
+func (d *driftRun) turn() {
+	now := d.watch.Settled()
+	if now == nil {
+		return
+	}
+	copied, known := d.seasons.Copied(now)
+	if !known || copied == d.copied {
+		return
+	}
+	d.copied, d.recent, d.now = copied, new(retrain.Recent), retrain.Learnt{Net: shipped.Net()}
+	if copied {
+		d.now.Net = d.copy
+	}
+	d.pass = d.now.Net.NewPass(1)
+	d.tell(fmt.Sprintf("the inputs are nearest to those of the copy: %v | | | |", copied))
 }
 
 func machineOf(s synth.Sample) string { return fmt.Sprint(s.Store, "/", s.Unit) }
@@ -178,7 +221,7 @@ func (d *driftRun) again() {
 	what := "not promoted"
 	if o.Better {
 		d.now, what = next, "promoted"
-		d.pass = d.now.Net.NewPass(1)
+		d.copied, d.copy, d.pass = true, d.now.Net, d.now.Net.NewPass(1)
 	}
 	d.tell(fmt.Sprintf("%s, of %d labels | %.3f, %.3f | %.3f, %.3f | %s |", what, d.labels, o.Now.Net, o.Now.Copy, o.Before.Net, o.Before.Copy, took.Round(10*time.Millisecond)))
 }
@@ -214,7 +257,7 @@ func (d *driftRun) ceiling() float64 {
 	train, test := synth.NewStores, synth.NewStores
 	train.Seed, test.Seed = d.seed, d.seed
 	train.Drift, train.First, train.Each = d.kind.Drift, 5000, ceilingEach
-	test.Drift, test.First, test.Each = d.kind.Drift, 500, 36
+	test.Drift = d.kind.Drift
 	list := train.Examples()
 	net, err := fusion.New(trainer.Full, 0)
 	if err != nil {
@@ -226,5 +269,5 @@ func (d *driftRun) ceiling() float64 {
 	}
 	net.Normalise(windows)
 	net.Train(list, fusion.Fit{Epochs: ceilingEpochs, Rate: ceilingRate, Seed: 1, Drop: 0.1})
-	return net.Right(test.Examples())
+	return right(retrain.Learnt{Net: net}, others(test))
 }

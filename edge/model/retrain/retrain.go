@@ -57,6 +57,8 @@ const turns = 1000
 type Watch struct {
 	sure   *drift.ADWIN
 	inputs [fusion.Inputs]*drift.ADWIN
+	seen   int    // windows since the last alarm
+	ended  *Means // of the time before it; nil: it was too short to tell
 }
 
 // NewWatch makes one that has seen nothing.
@@ -68,6 +70,7 @@ func NewWatch() *Watch {
 
 // again begins anew: what was before a change is of another time.
 func (w *Watch) again() {
+	w.seen = 0
 	w.sure = drift.New(delta/2, drift.Whole)
 	for i := range w.inputs {
 		w.inputs[i] = drift.New(delta/2/float64(fusion.Inputs), drift.Whole)
@@ -89,7 +92,12 @@ func (w *Watch) See(sure float64, n *fusion.Net, x *features.Window) (what strin
 			}
 		}
 	}
+	w.seen++
 	if what != "" {
+		w.ended = nil
+		if w.seen >= settled {
+			w.ended = w.means()
+		}
 		w.again()
 	}
 	return what

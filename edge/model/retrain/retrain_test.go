@@ -16,15 +16,6 @@ func TestTheWatchNoticesDrift(t *testing.T) {
 	split.Each = 6 // 720 windows
 	net := shipped.Net()
 	pass := net.NewPass(1)
-	across := func(s synth.Split) (list []fusion.Example) { // one window of each machine, then the next
-		all := s.Examples()
-		for i := range s.Each {
-			for at := i; at < len(all); at += s.Each {
-				list = append(list, all[at])
-			}
-		}
-		return list
-	}
 	before := across(split)
 	for _, k := range synth.Kinds {
 		w := NewWatch()
@@ -46,6 +37,72 @@ func TestTheWatchNoticesDrift(t *testing.T) {
 		t.Logf("%s: alarm %d windows after, by %s", k.Name, at, what)
 		if at < 0 {
 			t.Errorf("%s: no alarm within 300 windows", k.Name)
+		}
+	}
+}
+
+// across are the windows of a split: one of each machine, then the next.
+func across(s synth.Split) (list []fusion.Example) {
+	all := s.Examples()
+	for i := range s.Each {
+		for at := i; at < len(all); at += s.Each {
+			list = append(list, all[at])
+		}
+	}
+	return list
+}
+
+// When machines are as they were before a change, or after it, once more, that is known some windows after
+// the alarm; nothing is said where only one of the two times is known.
+func TestTimesComeAgain(t *testing.T) {
+	split := synth.NewStores
+	split.Each = 3 // 360 windows
+	net := shipped.Net()
+	pass := net.NewPass(1)
+	before := across(split)
+	for _, k := range synth.Kinds {
+		drifted := split
+		drifted.Drift, drifted.First = k.Drift, 500
+		after := across(drifted)
+		w, s, copied, asked := NewWatch(), Seasons{}, false, 0
+		play := func(list []fusion.Example) (is string) {
+			for _, e := range list {
+				if w.See(fusion.Sure(pass.Read(e.Window)), net, e.Window) != "" {
+					s.End(w, copied)
+				}
+				now := w.Settled()
+				if now == nil {
+					continue
+				}
+				asked++
+				nearest, known := s.Copied(now)
+				if is = "before"; !known {
+					is = "not known"
+				} else if nearest {
+					is = "learnt"
+				}
+			}
+			return is
+		}
+		if is := play(before); is != "not known" {
+			t.Errorf("%s: at first: %s", k.Name, is)
+		}
+		if is := play(after); is != "not known" {
+			t.Errorf("%s: after the change: %s", k.Name, is)
+		}
+		copied = true
+		for i, want := range []string{"before", "learnt", "before"} {
+			list := before
+			if want == "learnt" {
+				list = after
+			}
+			if is := play(list); is != want {
+				t.Errorf("%s: time %d is %q, want %q", k.Name, i, is, want)
+			}
+			copied = want == "learnt"
+		}
+		if asked < 5 {
+			t.Errorf("%s: asked %d times", k.Name, asked)
 		}
 	}
 }
