@@ -28,7 +28,7 @@ type cases struct {
 const (
 	caseEvery  = 10 * time.Minute
 	casePlaces = 96
-	caseMost   = 32  // windows of a case that are trained on
+	caseMost   = 48  // windows of a case that are trained on
 	casesMax   = 256 // machines
 )
 
