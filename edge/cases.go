@@ -28,8 +28,9 @@ type cases struct {
 const (
 	caseEvery  = 10 * time.Minute
 	casePlaces = 96
-	caseMost   = 48  // windows of a case that are trained on
-	casesMax   = 256 // machines
+	caseMost   = 48                  // windows of a case that are trained on, and
+	casesMost  = link.LabelsMax * 32 // of all cases
+	casesMax   = 256                 // machines
 )
 
 // kept is a window in its place.
@@ -96,22 +97,22 @@ func (c *cases) of(asset string, from, to time.Time) (list []*features.Window, e
 	return list, nil
 }
 
-// thinned are at most caseMost of a case's windows, from all of its time: they are much alike, and a
+// thinned are at most so many of a case's windows, from all of its time: they are much alike, and a
 // box has little room.
-func thinned(list []*features.Window) []*features.Window {
-	if len(list) <= caseMost {
+func thinned(list []*features.Window, most int) []*features.Window {
+	if len(list) <= most {
 		return list
 	}
-	some := make([]*features.Window, caseMost)
+	some := make([]*features.Window, most)
 	for i := range some {
-		some[i] = list[i*len(list)/caseMost]
+		some[i] = list[i*len(list)/most]
 	}
 	return some
 }
 
 // found are the windows since a time of which people have said what they are.
 func (c *cases) found(labels []link.Label, since time.Time) (*retrain.Recent, error) {
-	r := new(retrain.Recent)
+	r, each := new(retrain.Recent), min(caseMost, casesMost/max(1, len(labels)))
 	for _, l := range labels {
 		class := features.ClassOf(l.Class)
 		if class < 0 {
@@ -125,7 +126,7 @@ func (c *cases) found(labels []link.Label, since time.Time) (*retrain.Recent, er
 		if err != nil {
 			return nil, err
 		}
-		for _, w := range thinned(list) {
+		for _, w := range thinned(list, each) {
 			r.Add(fusion.Example{Window: w, Class: class}, l.Asset, l.WorkOrder)
 		}
 	}

@@ -190,7 +190,7 @@ func TestCasesAreARing(t *testing.T) {
 			t.Errorf("window %v is there", w.X[0])
 		}
 	}
-	if some := thinned(list); len(some) != caseMost || some[0] != list[0] || some[caseMost-1] != list[(caseMost-1)*casePlaces/caseMost] || len(thinned(list[:caseMost])) != caseMost {
+	if some := thinned(list, caseMost); len(some) != caseMost || some[0] != list[0] || some[caseMost-1] != list[(caseMost-1)*casePlaces/caseMost] || len(thinned(list[:caseMost], caseMost)) != caseMost {
 		t.Errorf("%d windows of %d", len(some), len(list))
 	}
 	some, err := c.of("a", began.Add((2*casePlaces+1)*caseEvery), began.Add((2*casePlaces+4)*caseEvery))
