@@ -190,7 +190,10 @@ func (l *learner) turn(now *retrain.Means, at time.Time) {
 	} else {
 		next.Model = NewFused(was.Base, n.first)
 	}
-	if err = errors.Join(err, l.noteLearnt(was)); err != nil {
+	if err == nil {
+		err = l.noteLearnt(was)
+	}
+	if err != nil {
 		l.log.Error("the model of another time cannot take over", "error", err)
 		return
 	}

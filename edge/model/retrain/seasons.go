@@ -16,7 +16,7 @@ func (w *Watch) means() *Means {
 	return m
 }
 
-// Settled returns, once after each alarm, what the inputs are since then; nil otherwise.
+// Settled returns, once after the start and after each alarm, what the inputs are since then; nil otherwise.
 func (w *Watch) Settled() *Means {
 	if w.seen != settled {
 		return nil
