@@ -126,6 +126,7 @@ func (nowhere) Open(context.Context, string, func(journal.Stored) error) error {
 	return nil
 }
 func (nowhere) Known(context.Context, string, time.Time, func(journal.Key) error) error { return nil }
+func (nowhere) Load(context.Context, []journal.Key) ([]journal.Stored, error)           { return nil, nil }
 
 // BenchmarkIdle is the memory of actors that nobody talks to: a counted stock, and a
 // live order of three lines with its answer.

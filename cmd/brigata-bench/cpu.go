@@ -68,3 +68,28 @@ func treeCPU(postmaster int) time.Duration {
 	}
 	return sum
 }
+
+// stealing returns what tells the share of this machine's processors that its host has taken
+// for others (the kernel's "steal") since then: what is measured meanwhile waits for processors
+// that nothing here uses. It is 0 where there is no /proc/stat.
+func stealing() (share func() float64) {
+	read := func() (stolen, all float64) {
+		b, _ := os.ReadFile("/proc/stat")
+		first, _, _ := strings.Cut(string(b), "\n")
+		for i, f := range strings.Fields(first) {
+			n, _ := strconv.ParseFloat(f, 64)
+			if i == 8 {
+				stolen = n
+			}
+			if i <= 8 { // guests' times, behind it, are in the user's
+				all += n
+			}
+		}
+		return stolen, all
+	}
+	stolen, all := read()
+	return func() float64 {
+		s, a := read()
+		return (s - stolen) / max(a-all, 1)
+	}
+}
