@@ -65,6 +65,7 @@ check: ## format, vet, staticcheck, architecture, generated code, unit tests
 
 test: deps check ## everything that must hold: check, contract on real databases, end to end
 	go test -vet=off -timeout 12m -parallel 5 $$(go list ./... | grep -E '$(REAL)') # tests of processes wait more than they work
+	@$(MAKE) -s micro BENCHTIME=1x >/dev/null # a benchmark is to run, whatever it measures
 	@! command -v npm >/dev/null || $(MAKE) -s web-smoke
 	go run ./cmd/brigata-sim -from 151 -seeds 350 -sweep 0 # check has played 150 and swept one
 
@@ -101,8 +102,9 @@ race: ## unit tests under the race detector
 
 bench: deps bin/brigata bin/brigata-bench bin/brigata-bench-redis ## every workload beside its peers, into docs/benchmarks.md; WORKLOADS="W3 W5", DURATION=3s
 	./bin/brigata-bench suite $(WORKLOADS) --duration $(or $(DURATION),3s) --markdown docs/benchmarks.md --json docs/benchmarks/figures.jsonl
-micro: ## the micro-benchmarks
-	go test -run '^$$' -bench . -benchtime 300ms ./actors/... ./persistence/... ./gateway/...
+BENCHTIME ?= 300ms
+micro: ## the micro-benchmarks, for BENCHTIME (300ms) each
+	go test -vet=off -run '^$$' -bench . -benchtime $(BENCHTIME) $$(go list ./actors/... ./persistence/... ./gateway/...)
 # Redis's client is the peer's alone: a module of its own. Without redis-server there is no peer.
 .PHONY: bin/brigata-bench-redis
 bin/brigata-bench-redis:

@@ -128,6 +128,9 @@ func (k *checks) atRest() {
 	k.ledger()
 	k.sensorsAtRest()
 	k.headsAtRest()
+	if k.world.screens != nil {
+		k.screensAtRest()
+	}
 }
 
 func (k *checks) orderOf(id string) *order.State {

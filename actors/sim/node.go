@@ -107,6 +107,9 @@ func (n *node) config(p *process, c *conn) actors.Config {
 			for i := range views {
 				n.world.checks.pushed(p, &views[i])
 			}
+			if s := n.world.screens; s != nil {
+				s.Shown(p, n.clock(), n.host.Today(storeID), views)
+			}
 		},
 		Hooks: actors.Hooks{
 			Turn: func(kind string, events int) {

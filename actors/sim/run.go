@@ -28,7 +28,11 @@ type Result struct {
 func Run(p *Plan, story io.Writer) Result {
 	w := newWorld(p, story)
 	w.guarded()
-	return Result{Seed: p.Seed, Violation: w.checks.violation, Hash: uint64(w.hash), Events: w.n, Steps: w.steps,
+	return w.result()
+}
+
+func (w *World) result() Result {
+	return Result{Seed: w.plan.Seed, Violation: w.checks.violation, Hash: uint64(w.hash), Events: w.n, Steps: w.steps,
 		Faults: w.faults, Answers: w.checks.answers, Commits: w.checks.commits}
 }
 

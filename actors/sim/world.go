@@ -18,10 +18,11 @@ type World struct {
 	n    uint64
 	heap []event
 
-	db     *database
-	nodes  []*node
-	checks *checks
-	cells  []string
+	db      *database
+	nodes   []*node
+	checks  *checks
+	screens Screens // behind the nodes; nil: none
+	cells   []string
 
 	provider *provider
 	reports  int // of it

@@ -34,7 +34,7 @@ type Boards interface {
 	Stale(store string) // what is shown may not be so any more: tell those who watch
 }
 
-// Config makes a Bus; all but Stored, Renewed, Zone, Log, Arrived and StaleAfter is needed.
+// Config makes a Bus; all but Stored, Renewed, Came, Zone, Log, Arrived and StaleAfter is needed.
 type Config struct {
 	Self   string // this start of this node
 	Server *Server
@@ -51,8 +51,11 @@ type Config struct {
 	Stored func(ctx context.Context, store string) (*store.Today, error)
 	// Renewed is told that Today of a store that lives elsewhere has changed. It does not block.
 	Renewed func(store string)
-	Zone    func(name string) (*time.Location, error)
-	Log     *slog.Logger
+	// Came is told that a store that was watched here while it lived elsewhere is here now: the
+	// boards may show what has ended. It does not block.
+	Came func(store string)
+	Zone func(name string) (*time.Location, error)
+	Log  *slog.Logger
 	// Arrived is told of each view that came over the bus, and is as quick as a hook must be.
 	Arrived func(*actors.View)
 	// StaleAfter is how long the boards may go without being held to a store's node: past
@@ -117,6 +120,9 @@ type message struct {
 func New(c Config) *Bus {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Came == nil {
+		c.Came = func(string) {}
 	}
 	if c.Renewed == nil {
 		c.Renewed = func(string) {}

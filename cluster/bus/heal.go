@@ -70,7 +70,7 @@ func (b *Bus) tend() {
 		delete(b.mirrors, id)
 		m.unsubscribe()
 		if here && m.watched.Load() {
-			b.spawn(func() { b.settle(id) })
+			b.config.Came(id)
 		}
 	}
 }
@@ -268,22 +268,6 @@ func (m *mirror) fetch(ctx context.Context, want []command.Target) error {
 		m.bus.config.Boards.Publish(views)
 	}
 	return nil
-}
-
-// settle looks what has ended of a store that has just come here: its cell has published
-// all that lives, and the boards may still show more.
-func (b *Bus) settle(id string) {
-	ctx, cancel := context.WithTimeout(b.ctx, syncIn)
-	defer cancel()
-	held := map[command.Target]int64{}
-	for _, v := range b.config.Boards.Known(id) {
-		if v.Target.Kind == "order" {
-			held[v.Target] = v.V
-		}
-	}
-	if err := b.readEnds(ctx, id, held); err != nil {
-		b.log.Debug("store not settled", "store", id, "error", err)
-	}
 }
 
 var errUnread = errors.New("bus: an entity was not read")

@@ -76,6 +76,9 @@ func (n *Node) events() cells.Events {
 		Opened: func(c journal.Claim, took time.Duration) {
 			log.Debug("cell opened", at(c), "claim", c.Claim, "took", took)
 			n.told.CellOpened(took)
+			if n.settling.reopened(c.Cell) {
+				n.settle(c.Cell)
+			}
 		},
 		Moved: func(c journal.Claim, paused time.Duration) {
 			log.Info("cell handed over", at(c), "paused", paused)

@@ -178,7 +178,7 @@ func (j *joined) join(incarnation int64) (err error) {
 	id := strconv.FormatInt(incarnation, 10)
 	archive := actors.Archive{Journal: n.journal}
 	j.bus = bus.New(bus.Config{Self: id, Server: j.server, Boards: n.gateway, Here: n.host.Today, Where: n.where, Read: j.read, Ask: j.peers.Ask,
-		Stored: archive.Today, Arrived: n.told.Arrived, Renewed: n.chains.renewed, Log: n.options.Log})
+		Stored: archive.Today, Arrived: n.told.Arrived, Renewed: n.chains.renewed, Came: n.settle, Log: n.options.Log})
 	if err := j.bus.Statuses(j.statuses.take); err != nil {
 		return err
 	}

@@ -97,6 +97,8 @@ type Node struct {
 	placed placement // on Postgres
 	joined *joined   // with other nodes
 
+	settling settling
+
 	mu     sync.Mutex
 	stores []string // on SQLite
 }
@@ -110,6 +112,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{options: o, served: make(chan error, 1), began: time.Now().UTC().Truncate(time.Millisecond)}
+	n.settling.init()
 	defer func() {
 		if err != nil {
 			n.Stop()
@@ -219,6 +222,11 @@ func (n *Node) publish(views []actors.View) {
 	n.printing.Publish(views)
 	n.chains.publish(views)
 	n.webhooks.Publish(views)
+	n.show(views)
+}
+
+// show brings views onto the boards, here and on other nodes.
+func (n *Node) show(views []actors.View) {
 	if n.joined != nil {
 		n.joined.bus.Publish(views)
 		return
@@ -375,6 +383,7 @@ func (n *Node) Stop() error {
 		errs = append(errs, r.Drain(ctx))
 		r.Stop()
 	}
+	n.settling.stop()
 	if n.host != nil {
 		errs = append(errs, n.host.Stop(ctx))
 	}
