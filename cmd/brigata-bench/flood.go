@@ -34,7 +34,7 @@ type Flood struct {
 	Times       float64       `default:"10" help:"How many times what the node can do is asked of it."`
 	Capacity    float64       `help:"Messages a second that the node can do; measured first where it is not given."`
 	Stores      int           `default:"10" help:"Stores that all is spread over."`
-	Duration    time.Duration `default:"8s" help:"Of a flood, and of the time without one before it."`
+	Duration    time.Duration `default:"30s" help:"Of a flood, and of the time without one before it."`
 	Rounds      int           `default:"5" help:"Floods; medians are reported, with their range."`
 	Again       int           `default:"10" help:"How many rounds, of all, may be played again for what the host took of them."`
 	Stolen      float64       `default:"0.005" help:"The share of the processors that the host may have taken."`
