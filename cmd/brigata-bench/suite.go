@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,7 +103,8 @@ func (s *Suite) Run(ctx context.Context) error {
 		err := w.run(r)
 		s.Rounds = rounds
 		fmt.Fprintf(os.Stderr, "%s took %s\n", w.id, time.Since(began).Round(time.Second))
-		if err != nil {
+		// What is measured is kept: another run may --add it when a later part fails.
+		if err := errors.Join(err, r.writeJSON()); err != nil {
 			return fmt.Errorf("%s: %w", w.id, err)
 		}
 	}
@@ -125,22 +127,21 @@ func (r *report) read(file string) error {
 	return nil
 }
 
-func (s *suite) write() error {
-	if s.JSON != "" {
-		if err := os.MkdirAll(filepath.Dir(s.JSON), 0o755); err != nil {
-			return err
-		}
-		f, err := os.Create(s.JSON)
-		if err != nil {
-			return err
-		}
-		if err := s.report.json(f); err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
+func (s *suite) writeJSON() error {
+	if s.JSON == "" {
+		return nil
 	}
+	if err := os.MkdirAll(filepath.Dir(s.JSON), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(s.JSON)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.report.json(f), f.Close())
+}
+
+func (s *suite) write() error {
 	if s.Markdown != "" {
 		return s.markdown()
 	}

@@ -1,6 +1,7 @@
 package boards
 
 import (
+	"bytes"
 	"cmp"
 	"container/list"
 	"maps"
@@ -40,10 +41,13 @@ func encode(b []byte, view any, a feed.Audience) []byte {
 	}
 	switch v := view.(type) {
 	case *ticket:
-		if v.json == nil {
-			v.json = wire.AppendTicket(nil, v.order, &v.of)
+		if v.json != nil {
+			return append(b, v.json...)
 		}
-		return append(b, v.json...)
+		before := len(b)
+		b = wire.AppendTicket(b, v.order, &v.of)
+		v.json = bytes.Clone(b[before:])
+		return b
 	case *dispatched:
 		return wire.AppendDispatch(b, (*order.View)(v))
 	case *seat:
