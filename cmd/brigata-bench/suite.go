@@ -103,9 +103,12 @@ func (s *Suite) Run(ctx context.Context) error {
 		err := w.run(r)
 		s.Rounds = rounds
 		fmt.Fprintf(os.Stderr, "%s took %s\n", w.id, time.Since(began).Round(time.Second))
-		// What is measured is kept: another run may --add it when a later part fails.
-		if err := errors.Join(err, r.writeJSON()); err != nil {
+		if err != nil {
 			return fmt.Errorf("%s: %w", w.id, err)
+		}
+		// Another run may --add it when a later part fails.
+		if err := r.writeJSON(); err != nil {
+			return err
 		}
 	}
 	return r.write()
